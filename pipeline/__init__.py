@@ -1,0 +1,23 @@
+"""Job queues declared in a file. The public names; see README.md.
+
+`Client` and `AsyncClient` are imported on first use: a worker, which needs neither, starts faster.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import Discard, PipelineError, RetryLater, SoftTimeout
+from pipeline.job import Job
+
+if TYPE_CHECKING:
+    from pipeline.client import AsyncClient, Client
+
+__all__ = ["AsyncClient", "Client", "Discard", "Job", "PipelineError", "RetryLater", "SoftTimeout"]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("AsyncClient", "Client"):
+        from pipeline import client
+
+        return getattr(client, name)
+    raise AttributeError(f"module 'pipeline' has no attribute {name!r}")

@@ -1,0 +1,173 @@
+"""Every error that the product raises, drawn as one tree.
+
+    PipelineError
+    ├── ConfigError            the file has mistakes: every finding at once
+    ├── StartError             a process cannot start: its exit code and the reason
+    ├── EnqueueError           a job was refused, and nothing of the call was stored
+    │   ├── UnknownQueue
+    │   ├── UnknownJob
+    │   ├── InvalidPayload     not JSON, or against its schema
+    │   ├── PayloadTooLarge
+    │   ├── InvalidOption      an id, priority or delay out of its range
+    │   └── NoPolicy           neither a file nor a supervisor says what the queue is
+    ├── JobError               a command that this job cannot take
+    │   ├── JobNotFound
+    │   └── WrongState
+    ├── BrokerError
+    │   ├── BrokerUnavailable  away, or silent for longer than the time limit
+    │   ├── BrokerRefused      it answered with an error
+    │   └── BrokerUnfit        too old, or set up to lose jobs
+    ├── LeaseLost              the job or worker was reclaimed meanwhile
+    └── WorkerCrashed          what a job died of that took its process along
+
+    Discard, RetryLater        what a handler raises to say how its attempt ends
+    SoftTimeout                raised inside a handler at its soft limit (a TimeoutError)
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import ClassVar
+
+
+class PipelineError(Exception):
+    """The root. `message` says what is wrong, `help` what to do; `code` is stable, for programs."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, help: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.help = help
+
+
+class ConfigError(PipelineError):
+    """The file cannot be used. `findings` holds every mistake (config.findings.Finding)."""
+
+    code = "config"
+
+    def __init__(self, message: str, findings: tuple[object, ...] = (), help: str = "") -> None:
+        super().__init__(message, help)
+        self.findings = findings
+
+
+class StartError(PipelineError):
+    """A process cannot start; `exit_code` is what it should end with."""
+
+    code = "start"
+
+    def __init__(self, message: str, exit_code: int, help: str = "") -> None:
+        super().__init__(message, help)
+        self.exit_code = exit_code
+
+
+class EnqueueError(PipelineError):
+    """A job was refused; nothing of the call was stored."""
+
+    code = "refused"
+
+
+class UnknownQueue(EnqueueError):
+    """No queue of that name, in the file or with the supervisor."""
+
+    code = "unknown_queue"
+
+
+class UnknownJob(EnqueueError):
+    """The queue has no job of that name."""
+
+    code = "unknown_job"
+
+
+class InvalidPayload(EnqueueError):
+    """The payload is not JSON, or does not fit its schema."""
+
+    code = "invalid_payload"
+
+
+class PayloadTooLarge(EnqueueError):
+    """The payload has more bytes than the queue's `max_payload`."""
+
+    code = "payload_too_large"
+
+
+class InvalidOption(EnqueueError):
+    """An id, priority, delay or other option of the call is not allowed."""
+
+    code = "invalid_option"
+
+
+class NoPolicy(EnqueueError):
+    """A client without a file, on a broker where no supervisor has published yet."""
+
+    code = "no_policy"
+
+
+class JobError(PipelineError):
+    """A command that this job cannot take."""
+
+    code = "job"
+
+
+class JobNotFound(JobError):
+    """No job with that id is kept."""
+
+    code = "not_found"
+
+
+class WrongState(JobError):
+    """The job is in a state in which the command makes no sense."""
+
+    code = "wrong_state"
+
+
+class BrokerError(PipelineError):
+    """The broker did not do what was asked."""
+
+    code = "broker"
+
+
+class BrokerUnavailable(BrokerError):
+    """The broker is away, or did not answer within the time limit."""
+
+    code = "broker_unavailable"
+
+
+class BrokerRefused(BrokerError):
+    """The broker answered with an error."""
+
+    code = "broker_refused"
+
+
+class BrokerUnfit(BrokerError):
+    """The broker is too old, or is set up to lose jobs."""
+
+    code = "broker_unfit"
+
+
+class LeaseLost(PipelineError):
+    """The job, or its whole worker, was reclaimed: what it says now is refused."""
+
+    code = "lease_lost"
+
+
+class WorkerCrashed(PipelineError):
+    """The error of a job that died because its process died under it too often."""
+
+    code = "worker_crashed"
+
+
+class Discard(Exception):
+    """Raised by a handler: the job is dead at once, whatever its policy says."""
+
+
+class RetryLater(Exception):
+    """Raised by a handler: the job comes back after `delay` ("30s" or a timedelta) and no attempt is spent."""
+
+    def __init__(self, delay: str | timedelta, reason: str = "") -> None:
+        super().__init__(reason or f"retry in {delay}")
+        self.delay = delay
+
+
+class SoftTimeout(TimeoutError):
+    """Raised inside a handler when its soft time limit has passed."""

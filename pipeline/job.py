@@ -1,0 +1,137 @@
+"""A job and what is kept of it, as plain values, and how they are written in the broker.
+
+A record is a JSON array `[enqueued_at, name, data, options?]`; what happened to the job later stands beside it:
+`Runs` (earlier attempts) and `Outcome` (its end). Times are ms since 1970, by the server's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Generic, Literal, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from pipeline.policy import Backoff, Timeout
+
+Data = TypeVar("Data")
+State = Literal["waiting", "delayed", "active", "blocked", "completed", "dead", "cancelled"]
+
+KEPT_ERRORS = 5
+TRACEBACK_BYTES = 32 * 1024
+LOG_LINE_BYTES = 1024
+
+
+class Options(Struct, frozen=True, omit_defaults=True):
+    """What one job has of its own; `key` is its `until_done` deduplication key, to be freed at its end."""
+
+    priority: int = 0
+    attempts: int | None = None
+    backoff: Backoff | None = None
+    timeout: Timeout | None = None
+    key: str = ""
+
+
+NO_OPTIONS = Options()
+
+
+class Job(Struct, Generic[Data], array_like=True, weakref=True):
+    """What a handler gets. `attempt` counts from 1; `attempts` is the limit with the first run."""
+
+    enqueued_at: int
+    name: str
+    data: Data
+    options: Options = NO_OPTIONS
+    id: str = ""
+    queue: str = ""
+    attempt: int = 1
+    attempts: int = 1
+    note: Callable[[str, Any], Awaitable[None]] | None = None
+
+    def progress(self, value: Any) -> Awaitable[None]:
+        """Show how far the job is: any JSON value. `await` it, or call it plainly in a sync handler."""
+        return self._tell("progress", value)
+
+    def log(self, line: str) -> Awaitable[None]:
+        """Keep a line with the job: 100 lines of 1 KiB at most. `await` it, or call it plainly."""
+        return self._tell("log", line)
+
+    def _tell(self, kind: str, value: Any) -> Awaitable[None]:
+        return self.note(kind, value) if self.note is not None else _nothing()
+
+
+async def _nothing() -> None:
+    """A job outside a worker keeps no notes."""
+
+
+class AttemptError(Struct, frozen=True):
+    """Why an attempt failed. `mro` names the error's classes for `retry_on` and `discard_on`; it is not kept."""
+
+    type: str
+    message: str
+    traceback: str = ""
+    mro: tuple[str, ...] = ()
+
+
+class KeptError(Struct, frozen=True, array_like=True):
+    """An error as it is kept with its job."""
+
+    attempt: int
+    at: int
+    type: str
+    message: str
+    traceback: str = ""
+
+
+class Runs(Struct, frozen=True, array_like=True):
+    """Spent attempts, crashes, and the errors of the last five attempts, the newest last."""
+
+    attempts: int = 0
+    crashes: int = 0
+    errors: tuple[KeptError, ...] = ()
+
+    def failed(self, error: AttemptError, at: int, *, spent: bool) -> Runs:
+        """These runs and one more that failed."""
+        attempt = self.attempts + 1
+        kept = KeptError(attempt, at, error.type, error.message, error.traceback[-TRACEBACK_BYTES:])
+        return Runs(attempt if spent else self.attempts, self.crashes, (*self.errors, kept)[-KEPT_ERRORS:])
+
+    def crashed(self) -> Runs:
+        """These runs and one whose process died."""
+        return Runs(self.attempts, self.crashes + 1, self.errors)
+
+
+NO_RUNS = Runs()
+
+
+class Outcome(Struct, frozen=True, array_like=True):
+    """How a job ended: the attempt it ended at, when that ran, and its result or error."""
+
+    attempt: int
+    started_at: int | None
+    finished_at: int
+    result: Any = None
+    error: KeptError | None = None
+
+
+class Record(Struct, frozen=True, array_like=True):
+    """A record without its time, which the broker puts in front."""
+
+    name: str
+    data: Any
+    options: Options = NO_OPTIONS
+
+
+encode = msgspec.json.Encoder().encode
+decode_job = msgspec.json.Decoder(Job).decode
+decode_runs = msgspec.json.Decoder(Runs).decode
+decode_outcome = msgspec.json.Decoder(Outcome).decode
+
+
+def encode_record(name: str, data: Any, options: Options = NO_OPTIONS) -> bytes:
+    """The part of a record that the caller knows: the array behind its first element.
+
+    Raises TypeError, ValueError or OverflowError when `data` is not JSON.
+    """
+    parts: Sequence[Any] = (name, data) if options is NO_OPTIONS else (name, data, options)
+    return encode(parts)[1:]

@@ -1,0 +1,90 @@
+"""What a worker, a producer or a supervisor needs of the config, as plain values.
+
+They cross process borders as JSON (msgspec) and know neither the file nor pydantic. Times are
+integers in milliseconds, sizes integers in bytes; `None` means no limit.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+MAX_PRIORITY = 1_000_000
+ID_PATTERN = r"[A-Za-z0-9_.:@-]{1,128}"
+NAME_PATTERN = r"[a-z0-9][a-z0-9_.-]{0,63}"
+
+
+class Backoff(Struct, frozen=True):
+    """The pause before attempt n+1: `delay`, `n * delay`, `delay * 2**(n-1)` or `delays[n-1]`."""
+
+    type: Literal["fixed", "linear", "exponential", "list"]
+    delay: int = 0
+    max: int | None = None
+    jitter: float = 0.0
+    delays: tuple[int, ...] = ()
+
+
+class RetryPolicy(Struct, frozen=True):
+    """`attempts` counts the first run too. `retry_on` of None retries everything."""
+
+    attempts: int = 1
+    backoff: Backoff | None = None
+    retry_on: tuple[str, ...] | None = None
+    discard_on: tuple[str, ...] = ()
+
+
+class Timeout(Struct, frozen=True):
+    """`soft` raises SoftTimeout in the handler; `hard` ends the attempt."""
+
+    soft: int | None = None
+    hard: int | None = None
+
+
+class Retention(Struct, frozen=True):
+    """How many ended jobs are kept, and for how long."""
+
+    count: int | None = None
+    age: int | None = None
+
+
+class Deduplication(Struct, frozen=True):
+    """`key` is a template; `ttl` is the window of `throttle`."""
+
+    key: str
+    mode: Literal["until_done", "throttle"]
+    ttl: int | None = None
+
+
+class JobPolicy(Struct, frozen=True):
+    """What holds for one job name of a queue, after every default was merged."""
+
+    handler: str | None = None
+    timeout: Timeout = Timeout()
+    retry: RetryPolicy = RetryPolicy()
+    priority: int = 0
+    deduplication: Deduplication | None = None
+    schema: dict[str, Any] | None = None
+    """The JSON Schema of the payload, as data."""
+
+
+class QueuePolicy(Struct, frozen=True):
+    """One queue. `jobs` are the names listed in the file; `others` is what holds for every other
+    name (None: no other name is known)."""
+
+    name: str
+    jobs: dict[str, JobPolicy] = {}
+    others: JobPolicy | None = None
+    concurrency: int = 10
+    max_active: int | None = None
+    completed: Retention = Retention(100, 3_600_000)
+    dead: Retention = Retention(10_000, 14 * 86_400_000)
+    ids_keep: int = 86_400_000
+    max_crashes: int = 3
+    max_payload: int = 1_048_576
+    executor: Literal["auto", "async", "thread"] = "auto"
+    paused: bool = False
+
+    def job(self, name: str) -> JobPolicy | None:
+        """What holds for this job name, or None when the queue does not know it."""
+        return self.jobs.get(name, self.others)

@@ -1,0 +1,72 @@
+"""What follows from a failed attempt. Pure: the policy, the attempt and chance come in, a verdict comes out."""
+
+from __future__ import annotations
+
+import random
+from typing import Literal
+
+from msgspec import Struct
+
+from pipeline.job import AttemptError
+from pipeline.policy import Backoff, RetryPolicy
+
+
+class Failure(Struct, frozen=True):
+    """How an attempt ended badly. `discard`: the handler said so; `later`: come back in so many ms, at no cost."""
+
+    error: AttemptError
+    discard: bool = False
+    later: int | None = None
+
+
+class Verdict(Struct, frozen=True):
+    """The move that follows; `spent` tells whether the attempt counts, `delay` is in ms."""
+
+    move: Literal["delayed", "back", "dead"]
+    delay: int = 0
+    spent: bool = True
+
+
+def decide(
+    policy: RetryPolicy, attempt: int, failure: Failure, chance: random.Random | None = None
+) -> Verdict:
+    """The verdict on the failed `attempt` (counted from 1). `discard_on` is looked at first."""
+    if failure.later is not None:
+        return Verdict("delayed" if failure.later else "back", failure.later, spent=False)
+    if failure.discard or attempt >= policy.attempts or not is_retried(policy, failure.error.mro):
+        return Verdict("dead")
+    delay = pause(policy.backoff, attempt, chance)
+    return Verdict("delayed" if delay else "back", delay)
+
+
+def is_retried(policy: RetryPolicy, mro: tuple[str, ...]) -> bool:
+    """Whether an error of these classes is worth another attempt."""
+    classes = set(mro)
+    if classes.intersection(policy.discard_on):
+        return False
+    return policy.retry_on is None or bool(classes.intersection(policy.retry_on))
+
+
+def pause(backoff: Backoff | None, attempt: int, chance: random.Random | None = None) -> int:
+    """The ms between `attempt` and the next. Jitter takes up to that share off, so `max` stays the most."""
+    if backoff is None:
+        return 0
+    delay = _curve(backoff, attempt)
+    if backoff.max is not None:
+        delay = min(delay, backoff.max)
+    if backoff.jitter:
+        delay = round(delay * (1 - backoff.jitter * (chance or random).random()))
+    return delay
+
+
+def _curve(backoff: Backoff, attempt: int) -> int:
+    match backoff.type:
+        case "fixed":
+            return backoff.delay
+        case "linear":
+            return backoff.delay * attempt
+        case "exponential":
+            # 2**60 ms is beyond every date; it keeps the number finite at any attempt.
+            return backoff.delay * 2 ** min(attempt - 1, 60)
+        case "list":
+            return backoff.delays[min(attempt, len(backoff.delays)) - 1]

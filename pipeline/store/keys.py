@@ -1,0 +1,155 @@
+"""Every key in the broker, one function each, with its type. Nothing else in Python spells a key.
+
+All keys of a queue share the hash tag `{project:queue}`, so that they live in one slot of a cluster.
+The scripts get the queue's base and append the same names; a test compares the two.
+"""
+
+
+def base(project: str, queue: str) -> str:
+    """What all keys of a queue begin with; the one key that scripts are given."""
+    return f"{{{project}:{queue}}}"
+
+
+def jobs(queue: str) -> str:
+    """hash: id -> record."""
+    return f"{queue}:jobs"
+
+
+def runs(queue: str) -> str:
+    """hash: id -> what earlier attempts left behind; only of jobs that failed or crashed before."""
+    return f"{queue}:runs"
+
+
+def outcomes(queue: str) -> str:
+    """hash: id -> how the job ended."""
+    return f"{queue}:outcomes"
+
+
+def notes(queue: str) -> str:
+    """hash: id -> progress; only of jobs that reported any, or logged."""
+    return f"{queue}:notes"
+
+
+def logs(queue: str, job: str) -> str:
+    """list: a job's log lines, the newest last."""
+    return f"{queue}:logs:{job}"
+
+
+def wait(queue: str, level: int) -> str:
+    """list: ids that wait at one priority; the next to run is first."""
+    return f"{queue}:wait:{level}"
+
+
+def levels(queue: str) -> str:
+    """sorted set: the priorities that have waiting jobs, the highest first."""
+    return f"{queue}:levels"
+
+
+def alone(queue: str) -> str:
+    """list: ids that wait for a process of their own."""
+    return f"{queue}:alone"
+
+
+def stale(queue: str) -> str:
+    """hash: "level:id" -> how many list entries of it are to be skipped."""
+    return f"{queue}:stale"
+
+
+def delayed(queue: str) -> str:
+    """sorted set: id by the time it is due."""
+    return f"{queue}:delayed"
+
+
+def levelof(queue: str) -> str:
+    """hash: id -> priority, of delayed jobs that are not at 0."""
+    return f"{queue}:levelof"
+
+
+def active(queue: str, worker: str) -> str:
+    """hash: id -> lease number, of the jobs that a worker holds."""
+    return f"{queue}:active:{worker}"
+
+
+def workers(queue: str) -> str:
+    """sorted set: worker by the time its lease ends."""
+    return f"{queue}:workers"
+
+
+def turns(queue: str) -> str:
+    """hash: worker -> the number of its last turn."""
+    return f"{queue}:turns"
+
+
+def idle(queue: str) -> str:
+    """set: the parked workers."""
+    return f"{queue}:idle"
+
+
+def inbox(queue: str, worker: str) -> str:
+    """list: jobs handed to a parked worker ("lease id record"), and empty wake-ups."""
+    return f"{queue}:inbox:{worker}"
+
+
+def completed(queue: str) -> str:
+    """list: ids, the newest first."""
+    return f"{queue}:completed"
+
+
+def dead(queue: str) -> str:
+    """sorted set: id by the time it died."""
+    return f"{queue}:dead"
+
+
+def cancelled(queue: str) -> str:
+    """sorted set: id by the time it was cancelled."""
+    return f"{queue}:cancelled"
+
+
+def dedup(queue: str, key: str) -> str:
+    """string: the id of the job that holds a deduplication key."""
+    return f"{queue}:dedup:{key}"
+
+
+def ids(queue: str) -> str:
+    """sorted set: callers' ids of ended jobs, by the time until which they stay taken."""
+    return f"{queue}:ids"
+
+
+def call(queue: str, producer: str) -> str:
+    """string: the last call of a producer and its answer, for a minute."""
+    return f"{queue}:call:{producer}"
+
+
+def meta(queue: str) -> str:
+    """hash: generation, policy, paused, limited."""
+    return f"{queue}:meta"
+
+
+def stats(queue: str) -> str:
+    """hash: totals that only rise, and the buckets of the histograms."""
+    return f"{queue}:stats"
+
+
+def last_id(queue: str) -> str:
+    """string: the counter of our ids."""
+    return f"{queue}:last_id"
+
+
+def last_lease(queue: str) -> str:
+    """string: the counter of lease numbers."""
+    return f"{queue}:last_lease"
+
+
+def supervisors(project: str) -> str:
+    """hash: supervisor -> its record."""
+    return f"{{{project}}}:supervisors"
+
+
+def queues(project: str) -> str:
+    """set: the names of all queues that were ever published."""
+    return f"{{{project}}}:queues"
+
+
+def generations(project: str) -> str:
+    """list: the hash of each config that was applied; its length is the generation."""
+    return f"{{{project}}}:generations"

@@ -1,0 +1,33 @@
+-- The figures of a queue. Returns {time, meta pairs, stats pairs, waiting, delayed, active, completed, dead,
+-- cancelled, workers, parked, record of the oldest waiting job}.
+-- include now
+local queue = unpack(KEYS)
+
+local waiting, oldest = redis.call('LLEN', queue .. ':alone'), false
+local levels = redis.call('ZRANGE', queue .. ':levels', 0, -1)
+for i = 1, #levels do
+  local list = queue .. ':wait:' .. levels[i]
+  waiting = waiting + redis.call('LLEN', list)
+  oldest = oldest or redis.call('LINDEX', list, 0)
+end
+local stale = redis.call('HVALS', queue .. ':stale')
+for i = 1, #stale do waiting = waiting - stale[i] end
+
+local active, workers = 0, redis.call('ZRANGE', queue .. ':workers', 0, -1)
+for i = 1, #workers do
+  active = active + redis.call('HLEN', queue .. ':active:' .. workers[i])
+end
+return {
+  now(),
+  redis.call('HGETALL', queue .. ':meta'),
+  redis.call('HGETALL', queue .. ':stats'),
+  waiting,
+  redis.call('ZCARD', queue .. ':delayed'),
+  active,
+  redis.call('LLEN', queue .. ':completed'),
+  redis.call('ZCARD', queue .. ':dead'),
+  redis.call('ZCARD', queue .. ':cancelled'),
+  #workers,
+  redis.call('SCARD', queue .. ':idle'),
+  oldest and redis.call('HGET', queue .. ':jobs', oldest) or false,
+}

@@ -1,0 +1,16 @@
+#!lua flags=allow-oom
+-- A delayed job becomes takeable now. Returns the state it was in.
+-- include put
+-- include wake
+-- include where
+-- include withdraw
+local queue = unpack(KEYS)
+local id, level = unpack(ARGV)
+
+local state = where(queue, id)
+if state == 'delayed' then
+  withdraw(queue, state, id, level)
+  put(queue, level, { id }, false)
+  wake(queue, 1)
+end
+return state

@@ -1,0 +1,12 @@
+-- Forget the jobs `ids`: record, outcome, earlier runs, progress and logs.
+local function drop(queue, ids)
+  redis.call('HDEL', queue .. ':jobs', unpack(ids))
+  redis.call('HDEL', queue .. ':outcomes', unpack(ids))
+  if redis.call('EXISTS', queue .. ':runs', queue .. ':notes') == 0 then return end
+  redis.call('HDEL', queue .. ':runs', unpack(ids))
+  local noted = redis.call('HMGET', queue .. ':notes', unpack(ids))
+  for i = 1, #ids do
+    if noted[i] then redis.call('DEL', queue .. ':logs:' .. ids[i]) end
+  end
+  redis.call('HDEL', queue .. ':notes', unpack(ids))
+end

@@ -1,0 +1,8 @@
+-- How many more jobs may be active: `limit` less what all workers of the queue hold.
+local function room(queue, limit)
+  local workers = redis.call('ZRANGE', queue .. ':workers', 0, -1)
+  for i = 1, #workers do
+    limit = limit - redis.call('HLEN', queue .. ':active:' .. workers[i])
+  end
+  return math.max(limit, 0)
+end

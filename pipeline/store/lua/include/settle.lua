@@ -1,0 +1,33 @@
+-- Carry out `count` moves that start behind `ARGV[at]`, 9 values each:
+-- move, id, lease, level, delay, runs, outcome, key, keep. A move whose lease is not held is refused.
+-- Returns the refused ids. Needs put and unlock.
+local function settle(queue, worker, time, at, count)
+  local refused, active = {}, queue .. ':active:' .. worker
+  for i = at + 1, at + 9 * count, 9 do
+    local move, id, lease, level, delay, runs, outcome, key, keep = unpack(ARGV, i, i + 8)
+    if redis.call('HGET', active, id) ~= lease then
+      refused[#refused + 1] = id
+    else
+      redis.call('HDEL', active, id)
+      if runs ~= '' then redis.call('HSET', queue .. ':runs', id, runs) end
+      if move == 'completed' or move == 'dead' then
+        redis.call('HSET', queue .. ':outcomes', id, outcome)
+        redis.call('HINCRBY', queue .. ':stats', move, 1)
+        unlock(queue, time, id, key, keep)
+        if move == 'dead' then
+          redis.call('ZADD', queue .. ':dead', time, id)
+        else
+          redis.call('LPUSH', queue .. ':completed', id)
+        end
+      elseif move == 'delayed' then
+        redis.call('ZADD', queue .. ':delayed', time + delay, id)
+        if level ~= '0' then redis.call('HSET', queue .. ':levelof', id, level) end
+      elseif move == 'alone' then
+        redis.call('RPUSH', queue .. ':alone', id)
+      else
+        put(queue, level, { id }, move == 'front')
+      end
+    end
+  end
+  return refused
+end

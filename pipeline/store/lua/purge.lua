@@ -1,0 +1,14 @@
+#!lua flags=allow-oom
+-- Delete up to `count` waiting jobs. Their deduplication keys and own ids are freed by the caller's next
+-- step, from the records. Returns {ids, records}.
+-- include take
+-- include drop
+local queue = unpack(KEYS)
+local count = unpack(ARGV)
+
+local ids = take(queue, tonumber(count))
+if #ids == 0 then return { ids, ids } end
+local records = redis.call('HMGET', queue .. ':jobs', unpack(ids))
+drop(queue, ids)
+redis.call('HINCRBY', queue .. ':stats', 'purged', #ids)
+return { ids, records }

@@ -1,0 +1,20 @@
+#!lua flags=allow-oom
+-- Carry out what was decided for jobs of a worker that is gone or stands still. Fenced by the leases, so it
+-- can be repeated, and two supervisors may do it at once. Returns how many jobs were moved.
+-- include now
+-- include put
+-- include wake
+-- include unlock
+-- include settle
+local queue = unpack(KEYS)
+local worker, reruns = unpack(ARGV)
+-- rest: moves (see settle)
+
+local fixed = 2
+local count = (#ARGV - fixed) / 9
+local moved = count - #settle(queue, worker, now(), fixed, count)
+if moved > 0 then
+  if tonumber(reruns) > 0 then redis.call('HINCRBY', queue .. ':stats', 'reruns', math.min(reruns, moved)) end
+  wake(queue, moved)
+end
+return moved

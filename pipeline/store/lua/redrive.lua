@@ -1,0 +1,34 @@
+#!lua flags=allow-oom
+-- Dead or cancelled jobs wait again, at attempt 1. A job whose deduplication key another holds stays.
+-- Returns for each: the state it was in, nil when it is not kept, or 'duplicate of <id>'.
+-- include put
+-- include wake
+-- include where
+local queue = unpack(KEYS)
+-- rest: id, level, key for each job
+
+local answers, moved = {}, 0
+for i = 1, #ARGV, 3 do
+  local id, level, key = unpack(ARGV, i, i + 2)
+  local state = where(queue, id)
+  if state == 'dead' or state == 'cancelled' then
+    local holder = key ~= '' and redis.call('GET', queue .. ':dedup:' .. key)
+    if holder and holder ~= id then
+      state = 'duplicate of ' .. holder
+    else
+      if key ~= '' then redis.call('SET', queue .. ':dedup:' .. key, id) end
+      redis.call('ZREM', queue .. ':' .. state, id)
+      redis.call('HDEL', queue .. ':outcomes', id)
+      redis.call('HDEL', queue .. ':runs', id)
+      redis.call('ZREM', queue .. ':ids', id)
+      put(queue, level, { id }, false)
+      moved = moved + 1
+    end
+  end
+  answers[#answers + 1] = state or false
+end
+if moved > 0 then
+  redis.call('HINCRBY', queue .. ':stats', 'redriven', moved)
+  wake(queue, math.min(moved, 100))
+end
+return answers

@@ -1,0 +1,29 @@
+#!lua flags=allow-oom
+-- Delete jobs that do not run, whatever their state. Returns for each the state it was in, nil when not kept.
+-- An active job stays. A job that had not ended counts as purged.
+-- include now
+-- include drop
+-- include where
+-- include withdraw
+-- include unlock
+local queue = unpack(KEYS)
+-- rest: id, level, key, keep for each job
+
+local answers, purged, time = {}, 0, now()
+for i = 1, #ARGV, 4 do
+  local id, level, key, keep = unpack(ARGV, i, i + 3)
+  local state = where(queue, id)
+  if state == 'waiting' or state == 'delayed' then
+    withdraw(queue, state, id, level)
+    unlock(queue, time, id, key, keep)
+    purged = purged + 1
+  elseif state == 'dead' or state == 'cancelled' then
+    redis.call('ZREM', queue .. ':' .. state, id)
+  elseif state == 'completed' then
+    redis.call('LREM', queue .. ':completed', 1, id)
+  end
+  if state and state ~= 'active' then drop(queue, { id }) end
+  answers[#answers + 1] = state or false
+end
+if purged > 0 then redis.call('HINCRBY', queue .. ':stats', 'purged', purged) end
+return answers

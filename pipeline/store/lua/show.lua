@@ -1,0 +1,19 @@
+-- Everything kept of some jobs. Returns for each {state, record, runs, outcome, progress, worker}; nil when not kept.
+-- include where
+local queue = unpack(KEYS)
+-- rest: ids
+
+local found = {}
+for i = 1, #ARGV do
+  local id = ARGV[i]
+  local state, worker = where(queue, id)
+  found[i] = state and {
+    state,
+    redis.call('HGET', queue .. ':jobs', id),
+    redis.call('HGET', queue .. ':runs', id),
+    redis.call('HGET', queue .. ':outcomes', id),
+    redis.call('HGET', queue .. ':notes', id),
+    worker or false,
+  } or false
+end
+return found

@@ -1,0 +1,292 @@
+"""The moves of a job, in the order of its life: one method a script.
+
+A method sends nothing: it returns a `Call`, which a connection runs (`run`, or `run_blocking`), so that the
+same moves serve code with and without a loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
+
+from msgspec import Struct
+
+from pipeline.errors import BrokerRefused, LeaseLost
+from pipeline.store import keys
+from pipeline.store.scripts import Argument, script
+from pipeline.store.wire import BlockingConnection, Command, Connection, Reply
+
+Result = TypeVar("Result")
+
+
+class Call(NamedTuple, Generic[Result]):
+    """A command, and how its reply is read."""
+
+    command: Command
+    read: Callable[[Reply], Result]
+
+
+async def run(connection: Connection, call: Call[Result]) -> Result:
+    """The call's result. Raises BrokerUnavailable, BrokerRefused, LeaseLost (GONE)."""
+    try:
+        return call.read(await connection.call(call.command))
+    except BrokerRefused as error:
+        raise translate(error) from None
+
+
+def run_blocking(connection: BlockingConnection, call: Call[Result]) -> Result:
+    """As `run`, without a loop."""
+    try:
+        return call.read(connection.call(call.command))
+    except BrokerRefused as error:
+        raise translate(error) from None
+
+
+class StalePolicy(BrokerRefused):
+    """The caller's policy is not the one that runs."""
+
+
+class StaleTurn(BrokerRefused):
+    """A later turn of the same worker was seen already."""
+
+
+def translate(error: BrokerRefused) -> BrokerRefused | LeaseLost:
+    """The error that a script's refusal stands for."""
+    word = error.message.removeprefix("the broker refused: ").split(" ", 1)[0]
+    match word:
+        case "POLICY":
+            return StalePolicy(error.message)
+        case "STALE":
+            return StaleTurn(error.message)
+        case "GONE":
+            return LeaseLost("this worker was reclaimed: its jobs run elsewhere")
+    return error
+
+
+class Move(NamedTuple):
+    """How one job leaves its lease, in the order of settle.lua. `level` is its priority, `delay` ms."""
+
+    move: Literal["completed", "dead", "delayed", "front", "back", "alone"]
+    id: str | bytes
+    lease: str | bytes | int
+    level: int = 0
+    delay: int = 0
+    runs: bytes = b""
+    outcome: bytes = b""
+    key: str = ""
+    keep: int | str = ""
+
+
+class Held(NamedTuple):
+    """A job that a worker holds."""
+
+    id: bytes
+    lease: bytes
+    record: bytes | None
+    runs: bytes | None
+
+
+class NewJob(NamedTuple):
+    """A job with something of its own, in the order of enqueue_each.lua."""
+
+    id: str
+    level: int
+    due: str
+    key: str
+    window: int | str
+    record: bytes
+
+
+class Accepted(Struct, frozen=True):
+    """The answer to one enqueued job: the id that stands."""
+
+    id: str
+    status: Literal["created", "duplicate", "replaced"]
+
+
+def _plain(reply: Reply) -> Any:
+    return reply
+
+
+def _text(reply: Reply) -> str | None:
+    return None if reply is None else reply.decode()
+
+
+def _texts(reply: Reply) -> list[str | None]:
+    return [_text(item) for item in reply]
+
+
+def _accepted(reply: Reply) -> list[Accepted]:
+    words = [word.decode() for word in reply]
+    return [Accepted(id, status) for id, status in zip(words[::2], words[1::2], strict=True)]
+
+
+def _held(columns: Sequence[Sequence[Any]]) -> list[Held]:
+    return [Held(*row) for row in zip(*columns, strict=True)]
+
+
+def _flat(rows: Iterable[Iterable[Argument]]) -> list[Argument]:
+    return [value for row in rows for value in row]
+
+
+class Store:
+    """The moves of one queue of a project."""
+
+    def __init__(self, project: str, queue: str) -> None:
+        self.queue = keys.base(project, queue)
+
+    def enqueue(
+        self, producer: str, call: int, generation: str, level: int, records: list[bytes]
+    ) -> Call[int]:
+        """Store jobs that are alike; the result is the first one's id. `call` numbers a producer's calls."""
+        return Call(
+            script("enqueue").command(
+                queue=self.queue,
+                producer=producer,
+                call=call,
+                generation=generation,
+                level=level,
+                rest=records,
+            ),
+            _plain,
+        )
+
+    def enqueue_each(
+        self, producer: str, call: int, generation: str, jobs: list[NewJob]
+    ) -> Call[list[Accepted]]:
+        """Store jobs that have an id, a time or a deduplication key of their own."""
+        command = script("enqueue_each").command(
+            queue=self.queue, producer=producer, call=call, generation=generation, rest=_flat(jobs)
+        )
+        return Call(command, _accepted)
+
+    def join(self, worker: str, lease: int) -> Call[int]:
+        """A worker begins; its lease holds for `lease` ms. The result is the server's time."""
+        return Call(script("join").command(queue=self.queue, worker=worker, lease=lease), _plain)
+
+    def turn(  # noqa: PLR0913 - one value for each part of the turn
+        self,
+        worker: str,
+        number: int,
+        *,
+        want: int,
+        park: bool,
+        source: str,
+        keep: int,
+        ids: list[bytes],
+        leases: list[bytes | int],
+        outcomes: list[bytes],
+        moves: list[Move],
+        counters: list[Argument],
+    ) -> Command:
+        """Settle and reserve. The last len(outcomes) / 2 of `ids` are kept; `outcomes` is id, outcome, ..."""
+        return script("turn").command(
+            queue=self.queue,
+            worker=worker,
+            number=number,
+            want=want,
+            park="1" if park else "0",
+            source=source,
+            keep=keep,
+            done=len(ids),
+            kept=len(outcomes) // 2,
+            moves=len(moves),
+            rest=[*ids, *leases, *outcomes, *_flat(moves), *counters],
+        )
+
+    def hold(self, worker: str, number: int) -> Call[tuple[int, list[Held]]]:
+        """The server's time and what a worker holds; turns before `number` are refused from now on."""
+        command = script("hold").command(queue=self.queue, worker=worker, number=number)
+        return Call(command, lambda reply: (reply[0], _held(reply[1:])))
+
+    def note(self, worker: str, id: str, lease: str | bytes, progress: bytes, line: str) -> Call[int]:
+        """Keep a running job's progress (JSON), or one line of its log. 0: the lease is lost."""
+        command = script("note").command(
+            queue=self.queue, worker=worker, id=id, lease=lease, progress=progress, line=line
+        )
+        return Call(command, _plain)
+
+    def renew(self, lease: int, workers: list[str]) -> Call[list[str | None]]:
+        """These workers live. The result names those that were reclaimed meanwhile."""
+        return Call(script("renew").command(queue=self.queue, lease=lease, rest=workers), _texts)
+
+    def expel(self, worker: str, mode: Literal["dead", "lapsed", "still"]) -> Call[list[Held] | None]:
+        """What a worker holds, so that it can be reclaimed; see expel.lua."""
+        command = script("expel").command(queue=self.queue, worker=worker, mode=mode)
+        return Call(command, lambda reply: None if reply is None else _held(reply))
+
+    def reclaim(self, worker: str, moves: list[Move], reruns: int = 0) -> Call[int]:
+        """Carry out the moves of a worker that is gone; the result counts those that were still its own."""
+        command = script("reclaim").command(
+            queue=self.queue, worker=worker, reruns=reruns, rest=_flat(moves)
+        )
+        return Call(command, _plain)
+
+    def leave(self, worker: str) -> Call[int]:
+        """A worker is no more. 0: it still holds jobs."""
+        return Call(script("leave").command(queue=self.queue, worker=worker), _plain)
+
+    def cancel(self, id: str, level: int, key: str, keep: int | str, outcome: bytes) -> Call[str | None]:
+        """Withdraw a job; the result is the state that it was in."""
+        command = script("cancel").command(
+            queue=self.queue, id=id, level=level, key=key, keep=keep, outcome=outcome
+        )
+        return Call(command, _text)
+
+    def redrive(self, jobs: list[tuple[str, int, str]]) -> Call[list[str | None]]:
+        """Dead or cancelled jobs (id, level, key) wait again; the result is as redrive.lua says."""
+        return Call(script("redrive").command(queue=self.queue, rest=_flat(jobs)), _texts)
+
+    def remove(self, jobs: list[tuple[str, int, str, int | str]]) -> Call[list[str | None]]:
+        """Delete jobs (id, level, key, keep); the result is the states that they were in."""
+        return Call(script("remove").command(queue=self.queue, rest=_flat(jobs)), _texts)
+
+    def hasten(self, id: str, level: int) -> Call[str | None]:
+        """A delayed job is due now; the result is the state that it was in."""
+        return Call(script("hasten").command(queue=self.queue, id=id, level=level), _text)
+
+    def pause(self, by: str) -> Call[bool]:
+        """Stop the queue for everyone; `by` says who and when, as JSON. Whether it ran until now."""
+        return Call(script("pause").command(queue=self.queue, paused="1", by=by), bool)
+
+    def resume(self) -> Call[bool]:
+        """Let the queue go on. Whether it was paused."""
+        return Call(script("pause").command(queue=self.queue, paused="", by=""), bool)
+
+    def publish(self, generation: int, policy: bytes, limited: int | str) -> Call[int]:
+        """Make a policy the one that counts; the result is the generation that runs."""
+        command = script("publish").command(
+            queue=self.queue, generation=generation, policy=policy, limited=limited
+        )
+        return Call(command, _plain)
+
+    def sweep(  # noqa: PLR0913 - one bound for each kind of ended job
+        self,
+        *,
+        completed_count: int | str,
+        expired: int,
+        oldest: bytes | str,
+        dead_count: int | str,
+        dead_age: int | str,
+        cancelled_age: int | str,
+    ) -> Call[int]:
+        """Trim what is kept too long or too many; the result counts what went."""
+        command = script("sweep").command(
+            queue=self.queue,
+            completed_count=completed_count,
+            expired=expired,
+            oldest=oldest,
+            dead_count=dead_count,
+            dead_age=dead_age,
+            cancelled_age=cancelled_age,
+        )
+        return Call(command, _plain)
+
+    def purge(self, count: int) -> Call[list[tuple[bytes, bytes]]]:
+        """Delete up to `count` waiting jobs; the result is their ids and records."""
+        command = script("purge").command(queue=self.queue, count=count)
+        return Call(command, lambda reply: list(zip(reply[0], reply[1], strict=True)))
+
+    def free(self, held: list[tuple[str, str]]) -> Call[None]:
+        """Free the deduplication keys (id, key) of jobs that were purged."""
+        return Call(script("free").command(queue=self.queue, rest=_flat(held)), _plain)

@@ -1,0 +1,220 @@
+"""Our own connections to the broker: RESP over hiredis' parser. One for asyncio, one that blocks.
+
+`Connection` pipelines: what is called within one tick of the loop leaves in one write, and replies are
+matched in order; a caller that is cancelled leaves its place in the line, so replies can never shift.
+No command is ever repeated here: a caller that repeats one must know that this is harmless.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import hiredis
+from msgspec import Struct
+
+from pipeline.errors import BrokerRefused, BrokerUnavailable
+from pipeline.store.scripts import whole
+
+Reply = Any
+Command = tuple[Any, ...]
+CLOSED = "the broker closed the connection"
+
+
+class Address(Struct, frozen=True):
+    """Where a broker listens, and who we are there."""
+
+    host: str = ""
+    port: int = 6379
+    path: str = ""
+    username: str = ""
+    password: str = ""
+    db: int = 0
+    tls: bool = False
+
+    def __str__(self) -> str:
+        """For people: without the password."""
+        return f"unix://{self.path}" if self.path else f"{self.host}:{self.port}"
+
+    def greeting(self) -> list[Command]:
+        """The commands that a new connection begins with."""
+        commands: list[Command] = []
+        if self.password:
+            commands.append(("AUTH", self.username or "default", self.password))
+        if self.db:
+            commands.append(("SELECT", self.db))
+        return commands
+
+
+def parse(url: str) -> Address:
+    """`redis://`, `rediss://` or `unix://` as an Address. Raises ValueError for another scheme."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("redis", "rediss", "unix"):
+        raise ValueError(f"a broker's URL begins with redis://, rediss:// or unix://, not {parts.scheme}://")
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    database = parse_qs(parts.query).get("db", ["0"])[0]
+    if parts.scheme == "unix":
+        return Address(path=unquote(parts.path), username=user, password=password, db=int(database))
+    database = parts.path.strip("/") or database
+    host, port = parts.hostname or "127.0.0.1", parts.port or 6379
+    return Address(host, port, "", user, password, int(database), tls=parts.scheme == "rediss")
+
+
+def refusal(error: Exception) -> BrokerRefused:
+    """The server's error reply as ours."""
+    return BrokerRefused(f"the broker refused: {error}")
+
+
+def is_missing_script(reply: Reply) -> bool:
+    return isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOSCRIPT")
+
+
+class Connection(asyncio.Protocol):
+    """One pipelining connection. Open it with `connect`; it stays usable until `lost` is done."""
+
+    def __init__(self) -> None:
+        self._reader = hiredis.Reader()
+        self._waiting: deque[tuple[Callable[[Reply], None], Command]] = deque()
+        self._out: list[bytes] = []
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self.lost: asyncio.Future[None] = self._loop.create_future()
+
+    def send(self, done: Callable[[Reply], None], command: Command) -> None:
+        """Send a command; `done` is called with the reply, which is an exception when there is none."""
+        if self.lost.done():
+            self._loop.call_soon(done, BrokerUnavailable(CLOSED))
+            return
+        self._waiting.append((done, command))
+        if not self._out:
+            self._loop.call_soon(self._flush)
+        self._out.append(hiredis.pack_command(command))
+
+    async def call(self, command: Command) -> Reply:
+        """Send a command and return its reply. Raises BrokerRefused or BrokerUnavailable."""
+        future: asyncio.Future[Reply] = self._loop.create_future()
+        self.send(lambda reply: None if future.done() else future.set_result(reply), command)
+        reply = await future
+        if isinstance(reply, hiredis.ReplyError):
+            raise refusal(reply)
+        if isinstance(reply, BrokerUnavailable):
+            raise reply
+        return reply
+
+    def close(self) -> None:
+        """Hang up; whoever waits for a reply gets BrokerUnavailable."""
+        if self._transport is not None:
+            self._transport.abort()
+        self._lose()
+
+    def _flush(self) -> None:
+        out, self._out = self._out, []
+        if self._transport is not None and not self.lost.done():
+            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        sock = transport.get_extra_info("socket")
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+    def data_received(self, data: bytes) -> None:
+        reader = self._reader
+        reader.feed(data)
+        while (reply := reader.gets()) is not False:
+            done, command = self._waiting.popleft()
+            if is_missing_script(reply) and command[0] == b"EVALSHA":
+                self.send(done, whole(command))
+            else:
+                done(reply)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lose()
+
+    def _lose(self) -> None:
+        if not self.lost.done():
+            self.lost.set_result(None)
+        while self._waiting:
+            self._waiting.popleft()[0](BrokerUnavailable(CLOSED))
+
+
+async def connect(address: Address, timeout: float = 5.0) -> Connection:
+    """Open a connection within `timeout` seconds. Raises BrokerUnavailable, or BrokerRefused for a bad login."""
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(timeout):
+            if address.path:
+                _, connection = await loop.create_unix_connection(Connection, address.path)
+            else:
+                context = ssl.create_default_context() if address.tls else None
+                _, connection = await loop.create_connection(
+                    Connection, address.host, address.port, ssl=context
+                )
+            for command in address.greeting():
+                await connection.call(command)
+    except OSError as error:
+        raise unavailable(address, error) from error
+    return connection
+
+
+def unavailable(address: Address, error: Exception) -> BrokerUnavailable:
+    """What to tell a person when the broker cannot be reached."""
+    reason = getattr(error, "strerror", None) or str(error) or "it did not answer in time"
+    return BrokerUnavailable(f"no broker at {address}: {reason}", "is it running, and is broker.url right?")
+
+
+class BlockingConnection:
+    """A connection for code without a loop: one command at a time, each within `timeout` seconds."""
+
+    def __init__(self, address: Address, timeout: float = 5.0) -> None:
+        self._reader = hiredis.Reader()
+        try:
+            self._socket = self._open(address, timeout)
+            for command in address.greeting():
+                self.call(command)
+        except OSError as error:
+            raise unavailable(address, error) from error
+
+    @staticmethod
+    def _open(address: Address, timeout: float) -> socket.socket:
+        if address.path:
+            sock = socket.socket(socket.AF_UNIX)
+            sock.settimeout(timeout)
+            sock.connect(address.path)
+            return sock
+        sock = socket.create_connection((address.host, address.port), timeout)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if address.tls:
+            return ssl.create_default_context().wrap_socket(sock, server_hostname=address.host)
+        return sock
+
+    def call(self, command: Command) -> Reply:
+        """The reply. Raises BrokerRefused; BrokerUnavailable when the outcome is unknown, and hangs up."""
+        try:
+            self._socket.sendall(hiredis.pack_command(command))
+            while (reply := self._reader.gets()) is False:
+                data = self._socket.recv(65536)
+                if not data:
+                    raise ConnectionResetError(CLOSED)
+                self._reader.feed(data)
+        except OSError as error:
+            self.close()
+            raise BrokerUnavailable(f"no answer from the broker: {error}") from error
+        if isinstance(reply, hiredis.ReplyError):
+            if is_missing_script(reply) and command[0] == b"EVALSHA":
+                return self.call(whole(command))
+            raise refusal(reply)
+        return reply
+
+    def close(self) -> None:
+        """Hang up."""
+        with contextlib.suppress(OSError):
+            self._socket.close()
