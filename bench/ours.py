@@ -1,0 +1,98 @@
+"""Ours, as a user would run it: a project folder and `pipeline run configs/bench.yaml --plain`."""
+
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.peer import OURS, Load, Peer
+from bench.places import ADAPTERS, HERE, URL, WORK
+
+JOBS = ("noop", "sleep", "lat")
+EMBEDDED = "embedded"
+
+
+def pipeline(*args: str) -> list[str]:
+    """The command line of a user, from the environment that this runs in."""
+    command = Path(sys.executable).with_name("pipeline")
+    return [str(command), *args] if command.exists() else [sys.executable, "-m", "pipeline", *args]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project of one queue. Whatever is on by default is on; `strict` adds a schema and deduplication."""
+
+    name: str
+    executor: str = "async"
+    strict: bool = False
+    broker: str = URL
+
+    @property
+    def config(self) -> Path:
+        return WORK / "projects" / self.name / "configs" / "bench.yaml"
+
+    def write(self, load: Load) -> None:
+        root = self.config.parent.parent
+        shutil.copytree(HERE / "project", root, dirs_exist_ok=True)
+        shutil.copy(ADAPTERS / "tally.py", root)
+        self.config.parent.mkdir(exist_ok=True)
+        self.config.write_text(self._yaml(load))
+
+    def run(self, load: Load) -> list[list[str]]:
+        return [pipeline("run", str(self.config), "--plain")]
+
+    def _yaml(self, load: Load) -> str:
+        lines = [
+            "version: 1",
+            "name: bench",
+            f"broker: {{url: '{self.broker}'}}",
+            "queues:",
+            "  bench:",
+            f"    executor: {self.executor}",
+            f"    concurrency: {load.concurrency}",
+            f"    processes: {load.processes}",
+            "    jobs:",
+        ]
+        for job in JOBS:
+            lines += [
+                f"      {job}:",
+                f"        handler: orders:{job}{'_sync' * (self.executor == 'thread')}",
+            ]
+            if self.strict:
+                lines += [
+                    "        schema: schemas/jobs/order.schema.json",
+                    '        deduplication: {key: "{data.orderId}", mode: until_done}',
+                ]
+        return "\n".join(lines) + "\n"
+
+
+def _peer(project: Project, jobs: int, note: str, only: frozenset[str] | None = None) -> Peer:
+    env = {"BENCH_CONFIG": str(project.config), "BENCH_UNIQUE": "1" if project.strict else "0"}
+    return Peer(
+        OURS,
+        "pipeline-queues",
+        "p_pipeline",
+        project.run,
+        note,
+        env=env,
+        prepare=project.write,
+        jobs=jobs,
+        only=only,
+        supervised=True,
+    )
+
+
+def peers(jobs: int) -> dict[str, Peer]:
+    """Ours by name, with the number of jobs that a drain has."""
+    return {
+        "ours": _peer(Project("ours"), jobs, "`pipeline run`, async handlers, all defaults"),
+        "ours-threads": _peer(
+            Project("ours-threads", executor="thread"),
+            jobs,
+            "`pipeline run`, plain functions on threads, all defaults",
+            only=frozenset({"drain_low", "drain_high", "sleep_10ms"}),
+        ),
+        "ours+": _peer(
+            Project("ours-strict", strict=True), jobs, "as ours, with a payload schema and deduplication"
+        ),
+    }
