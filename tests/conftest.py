@@ -1,0 +1,82 @@
+"""A real server for the tests: one for each test process, emptied before each test that asks for it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pipeline.supervisor.binary import find_server
+
+START_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running valkey-server (or redis-server) on a unix socket."""
+
+    socket: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def url(self) -> str:
+        """What a config's `broker.url` would say."""
+        return f"unix://{self.socket}"
+
+    def ask(self, command: str) -> bytes:
+        """Send one command without quoting, return the raw start of its answer."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(START_SECONDS)
+            connection.connect(str(self.socket))
+            connection.sendall(f"{command}\r\n".encode())
+            return connection.recv(65536)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """The server of this test process; PIPELINE_TEST_SERVER names another binary than the bundled one."""
+    # Not pytest's own folder: the path of a unix socket may have 107 bytes at most.
+    folder = Path(tempfile.mkdtemp(prefix="pq-"))
+    running = start_server(folder)
+    yield running
+    running.process.kill()
+    running.process.wait()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def broker(server: Server) -> str:
+    """The address of an empty broker."""
+    assert server.ask("FLUSHALL") == b"+OK\r\n"
+    return server.url
+
+
+def start_server(folder: Path) -> Server:
+    """Start a server whose files and socket lie in `folder`, and wait until it answers."""
+    path = folder / "s"
+    binary = os.environ.get("PIPELINE_TEST_SERVER") or find_server()
+    command = [binary, "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(folder)]
+    process = subprocess.Popen([*command, "--logfile", str(folder / "log")], stdin=subprocess.DEVNULL)
+    running = Server(path, process)
+    until = time.monotonic() + START_SECONDS
+    while not answers(running):
+        if process.poll() is not None or time.monotonic() > until:
+            raise RuntimeError(f"{binary} did not start: {(folder / 'log').read_text()}")
+        time.sleep(0.002)
+    return running
+
+
+def answers(running: Server) -> bool:
+    """Whether the server takes commands already."""
+    try:
+        return running.ask("PING") == b"+PONG\r\n"
+    except (FileNotFoundError, ConnectionRefusedError):
+        return False
