@@ -4,12 +4,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench import extras, kill, measures, report, suite, wire
+from bench import extras, kill, measures, profile, report, suite, wire
 from bench.peers import PEERS
 from bench.places import REPORT, WORK
 from bench.results import load
 
-COMMANDS = ("run", "report", "wire", "kill")
+COMMANDS = ("run", "report", "wire", "kill", "profile")
 GROUPS = (*measures.GROUPS, *extras.GROUPS)
 
 
@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_kill(
         commands.add_parser("kill", parents=[common], help="kill -9 in the middle of a drain: what was lost?")
     )
+    _add_profile(commands.add_parser("profile", help="where the time of one worker of ours goes"))
     return top
 
 
@@ -84,6 +85,13 @@ def _add_kill(sub: argparse.ArgumentParser) -> None:
             suite.Suite.open(args), args.trials, kill.Kill(args.jobs, args.patience).measure
         )
     )
+
+
+def _add_profile(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--jobs", type=int, default=100_000)
+    sub.add_argument("--concurrency", type=int, default=10)
+    sub.add_argument("--lines", type=int, default=30)
+    sub.set_defaults(call=lambda args: profile.run(args.jobs, args.concurrency, args.lines))
 
 
 main(sys.argv[1:])

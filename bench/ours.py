@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.peer import OURS, Load, Peer
@@ -28,13 +28,16 @@ class Project:
     broker: str = URL
 
     @property
+    def root(self) -> Path:
+        return WORK / "projects" / self.name
+
+    @property
     def config(self) -> Path:
-        return WORK / "projects" / self.name / "configs" / "bench.yaml"
+        return self.root / "configs" / "bench.yaml"
 
     def write(self, load: Load) -> None:
-        root = self.config.parent.parent
-        shutil.copytree(HERE / "project", root, dirs_exist_ok=True)
-        shutil.copy(ADAPTERS / "tally.py", root)
+        shutil.copytree(HERE / "project", self.root, dirs_exist_ok=True)
+        shutil.copy(ADAPTERS / "tally.py", self.root)
         self.config.parent.mkdir(exist_ok=True)
         self.config.write_text(self._yaml(load))
 
@@ -80,6 +83,19 @@ def _peer(project: Project, jobs: int, note: str, only: frozenset[str] | None = 
         only=only,
         supervised=True,
     )
+
+
+def alone(profile: Path | None = None) -> Peer:
+    """One worker process without a supervisor, to look into; see adapters/alone.py."""
+    project = Project("ours-alone")
+
+    def command(load: Load) -> list[list[str]]:
+        script, root = str(ADAPTERS / "alone.py"), str(project.root)
+        path = [str(profile)] if profile else []
+        return [[sys.executable, script, root, str(load.concurrency), *path]] * load.processes
+
+    peer = _peer(project, 50_000, "one worker process, no supervisor")
+    return replace(peer, command=command, supervised=False)
 
 
 def peers(jobs: int) -> dict[str, Peer]:

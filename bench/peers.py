@@ -66,6 +66,7 @@ DRAMATIQ = {
 OURS = ours.peers(_FAST)
 
 _OTHERS: dict[str, Peer] = {
+    "ours-alone": ours.alone(),
     "mayu": Peer(
         "mayu", "mayu", "p_mayu", commands.mayu("thread"), "Python 3.13, async tasks, no results (default)"
     ),
