@@ -1,0 +1,227 @@
+"""Settings that cannot work together (errors), and those that work and surprise (warnings)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from pipeline import units
+from pipeline.config.findings import has_password
+from pipeline.config.model import JobBlock, QueueBlock, RetryBlock, SupervisorBlock, TimeoutBlock
+from pipeline.config.report import Report
+from pipeline.config.resolve import backoff_of, timeout_of
+from pipeline.config.suggest import near
+from pipeline.config.tree import Mapping, Node, Path, Scalar, Span, child, find, key_span, value_span
+from pipeline.policy import Backoff
+from pipeline.retry import pause
+
+_CHECKED = ("handler", "jobs", "timeout", "retry", "deduplication", "retention")
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A queue, or one of its jobs, with everything merged. `touched` are keys that have findings already."""
+
+    path: Path
+    node: Mapping
+    key: Span
+    settings: QueueBlock | JobBlock
+    touched: frozenset[str]
+
+    def at(self, *steps: str, key: bool = False) -> Span:
+        """The place of the value (or the key) at `steps`, or of the nearest one above."""
+        while steps and find(self.node, steps) is None:
+            steps = steps[:-1]
+        if not steps:
+            return self.key
+        return key_span(self.node, steps) if key else value_span(self.node, steps)
+
+    def has(self, *steps: str) -> bool:
+        return find(self.node, steps) is not None
+
+
+def scopes(queues: dict[str, tuple[QueueBlock, Mapping, Span]], broken: list[Path]) -> Iterator[Scope]:
+    """Every queue and every job of it."""
+    for name, (queue, node, place) in queues.items():
+        path: Path = ("queues", name)
+        touched = frozenset(_touched(name, broken))
+        yield Scope(path, node, place, queue, touched)
+        jobs = child(node, "jobs")
+        for job, settings in queue.jobs.items():
+            if isinstance(jobs, Mapping) and isinstance(own := child(jobs, job), Mapping):
+                yield Scope((*path, "jobs", job), own, jobs.entries[job].key, settings, touched)
+
+
+def _touched(queue: str, broken: list[Path]) -> Iterator[str]:
+    """The keys of a queue that have findings; a mistyped one counts for what was meant."""
+    for path in broken:
+        if path[:1] == ("retries",):
+            yield "retry"
+        if path[:1] == ("defaults",) or path[:2] == ("queues", queue):
+            yield from (near(str(step), _CHECKED) or str(step) for step in path[1:])
+
+
+def check_scope(scope: Scope, report: Report) -> None:
+    """The errors of one queue or job, and the warnings that need nothing else."""
+    for key, check in _CHECKS:
+        if key not in scope.touched:
+            check(scope, report)
+
+
+def _timeout(scope: Scope, report: Report) -> None:
+    limit = timeout_of(scope.settings)
+    if limit.soft is not None and limit.hard is not None and limit.soft >= limit.hard:
+        built_in = "" if scope.has("timeout", "hard") else " (built-in)"
+        message = f"the soft limit {units.words(limit.soft)} is not below the hard one, " + units.words(
+            limit.hard
+        )
+        help = "SoftTimeout must have time to be handled: raise `hard` or lower `soft`"
+        report.error(
+            "P301", message + built_in, scope.at("timeout", "soft"), (*scope.path, "timeout", "soft"), help
+        )
+
+
+def _retry(scope: Scope, report: Report) -> None:
+    retry = scope.settings.retry
+    if isinstance(retry, RetryBlock):
+        check_policy(retry, child(scope.node, "retry"), (*scope.path, "retry"), report)
+
+
+def check_policy(retry: RetryBlock, node: Node | None, path: Path, report: Report) -> None:
+    """The errors of one resolved retry policy, which `node` is the tree of."""
+    backoff = retry.backoff
+    written = child(node, "backoff")
+    if backoff is None or not isinstance(node, Mapping) or not isinstance(written, Mapping):
+        return
+    path, key = (*path, "backoff"), node.entries["backoff"].key
+    needed = "delays" if backoff.type == "list" else "delay"
+    if backoff.type is None:
+        report.error("P306", "the backoff has no `type`", key, path, "fixed, linear, exponential or list")
+        return
+    if (not getattr(backoff, needed) and needed not in written.entries) or getattr(backoff, needed) == ():
+        report.error("P306", f"a backoff of type {backoff.type} needs `{needed}`", key, path)
+    for name in ("delay", "max") if backoff.type == "list" else ("delays",):
+        if name in written.entries and getattr(backoff, name) is not None:
+            message = f"a backoff of type {backoff.type} does not use `{name}`"
+            report.error("P306", message, written.entries[name].key, (*path, name), "remove it")
+    if backoff.type != "list" and backoff.max is not None and backoff.max < (backoff.delay or 0):
+        message = f"`max` is shorter than `delay`, {units.words(backoff.delay or 0)}"
+        report.error("P302", message, value_span(written, ("max",)), (*path, "max"))
+
+
+def _deduplication(scope: Scope, report: Report) -> None:
+    rule = scope.settings.deduplication
+    if rule is None:
+        return
+    path: Path = (*scope.path, "deduplication")
+    if rule.key is None:
+        help = 'for instance key: "{data.order_id}"'
+        report.error("P309", "deduplication needs a `key`", scope.at("deduplication", key=True), path, help)
+    if rule.mode == "throttle" and rule.ttl is None:
+        place = scope.at("deduplication", key=True)
+        report.error("P303", "throttle needs a `ttl`", place, path, "for instance ttl: 10m")
+    if rule.mode == "until_done" and rule.ttl is not None:
+        place = scope.at("deduplication", "ttl", key=True)
+        help = "remove `ttl`, or write mode: throttle"
+        report.error("P304", "until_done ends with the job and takes no `ttl`", place, (*path, "ttl"), help)
+
+
+def _handler(scope: Scope, report: Report) -> None:
+    if scope.has("handler"):
+        return
+    if isinstance(scope.settings, QueueBlock):
+        if not scope.settings.jobs and "jobs" not in scope.touched:
+            help = "write handler: package.module:function, or handler: null for a queue that only stores"
+            report.error("P305", "the queue needs `handler` or `jobs`", scope.key, scope.path, help)
+    else:
+        help = "write handler: package.module:function, here or in the queue"
+        report.error("P308", "the job has no handler", scope.key, scope.path, help)
+
+
+def _retention(scope: Scope, report: Report) -> None:
+    if not isinstance(scope.settings, QueueBlock):
+        return
+    for kind in ("completed", "dead"):
+        kept = getattr(scope.settings.retention, kind)
+        if kept.count is None and kept.age is None:
+            path: Path = (*scope.path, "retention", kind)
+            message, place = f"{kind} jobs are kept for ever", scope.at("retention", kind)
+            report.warning("P402", message, place, path, "give `count` or `age`")
+
+
+def _window(scope: Scope, report: Report) -> None:
+    rule, retry = scope.settings.deduplication, scope.settings.retry
+    backoff = backoff_of(retry) if isinstance(retry, RetryBlock) else None
+    if not isinstance(retry, RetryBlock) or backoff is None or rule is None or rule.ttl is None:
+        return
+    span = retry_span(backoff, retry.attempts)
+    if span > rule.ttl:
+        message = f"retries go on for up to {units.words(span)}, beyond this window"
+        help = "from then on a repeat is a new job; use mode: until_done, or a longer ttl"
+        path: Path = (*scope.path, "deduplication", "ttl")
+        report.warning("P405", message, scope.at("deduplication", "ttl"), path, help)
+
+
+def retry_span(backoff: Backoff, attempts: int) -> int:
+    """The ms that all pauses of a policy take together, without jitter."""
+    exact = Backoff(backoff.type, backoff.delay, backoff.max, 0.0, backoff.delays)
+    return sum(pause(exact, attempt) for attempt in range(1, attempts))
+
+
+_CHECKS: tuple[tuple[str, Callable[[Scope, Report], None]], ...] = (
+    ("timeout", _timeout),
+    ("retry", _retry),
+    ("deduplication", _deduplication),
+    ("handler", _handler),
+    ("retention", _retention),
+    ("deduplication", _window),
+)
+
+
+def check_stop(scope: Scope, supervisor: SupervisorBlock, report: Report) -> None:
+    """Warnings about limits that are written in the file, against how the product can keep them."""
+    hard = timeout_of(scope.settings).hard
+    if hard is None or not scope.has("timeout") or "timeout" in scope.touched:
+        return
+    steps = ("timeout", "hard") if isinstance(scope.settings.timeout, TimeoutBlock) else ("timeout",)
+    if hard > supervisor.stop_timeout:
+        message = (
+            f"a job may take {units.words(hard)}, and a stop waits {units.words(supervisor.stop_timeout)}"
+        )
+        help = "raise supervisor.stop_timeout, or expect jobs to be released and run again"
+        report.warning("P401", message, scope.at(*steps), (*scope.path, *steps), help)
+
+
+def check_threads(scope: Scope, report: Report) -> None:
+    """The warning about threads, which no hard limit can stop."""
+    queue = scope.settings
+    if not isinstance(queue, QueueBlock) or queue.executor != "thread" or queue.concurrency == 1:
+        return
+    limited = any(timeout_of(job).hard is not None for job in (queue, *queue.jobs.values()))
+    if limited and (scope.has("timeout") or any(scope.has("jobs", job, "timeout") for job in queue.jobs)):
+        message = "threads cannot be stopped: at the hard limit all jobs of the process are replaced"
+        help = "concurrency: 1 with more `processes`, or async handlers"
+        report.warning("P403", message, scope.at("executor"), (*scope.path, "executor"), help)
+
+
+def check_top(tree: Mapping, written: Mapping, report: Report) -> None:
+    """The version, and a password that stands in the file."""
+    version = child(tree, "version")
+    if isinstance(version, Scalar) and str(version.value) != "1":
+        report.error("P113", "this program reads version 1", version.span, ("version",), "write version: 1")
+    url = find(written, ("broker", "url"))
+    if isinstance(url, Scalar) and has_password(url.text):
+        message = "a password stands in the file"
+        help = "write ${PASSWORD}, and set it in the environment"
+        report.warning("P404", message, url.span, ("broker", "url"), help)
+    queues = child(tree, "queues")
+    if isinstance(queues, Mapping) and not queues.entries and queues == child(written, "queues"):
+        report.error("P307", "the file declares no queue", key_span(tree, ("queues",)), ("queues",))
+
+
+def check_supervisor(supervisor: SupervisorBlock, tree: Mapping, report: Report) -> None:
+    """The back-off of workers."""
+    restart, path = supervisor.restart, ("supervisor", "restart", "max")
+    if restart.max < restart.delay:
+        message = f"`max` is shorter than `delay`, {units.words(restart.delay)}"
+        report.error("P302", message, value_span(tree, path), path)

@@ -1,0 +1,91 @@
+"""Every code that a finding can have, with its explanation. Codes are stable; new ones are added."""
+
+from __future__ import annotations
+
+CODES: dict[str, str] = {
+    # The file and its YAML
+    "P001": "The file cannot be read: it does not exist, is a folder, or may not be opened by this user.",
+    "P002": "The file is larger than 4 MiB. A config of that size is nearly always the wrong file.",
+    "P003": "The file is not UTF-8 text. Save it as UTF-8; a byte order mark at its start is fine.",
+    "P004": "The file holds a control character, for instance a NUL byte. It may be a binary file.",
+    "P005": "The text is not YAML. Nothing after this place was understood, so other mistakes may follow "
+    "once it is mended.",
+    "P006": "YAML allows no tab where a line is indented. Use spaces.",
+    "P007": "A key stands twice in one map. YAML readers differ on which one wins, so it is an error here.",
+    "P008": "Braces without quotes begin a map in YAML, so the template {data.x} never arrives as text. "
+    'Put the whole value in quotes: key: "{data.x}".',
+    "P009": "YAML cuts ${...} apart when it holds ': ' or ' #', or when it stands inside { } or [ ] without "
+    "quotes. Put the whole value in quotes.",
+    "P010": "The file holds more than one YAML document. Only one is read, so '---' may only stand at the top.",
+    "P011": "The file is empty, or is not a map of keys at its top level. The smallest config has `name` and "
+    "one queue.",
+    "P012": "An alias (*name) names an anchor (&name) that does not come before it, or that contains it.",
+    "P013": "The file is nested too deeply, or its aliases expand to far more than is written.",
+    "P014": "A key is a list or a map. Keys are plain names here.",
+    "P015": "`<<` merges another map into this one. Its value must be an alias of a map, or a list of them.",
+    "P016": "The file uses a YAML tag (!name). Tags are not supported; only !!str is.",
+    "P017": "A ${...} is not well formed. The forms are ${VAR}, ${VAR:-default}, ${VAR-default}, "
+    "${VAR:?message}, ${VAR?message}, ${VAR:+other} and ${VAR+other}; a literal '${' is written '$${'.",
+    "P018": "An environment variable that the file needs is not set. Set it, or give it a default: "
+    "${VAR:-default}.",
+    # Keys and values
+    "P101": "The key is not known at this place. Only keys that begin with x- are ignored; all others are "
+    "errors, so that a typing error never turns a setting off in silence.",
+    "P102": "A key that is required is missing. The position is that of the map that should hold it.",
+    "P103": "The value has the wrong type, for instance text where a whole number belongs.",
+    "P104": "The value is not one of the words that are possible here.",
+    "P105": "The value is not a duration. Durations need a unit: 500ms, 2s, 1m30s, 1h, 7d, 2w.",
+    "P106": "The value is not a size. Sizes need a unit: 512KiB, 1MB, 1GiB.",
+    "P107": "The number or duration is outside its range. Limits of zero would stop all work and are errors.",
+    "P108": "Names of queues, jobs and retries, and the name of the project, are made of a-z, 0-9, '_', '.' "
+    "and '-', begin with a letter or digit, and have 64 characters at most.",
+    "P109": "A number begins with a zero: octal to some readers, decimal to others. Write it without the "
+    "zero, or in quotes if it is text.",
+    "P110": "yes, no, on and off are text in YAML 1.2. Booleans are true and false.",
+    "P111": "A handler is written package.module:function. An exception class is the name of a built-in one, "
+    "or package.module:Class.",
+    "P112": "The broker's address cannot be used. It is `embedded`, or an URL that begins with redis://, "
+    "rediss:// or unix://.",
+    "P113": "The file says a version that this program does not know. This one reads version 1.",
+    "P114": "A template is text with fields in braces: {data.order.id}, {data.items.0.sku}, {name}, {queue}. "
+    "A question mark ({data.x?}) allows the field to be missing. There are no expressions.",
+    # References
+    "P201": "`retry` or `extends` names a policy that `retries` does not have.",
+    "P202": "Policies extend each other in a circle, so none of them has a beginning.",
+    "P203": "The file of a payload schema cannot be read. Its path counts from the project's root.",
+    "P204": "The file of a payload schema is not JSON, or not a valid JSON Schema, or refers to something "
+    "that it does not contain. Schemas are never fetched over the network.",
+    "P205": "The profile that was asked for is not in the file.",
+    # Settings that cannot work together
+    "P301": "The soft limit of a timeout must be shorter than the hard one, or the handler never sees it.",
+    "P302": "`max` is shorter than `delay`, so the very first pause would already be cut.",
+    "P303": "Deduplication by `throttle` needs a `ttl`: the window in which repeats are duplicates.",
+    "P304": "Deduplication by `until_done` ends when the job does, so a `ttl` has no meaning there.",
+    "P305": "A queue needs a `handler` or `jobs`. A queue that only stores is written `handler: null`.",
+    "P306": "The backoff lacks what its type needs, or has what its type does not use. fixed, linear and "
+    "exponential take `delay` (and `max`, `jitter`); list takes `delays` (and `jitter`).",
+    "P307": "The file declares no queue.",
+    "P308": "The job has no handler, and its queue has none to lend.",
+    "P309": "Deduplication needs a `key`.",
+    # Warnings: what works and surprises
+    "P401": "`supervisor.stop_timeout` is shorter than the time a job may take, so a stop can cut a job that "
+    "is within its limit. It is released and runs again later, at no cost to its attempts.",
+    "P402": "Neither `count` nor `age` limits how many ended jobs are kept, so the broker's memory grows for "
+    "ever.",
+    "P403": "A thread cannot be stopped. When a job passes its hard timeout, its whole worker is replaced, and "
+    "its neighbours in the same process may have to run again. Use concurrency 1 and more processes, or an "
+    "async handler.",
+    "P404": "A password stands in the file, readable by all who can read the file. Put it in the "
+    "environment and write ${VAR} here.",
+    "P405": "A job may still be retrying when its deduplication window ends. From then on a repeat of it is "
+    "accepted as a new job.",
+    # Handlers, checked by importing them
+    "P501": "The module of a handler does not exist below the project's root or among the installed packages.",
+    "P502": "The module exists and has nothing of that name.",
+    "P503": "The name is there and cannot be called.",
+    "P504": "A handler is called with one argument, the job. `setup` is called with none.",
+    "P505": "Importing the module takes longer than `supervisor.import_timeout`.",
+    "P506": "Importing the module ends the process, for instance by sys.exit().",
+    "P507": "Importing the module, or calling `setup`, raises an error.",
+    "P508": "What `retry_on` and `discard_on` name must be classes of exceptions.",
+}

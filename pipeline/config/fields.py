@@ -1,0 +1,243 @@
+"""The kinds of values that a config holds: how each is read, bounded, and described to an editor.
+
+Every refusal is a PydanticCustomError whose type is a finding's code and whose context holds the help.
+Text that a variable went into (`Text`) is read by its target: "50" is a number for a number field.
+"""
+
+from __future__ import annotations
+
+import builtins
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, NoReturn
+from urllib.parse import urlsplit
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core.core_schema import no_info_plain_validator_function
+
+from pipeline import units
+from pipeline.config.hints import duration_help, size_help
+from pipeline.config.suggest import did_you_mean
+from pipeline.config.tree import Text
+from pipeline.policy import NAME_PATTERN
+
+LONGEST = 100 * 365 * 86_400_000
+LARGEST = 512 * 1024 * 1024
+_WHOLE = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})")
+_DECIMAL = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_WORDS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+_IMPORT = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
+_FIELD = r"\{(?:name|queue|data(?:\.[^\s.{}?]+)+)\??\}"
+_TEMPLATE = re.compile(rf"(?:[^{{}}]|{_FIELD})+")
+_SCHEMES = ("redis", "rediss", "unix")
+_ERRORS = [
+    name
+    for name, what in vars(builtins).items()
+    if isinstance(what, type) and issubclass(what, BaseException)
+]
+
+
+def refuse(code: str, message: str, help: str = "") -> NoReturn:
+    # The message goes in as a context value: pydantic would read braces in a template as fields.
+    raise PydanticCustomError("finding", "{message}", {"code": code, "message": message, "help": help})
+
+
+def shown(value: Any) -> str:
+    """`value` for a message: as it stands in the file, never what a variable held."""
+    if isinstance(value, Text):
+        return f"'{value.source}'"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return "null"
+    if isinstance(value, dict | tuple):
+        return "a map" if isinstance(value, dict) else "a list"
+    text = str(value)
+    return f"'{text[:60]}…'" if len(text) > 60 else f"'{text}'"
+
+
+def _hidden(value: str, help: Callable[[str], str]) -> str:
+    """Help that is made from the value, unless a variable holds it."""
+    return help("" if isinstance(value, Text) else value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict | tuple) or value is None:
+        refuse("P103", f"this must be text, not {shown(value)}")
+    refuse("P103", f"this must be text, and {shown(value)} without quotes is not", "put it in quotes")
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, Text) and _WHOLE.fullmatch(value.strip()):
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    digits = str(value).replace("_", "") if isinstance(value, str) and not isinstance(value, Text) else ""
+    help = f"write {digits}, without quotes" if _WHOLE.fullmatch(digits) else ""
+    refuse("P103", f"this must be a whole number, and {shown(value)} is not", help)
+
+
+def _fraction(value: Any) -> float:
+    if isinstance(value, Text) and _DECIMAL.fullmatch(value.strip()):
+        value = float(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        refuse("P103", f"this must be a number, and {shown(value)} is not")
+    if not 0 <= value <= 1:
+        refuse("P107", "this must lie between 0 and 1", "0.2 is a fifth")
+    return float(value)
+
+
+def _flag(value: Any) -> bool:
+    if isinstance(value, Text) and value.strip().lower() in ("true", "false"):
+        return value.strip().lower() == "true"
+    if isinstance(value, bool):
+        return value
+    word = _WORDS.get(str(value).lower()) if not isinstance(value, Text) else None
+    if word:
+        refuse("P110", f"{shown(value)} is text in YAML 1.2, not a boolean", f"use {word}")
+    refuse("P103", f"this must be true or false, not {shown(value)}")
+
+
+def _duration(value: Any) -> int:
+    text = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    try:
+        ms = units.milliseconds(text) if isinstance(text, str) and len(text) <= 64 else None
+    except ValueError:
+        ms = None
+    if ms is None:
+        help = _hidden(text if isinstance(text, str) else "", duration_help)
+        refuse("P105", f"{shown(value)} is not a duration", help)
+    if ms > LONGEST:
+        refuse("P107", "this is longer than 100 years")
+    return ms
+
+
+def _positive(value: Any) -> int:
+    ms = _duration(value)
+    if ms <= 0:
+        refuse("P107", "this must be longer than zero")
+    return ms
+
+
+def _size(value: Any) -> int:
+    text = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    try:
+        size = units.size_bytes(text) if isinstance(text, str) and len(text) <= 64 else None
+    except ValueError:
+        size = None
+    if size is None:
+        help = _hidden(text if isinstance(text, str) else "", size_help)
+        refuse("P106", f"{shown(value)} is not a size", help)
+    if not 0 < size <= LARGEST:
+        refuse("P107", "this must lie between 1B and 512MiB")
+    return size
+
+
+def _name(value: Any) -> str:
+    text = _text(value)
+    if not re.fullmatch(NAME_PATTERN, text):
+        near = re.sub(r"[^a-z0-9_.-]+", "-", text.lower()).lstrip("_.-")[:64]
+        help = f"'{near}' would do" if near and not isinstance(value, Text) else ""
+        refuse("P108", f"{shown(value)} cannot be a name: a-z, 0-9, '_', '.', '-', 64 characters", help)
+    return text
+
+
+def _handler(value: Any) -> str:
+    text = _text(value)
+    if not re.fullmatch(_IMPORT, text):
+        module, _, function = text.rpartition(".")
+        near = f"{module}:{function}"
+        usable = ":" not in text and re.fullmatch(_IMPORT, near) and not isinstance(value, Text)
+        help = f"did you mean '{near}'?" if usable else "for instance handlers.emails:send"
+        refuse("P111", f"{shown(value)} is not of the form package.module:function", help)
+    return text
+
+
+def _error_class(value: Any) -> str:
+    text = _text(value)
+    if text in _ERRORS or re.fullmatch(_IMPORT, text):
+        return text
+    help = did_you_mean(text, _ERRORS) if ":" not in text and not isinstance(value, Text) else ""
+    message = f"{shown(value)} is neither a built-in exception nor of the form package.module:Class"
+    refuse("P111", message, help)
+
+
+def _template(value: Any) -> str:
+    text = _text(value)
+    if not _TEMPLATE.fullmatch(text):
+        help = 'fields are {data.order.id}, {name} and {queue}; "?" before the brace allows it to be missing'
+        refuse("P114", f"{shown(value)} is not a template", help)
+    return text
+
+
+def _broker_url(value: Any) -> str:
+    text = _text(value)
+    if text == "embedded":
+        return text
+    scheme, separator, rest = text.partition("://")
+    if scheme in ("redis+sentinel", "redis+cluster"):
+        refuse("P112", f"{scheme}:// is not available in this version", "use redis://, rediss:// or unix://")
+    if not separator or scheme not in _SCHEMES:
+        refuse("P112", "this is no address of a broker", "use embedded, redis://, rediss:// or unix://")
+    if not _usable(text) or (scheme == "unix" and "/" not in rest):
+        refuse("P112", "this address cannot be read", "for instance redis://localhost:6379/0")
+    return text
+
+
+def _usable(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme == "unix" or (bool(parts.hostname) and parts.port != 0)
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """How pydantic reads a value of this kind, and what an editor is told about it."""
+
+    read: Callable[[Any], Any]
+    schema: dict[str, Any]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_plain_validator_function(self.read)
+
+    def __get_pydantic_json_schema__(self, core: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return dict(self.schema)
+
+
+def whole(low: int, high: int = 1_000_000) -> Kind:
+    """A whole number from `low` to `high`."""
+
+    def read(value: Any) -> int:
+        number = _whole(value)
+        if not low <= number <= high:
+            bound = f"at least {low:,}" if number < low else f"at most {high:,}"
+            refuse("P107", f"this must be {bound}")
+        return number
+
+    return Kind(read, {"type": "integer", "minimum": low, "maximum": high})
+
+
+def matching(read: Callable[[Any], Any], pattern: str) -> Kind:
+    """Text that `read` understands; a reference to a variable may stand in it."""
+    return Kind(read, {"type": "string", "pattern": rf"^(?:{pattern})$|\$\{{"})
+
+
+_DURATION_PATTERN = units.DURATION.pattern.replace(r"\d", "[0-9]")
+
+Flag = Annotated[bool, Kind(_flag, {"type": "boolean"})]
+Fraction = Annotated[float, Kind(_fraction, {"type": "number", "minimum": 0, "maximum": 1})]
+Pause = Annotated[int, matching(_duration, _DURATION_PATTERN)]
+Duration = Annotated[int, matching(_positive, _DURATION_PATTERN)]
+Size = Annotated[int, matching(_size, units.SIZE.pattern.replace(r"\d", "[0-9]"))]
+Name = Annotated[str, matching(_name, NAME_PATTERN)]
+HandlerPath = Annotated[str, matching(_handler, _IMPORT)]
+ErrorClass = Annotated[str, matching(_error_class, rf"[A-Za-z_]\w*|{_IMPORT}")]
+Template = Annotated[str, matching(_template, _TEMPLATE.pattern)]
+BrokerUrl = Annotated[str, matching(_broker_url, r"embedded|rediss?://.+|unix://.+")]
+PlainText = Annotated[str, matching(_text, ".+")]

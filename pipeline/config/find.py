@@ -1,0 +1,59 @@
+"""Which project a command means, and where its root is."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipeline.errors import ConfigError
+
+SUFFIXES = (".yaml", ".yml")
+
+
+def root_of(file: Path) -> Path:
+    """The project's folder: the one above `configs/` when the file lies in one, else the file's own."""
+    # Not resolve(): a mounted config is a link into a folder that changes its name.
+    folder = Path(os.path.normpath(file.absolute())).parent
+    return folder.parent if folder.name == "configs" else folder
+
+
+def find_file(explicit: str | None, env: Mapping[str, str], folder: Path | None = None) -> Path:
+    """The config file: the one named, $PIPELINE_CONFIG, the one that runs here, or the only one there is.
+
+    `folder` is the root to look in, the current one by default. Raises ConfigError with what to do.
+    """
+    if named := explicit or env.get("PIPELINE_CONFIG"):
+        return Path(named)
+    root = folder or Path()
+    if running := _running(root / ".pipeline" / "supervisor.json"):
+        return running
+    configs = root / "configs"
+    found = sorted(file for file in configs.glob("*") if file.suffix in SUFFIXES) if configs.is_dir() else []
+    if len(found) == 1:
+        return found[0]
+    if (root / "pipeline.yaml").is_file():
+        return root / "pipeline.yaml"
+    if found:
+        names = ", ".join(file.name for file in found)
+        raise ConfigError(
+            f"configs/ holds several files: {names}", help="name one: --config configs/NAME.yaml"
+        )
+    raise ConfigError(
+        "no config file is here: neither in configs/, nor pipeline.yaml",
+        help="go to the project's folder, name the file, or write a new project with `pipeline init`",
+    )
+
+
+def _running(record: Path) -> Path | None:
+    """The file of the supervisor that runs in this root, if one does."""
+    try:
+        content = json.loads(record.read_text("utf-8"))
+        file, pid = content["file"], int(content["pid"])
+        os.kill(pid, 0)
+    except PermissionError:
+        return Path(file)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return Path(file)

@@ -1,0 +1,116 @@
+"""Config -> Plan: a config whose every reference is resolved, as the plain values that processes get."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pipeline.config.model import (
+    BackoffBlock,
+    Config,
+    DeduplicationBlock,
+    JobBlock,
+    JobSettings,
+    QueueBlock,
+    RetryBlock,
+    TimeoutBlock,
+)
+from pipeline.plan import BrokerPlan, Plan, PoolPlan, RestartPlan, SupervisorPlan
+from pipeline.policy import Backoff, Deduplication, JobPolicy, QueuePolicy, Retention, RetryPolicy, Timeout
+
+Schemas = Mapping[str, dict[str, Any]]
+
+
+def build(config: Config, schemas: Schemas, root: Path, file: Path) -> Plan:
+    """The plan of a resolved config (layers.py). `schemas` holds the content of every schema file."""
+    pools = {name: _pool(name, queue, schemas) for name, queue in config.queues.items()}
+    supervisor = _supervisor(config)
+    return Plan(
+        name=config.name,
+        root=str(root),
+        file=str(file),
+        hash=_digest(config.name, config.setup, supervisor, pools),
+        broker=BrokerPlan(config.broker.url, config.broker.durability, config.broker.allow_eviction),
+        supervisor=supervisor,
+        setup=config.setup,
+        pools=pools,
+    )
+
+
+def _digest(*content: Any) -> str:
+    """Names what runs, and not how it is written: comments and order of keys do not count.
+
+    The broker is left out: hosts may reach the same one at different addresses.
+    """
+    raw = msgspec.json.encode(content, order="deterministic")
+    return hashlib.sha256(raw).hexdigest()[:16]
+
+
+def _supervisor(config: Config) -> SupervisorPlan:
+    own, restart = config.supervisor, config.supervisor.restart
+    back_off = RestartPlan(restart.delay, restart.max, restart.give_up_after)
+    return SupervisorPlan(own.stop_timeout, own.lease, own.import_timeout, back_off)
+
+
+def _pool(name: str, queue: QueueBlock, schemas: Schemas) -> PoolPlan:
+    kept = queue.retention
+    others = "handler" in queue.model_fields_set
+    policy = QueuePolicy(
+        name=name,
+        jobs={job: _job(settings, schemas) for job, settings in queue.jobs.items()},
+        others=_settings(queue, queue.handler) if others else None,
+        concurrency=queue.concurrency,
+        max_active=queue.max_active,
+        completed=Retention(kept.completed.count, kept.completed.age),
+        dead=Retention(kept.dead.count, kept.dead.age),
+        ids_keep=queue.ids.keep,
+        max_crashes=queue.max_crashes,
+        max_payload=queue.max_payload,
+        executor=queue.executor,
+        paused=queue.paused,
+    )
+    return PoolPlan(policy, queue.processes)
+
+
+def _job(job: JobBlock, schemas: Schemas) -> JobPolicy:
+    return _settings(job, job.handler, schemas[job.schema_] if job.schema_ is not None else None)
+
+
+def _settings(settings: JobSettings, handler: str | None, schema: dict[str, Any] | None = None) -> JobPolicy:
+    return JobPolicy(
+        handler=handler,
+        timeout=timeout_of(settings),
+        retry=_retry(settings.retry),
+        priority=settings.priority,
+        deduplication=_deduplication(settings.deduplication),
+        schema=schema,
+    )
+
+
+def timeout_of(settings: JobSettings) -> Timeout:
+    """The limits of an attempt in ms; a plain duration is the hard one."""
+    if isinstance(settings.timeout, TimeoutBlock):
+        return Timeout(settings.timeout.soft, settings.timeout.hard)
+    return Timeout(None, settings.timeout)
+
+
+def _retry(retry: str | RetryBlock | None) -> RetryPolicy:
+    if not isinstance(retry, RetryBlock):
+        return RetryPolicy()
+    return RetryPolicy(retry.attempts, backoff_of(retry), retry.retry_on, retry.discard_on)
+
+
+def backoff_of(retry: RetryBlock) -> Backoff | None:
+    """The pauses of a policy, or None when it has none, or none that could be computed."""
+    block: BackoffBlock | None = retry.backoff
+    if block is None or block.type is None or (block.type == "list" and not block.delays):
+        return None
+    return Backoff(block.type, block.delay or 0, block.max, block.jitter, block.delays or ())
+
+
+def _deduplication(block: DeduplicationBlock | None) -> Deduplication | None:
+    return None if block is None or block.key is None else Deduplication(block.key, block.mode, block.ttl)

@@ -1,0 +1,108 @@
+"""The effective config: what the file means once every default is merged, as YAML that means the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipeline import units
+from pipeline.config.findings import redact
+from pipeline.config.hints import format_size
+from pipeline.config.load import Loaded
+from pipeline.config.model import Block, Config
+from pipeline.config.parse import read_scalar
+from pipeline.config.tree import Path, Span, dotted
+
+_PLAIN = re.compile(r"[A-Za-z_][\w./@+-]*(?:::?[\w./@+-]+)*")
+_DURATIONS = (
+    "timeout", "soft", "hard", "delay", "max", "delays", "age", "keep", "ttl", "stop_timeout", "lease", "import_timeout",
+)  # fmt: skip
+
+
+def effective(loaded: Loaded, queue: str | None = None, *, origin: bool = False) -> str:
+    """The config as YAML, passwords hidden; with `queue` only that queue.
+
+    With `origin` each line tells where its value was written, or that it is built-in. Raises KeyError for
+    an unknown queue, ValueError when the file has errors and so no effective config.
+    """
+    if loaded.config is None or loaded.plan is None:
+        raise ValueError("a file with errors has no effective config")
+    config = loaded.config
+    if queue is not None:
+        config = config.model_copy(update={"queues": {queue: config.queues[queue]}})
+    lines = list(_block(_data(config), ()))
+    if not origin:
+        return "".join(f"{text}\n" for text, _ in lines)
+    width = min(60, max(len(text) for text, _ in lines))
+    places = {path: _origin(path, loaded.origins, loaded.plan.file) for _, path in lines if path}
+    return "".join(f"{text:<{width}}  # {places[path]}\n" if path else f"{text}\n" for text, path in lines)
+
+
+def _data(config: Config) -> dict[str, Any]:
+    """The config without what is merged into its queues already."""
+    data = _values(config)
+    data["broker"]["url"] = redact(data["broker"]["url"])
+    return {name: value for name, value in data.items() if name not in ("defaults", "retries")}
+
+
+def _values(block: Block) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    kind = type(block)
+    # A block's own keys before those that it has in common with others.
+    for name in sorted(kind.model_fields, key=lambda name: name not in kind.__annotations__):
+        field = kind.model_fields[name]
+        value = getattr(block, name)
+        # Of what is not there, only an explicit null says something: no limit, no handler.
+        if value is None and name not in block.model_fields_set:
+            continue
+        values[field.alias or name] = _value(name, value)
+    return values
+
+
+def _value(name: str, value: Any) -> Any:
+    if isinstance(value, Block):
+        return _values(value)
+    if isinstance(value, dict):
+        return {key: _value("", item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_value(name, item) for item in value]
+    if name == "max_payload":
+        return format_size(value)
+    is_duration = name in _DURATIONS and isinstance(value, int)
+    return units.words(value) if is_duration else value
+
+
+def _block(data: Mapping[str, Any], path: Path) -> Iterator[tuple[str, Path | None]]:
+    """Lines with the path of the value that stands on them, or None for the key of a block."""
+    for name, value in data.items():
+        indent, here = "  " * len(path), (*path, name)
+        if isinstance(value, dict) and value:
+            yield f"{indent}{_scalar(name)}:", None
+            yield from _block(value, here)
+        elif value not in ({}, []):
+            shown = f"[{', '.join(map(_scalar, value))}]" if isinstance(value, list) else _scalar(value)
+            yield f"{indent}{_scalar(name)}: {shown}", here
+
+
+def _scalar(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if not isinstance(value, str):
+        return str(value)
+    text = value.replace("$", "$$") if "${" in value or "$$" in value else value
+    if re.fullmatch(r"\d+(?:\.\d+)?[A-Za-z][\w.]*", text):
+        return text if isinstance(read_scalar(text), str) else f'"{text}"'
+    if _PLAIN.fullmatch(text) and isinstance(read_scalar(text), str):
+        return text
+    return (
+        '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t") + '"'
+    )
+
+
+def _origin(path: Path, origins: Mapping[str, Span], file: str) -> str:
+    """Where the value was written. A plain `timeout: 5s` is the place of what it became."""
+    for steps in (path, path[:-1]):
+        if place := origins.get(dotted(steps)):
+            return f"{file}:{place.line}"
+    return "built-in"

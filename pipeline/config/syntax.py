@@ -1,0 +1,75 @@
+"""libyaml's errors in our words, with the mistakes that people really make told apart."""
+
+from __future__ import annotations
+
+import re
+
+import yaml
+
+from pipeline.config.report import Report
+from pipeline.config.tree import Span
+
+_QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'|(?:^|\s)#.*$")
+_REFERENCE = re.compile(r"\$\{")
+_TEMPLATE = re.compile(r"(?<!\$)\{+\s*[A-Za-z_][\w-]*(?:\.[\w-]+)*\??\s*\}+")
+_WORDS = {
+    "mapping values are not allowed in this context": ("a value cannot hold ': ' without quotes", ""),
+    "could not find expected ':'": ("a key without ':'", "write `key: value`"),
+    "did not find expected key": ("this does not line up with the keys around it", "check the indentation"),
+    "did not find expected '-' indicator": ("a list item must begin with '- '", "check the indentation"),
+    "did not find expected ',' or '}'": ("a map in braces lacks its ',' or '}'", ""),
+    "did not find expected ',' or ']'": ("a list in brackets lacks its ',' or ']'", ""),
+    "found unexpected end of stream": ("a quote is not closed", "close it, or remove it"),
+    "found character that cannot start any token": (
+        "this character cannot begin a value",
+        "put the value in quotes",
+    ),
+    "block sequence entries are not allowed in this context": ("a list item cannot stand here", ""),
+}
+# For these, libyaml's own place is where it gave up, lines below the mistake.
+_STARTS_AT_CONTEXT = ("could not find expected ':'", "found unexpected end of stream")
+
+
+def explain(error: yaml.MarkedYAMLError, report: Report) -> None:
+    """Report a syntax error at the place that a person has to change."""
+    mark = error.problem_mark or error.context_mark
+    if error.problem in _STARTS_AT_CONTEXT and error.context_mark:
+        mark = error.context_mark
+    line, column = (mark.line, mark.column) if mark else (0, 0)
+    first = error.context_mark.line if error.context_mark else line
+    if tab := _tab(report.lines, line):
+        report.error("P006", "a tab is used for indentation", tab, help="indent with spaces")
+        return
+    for number in dict.fromkeys((line, first, line - 1)):
+        if _braces(report, number):
+            return
+    problem = error.problem or "this is not YAML"
+    message, help = _WORDS.get(problem, (problem, ""))
+    report.error("P005", message, Span(line + 1, column + 1, column + 2), help=help)
+
+
+def _tab(lines: list[str], number: int) -> Span | None:
+    for at in (number, number - 1):
+        text = lines[at] if 0 <= at < len(lines) else ""
+        indent = text[: len(text) - len(text.lstrip())]
+        if "\t" in indent and text.strip():
+            column = indent.index("\t") + 1
+            return Span(at + 1, column, column + 1)
+    return None
+
+
+def _braces(report: Report, number: int) -> bool:
+    """Whether line `number` holds braces that lack their quotes; reports them."""
+    if not 0 <= number < len(report.lines):
+        return False
+    # Quoted text and comments are blanked out, so that columns stay.
+    text = _QUOTED.sub(lambda found: " " * len(found[0]), report.lines[number])
+    for code, pattern, message in (
+        ("P009", _REFERENCE, "YAML cuts this ${...} apart, because it lacks quotes"),
+        ("P008", _TEMPLATE, "braces without quotes begin a map"),
+    ):
+        if found := pattern.search(text):
+            place = Span(number + 1, found.start() + 1, found.end() + 1)
+            report.error(code, message, place, help="put the whole value in double quotes")
+            return True
+    return False

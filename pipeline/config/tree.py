@@ -1,0 +1,130 @@
+"""The file as a tree of values that know where they stand. Knows neither YAML nor the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+Path = tuple[str | int, ...]
+Plain = str | int | float | bool | None
+
+
+class Span(NamedTuple):
+    """A place: line, first column, and the column after the last one, in characters from 1."""
+
+    line: int
+    column: int
+    end: int
+
+
+TOP = Span(1, 1, 1)
+
+
+class Text(str):
+    """Text that an environment variable went into. Messages show `source`, never the text itself."""
+
+    __slots__ = ("source",)
+    source: str
+
+    def __new__(cls, text: str, source: str) -> Self:
+        made = super().__new__(cls, text)
+        made.source = source
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """`value` is what YAML 1.2 reads; `plain` is False when the text stood in quotes."""
+
+    text: str
+    value: Plain
+    plain: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    entries: dict[str, Entry]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    items: tuple[Node, ...]
+    span: Span
+
+
+Node = Scalar | Mapping | Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    key: Span
+    value: Node
+
+
+def is_null(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.value is None
+
+
+def child(node: Node | None, step: str | int) -> Node | None:
+    """The node one step below, or None."""
+    if isinstance(node, Mapping) and step in node.entries:
+        return node.entries[str(step)].value
+    if isinstance(node, Sequence) and isinstance(step, int) and step < len(node.items):
+        return node.items[step]
+    return None
+
+
+def find(node: Node | None, path: Iterable[str | int]) -> Node | None:
+    """The node at `path`, or None."""
+    for step in path:
+        node = child(node, step)
+    return node
+
+
+def key_span(node: Node, path: Path) -> Span:
+    """The place of the key that `path` ends in, or of the nearest key above that is in the file."""
+    place = TOP
+    for step in path:
+        if isinstance(node, Mapping) and step in node.entries:
+            place = node.entries[str(step)].key
+        below = child(node, step)
+        if below is None:
+            break
+        node = below
+    return place
+
+
+def value_span(node: Node, path: Path) -> Span:
+    """The place of the value at `path`, or of the nearest key above that is in the file."""
+    found = find(node, path)
+    return found.span if found is not None and path else key_span(node, path)
+
+
+def without(node: Node, path: Path) -> Node:
+    """The tree without the entry at `path`; a list that holds it goes as a whole."""
+    if not path or not isinstance(node, Mapping) or path[0] not in node.entries:
+        return node
+    name, entries = str(path[0]), dict(node.entries)
+    entry = entries[name]
+    if len(path) > 1 and isinstance(entry.value, Mapping) and find(entry.value, path[1:]) is not None:
+        entries[name] = Entry(entry.key, without(entry.value, path[1:]))
+    else:
+        del entries[name]
+    return Mapping(entries, node.span)
+
+
+def leaves(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
+    """Every scalar and list of the tree with its path."""
+    if not isinstance(node, Mapping):
+        yield path, node
+        return
+    for name, entry in node.entries.items():
+        yield from leaves(entry.value, (*path, name))
+
+
+def dotted(path: Iterable[str | int]) -> str:
+    """("queues", "emails", "retry") -> "queues.emails.retry"."""
+    return ".".join(str(step) for step in path)
