@@ -6,7 +6,7 @@ A record is a JSON array `[enqueued_at, name, data, options?]`; what happened to
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
@@ -46,7 +46,7 @@ class Job(Struct, Generic[Data], array_like=True, weakref=True):
     queue: str = ""
     attempt: int = 1
     attempts: int = 1
-    note: Callable[[str, Any], Awaitable[None]] | None = None
+    note: Callable[[Job[Any], str, Any], Awaitable[None]] | None = None
 
     def progress(self, value: Any) -> Awaitable[None]:
         """Show how far the job is: any JSON value. `await` it, or call it plainly in a sync handler."""
@@ -57,11 +57,18 @@ class Job(Struct, Generic[Data], array_like=True, weakref=True):
         return self._tell("log", line)
 
     def _tell(self, kind: str, value: Any) -> Awaitable[None]:
-        return self.note(kind, value) if self.note is not None else _nothing()
+        return self.note(self, kind, value) if self.note is not None else SENT
 
 
-async def _nothing() -> None:
-    """A job outside a worker keeps no notes."""
+class Sent:
+    """An awaitable that is done. Unlike a coroutine it may be left unawaited, as a sync handler does."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        return
+        yield
+
+
+SENT = Sent()
 
 
 class AttemptError(Struct, frozen=True):

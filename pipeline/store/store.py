@@ -67,8 +67,8 @@ class Move(NamedTuple):
     """How one job leaves its lease, in the order of settle.lua. `level` is its priority, `delay` ms."""
 
     move: Literal["completed", "dead", "delayed", "front", "back", "alone"]
-    id: str | bytes
-    lease: str | bytes | int
+    id: bytes
+    lease: int
     level: int = 0
     delay: int = 0
     runs: bytes = b""

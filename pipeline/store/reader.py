@@ -1,0 +1,227 @@
+"""The questions about a project's jobs: read-only, one method a question.
+
+Like the moves, they send nothing: each is a `Call` that a connection runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from pipeline.job import (
+    NO_RUNS,
+    AttemptError,
+    KeptError,
+    Outcome,
+    Runs,
+    State,
+    decode_job,
+    decode_outcome,
+    decode_runs,
+)
+from pipeline.policy import QueuePolicy
+from pipeline.store import keys
+from pipeline.store.scripts import script
+from pipeline.store.store import Call
+from pipeline.store.wire import Reply
+
+ENDED = ("completed", "dead", "cancelled")
+
+
+class JobError(Struct, frozen=True):
+    """Why the last attempt failed."""
+
+    type: str
+    message: str
+    traceback: str | None = None
+
+
+class JobView(Struct, frozen=True, kw_only=True):
+    """All that is kept of one job, as `jobs show --json` prints it. Times are ms since 1970.
+
+    `attempt` is the one that runs or ran last, 0 before the first. `due_at` is set while it is delayed,
+    `worker` while it is active, `key` as long as it holds a deduplication key until its end.
+    """
+
+    id: str
+    queue: str
+    name: str
+    state: State
+    data: Any
+    priority: int
+    attempt: int
+    attempts: int
+    enqueued_at: int
+    started_at: int | None = None
+    finished_at: int | None = None
+    result: Any = None
+    error: JobError | None = None
+    progress: Any = None
+    logs: list[str] = []
+    errors: tuple[KeptError, ...] = ()
+    crashes: int = 0
+    worker: str | None = None
+    due_at: int | None = None
+    key: str = ""
+
+
+class Counts(Struct, frozen=True):
+    """The figures of a queue at `time` (ms since 1970, the server's clock). `stats` are totals that only rise."""
+
+    time: int
+    generation: int | None
+    policy: QueuePolicy | None
+    paused: str | None
+    stats: dict[str, int]
+    waiting: int
+    delayed: int
+    active: int
+    completed: int
+    dead: int
+    cancelled: int
+    workers: int
+    parked: int
+    oldest_at: int | None
+
+
+class Reader:
+    """The questions about one queue of a project."""
+
+    def __init__(self, project: str, queue: str) -> None:
+        self.project = project
+        self.name = queue
+        self.queue = keys.base(project, queue)
+
+    def counts(self) -> Call[Counts]:
+        """How many jobs are in which state, and the totals."""
+        return Call(script("counts").command(queue=self.queue), _counts)
+
+    def policy(self) -> Call[QueuePolicy | None]:
+        """The policy that a supervisor published; None when there was none yet."""
+        return Call(("HGET", keys.meta(self.queue), "policy"), _policy)
+
+    def show(self, ids: Sequence[str], policy: QueuePolicy | None = None) -> Call[list[JobView | None]]:
+        """What is kept of these jobs, without logs; None for one that is not. `policy` tells their attempts."""
+
+        def read(reply: Reply) -> list[JobView | None]:
+            found = zip(ids, reply, strict=True)
+            return [None if kept is None else _view(self.name, id, policy, *kept) for id, kept in found]
+
+        return Call(script("show").command(queue=self.queue, rest=ids), read)
+
+    def logs(self, id: str) -> Call[list[str]]:
+        """The lines that a job logged, the oldest first."""
+        return Call(("LRANGE", keys.logs(self.queue, id), 0, -1), _texts)
+
+    def due(self, id: str) -> Call[int | None]:
+        """When a delayed job becomes takeable, in ms since 1970."""
+        return Call(("ZSCORE", keys.delayed(self.queue), id), _integer)
+
+
+def queue_names(project: str) -> Call[list[str]]:
+    """The queues that were ever published."""
+    return Call(("SMEMBERS", keys.queues(project)), lambda reply: sorted(_texts(reply)))
+
+
+def generation(project: str) -> Call[int]:
+    """The number of the newest config that was applied; 0 when there was none."""
+    return Call(("LLEN", keys.generations(project)), int)
+
+
+def supervisors(project: str) -> Call[dict[str, dict[str, Any]]]:
+    """What each supervisor last said of itself, by its name."""
+    return Call(("HGETALL", keys.supervisors(project)), _records)
+
+
+def server_time() -> Call[int]:
+    """The server's clock, in ms since 1970."""
+    return Call(("TIME",), lambda reply: int(reply[0]) * 1000 + int(reply[1]) // 1000)
+
+
+def _texts(reply: Reply) -> list[str]:
+    return [item.decode(errors="replace") for item in reply]
+
+
+def _integer(reply: Reply) -> int | None:
+    return None if reply is None else int(float(reply))
+
+
+def _policy(reply: Reply) -> QueuePolicy | None:
+    return None if reply is None else msgspec.json.decode(reply, type=QueuePolicy)
+
+
+def _records(reply: Reply) -> dict[str, dict[str, Any]]:
+    return {name: msgspec.json.decode(text) for name, text in _pairs(reply).items()}
+
+
+def _pairs(reply: Reply) -> dict[str, bytes]:
+    return dict(zip(_texts(reply[::2]), reply[1::2], strict=True))
+
+
+def _counts(reply: Reply) -> Counts:
+    time, meta_reply, stats, *figures, oldest = reply
+    meta = _pairs(meta_reply)
+    paused = meta.get("paused")
+    return Counts(
+        time,
+        _integer(meta.get("generation")),
+        _policy(meta.get("policy")),
+        None if paused is None else paused.decode(),
+        {name: int(value) for name, value in _pairs(stats).items()},
+        *figures,
+        oldest_at=None if oldest is None else decode_job(oldest).enqueued_at,
+    )
+
+
+def _view(  # noqa: PLR0913 - in the order of show.lua's answer
+    queue: str,
+    id: str,
+    policy: QueuePolicy | None,
+    state_reply: bytes,
+    record: bytes,
+    runs_reply: bytes | None,
+    outcome_reply: bytes | None,
+    progress: bytes | None,
+    worker: bytes | None,
+) -> JobView:
+    job = decode_job(record)
+    runs = NO_RUNS if runs_reply is None else decode_runs(runs_reply)
+    outcome = None if outcome_reply is None else decode_outcome(outcome_reply)
+    state: State = state_reply.decode()  # type: ignore[assignment]
+    known = policy.job(job.name) if policy else None
+    return JobView(
+        id=id,
+        queue=queue,
+        name=job.name,
+        state=state,
+        data=job.data,
+        priority=job.options.priority,
+        attempt=_attempt(state, runs, outcome),
+        attempts=job.options.attempts or (known.retry.attempts if known else 1),
+        enqueued_at=job.enqueued_at,
+        started_at=outcome.started_at if outcome else None,
+        finished_at=outcome.finished_at if outcome else None,
+        result=outcome.result if outcome else None,
+        error=_error(state, runs, outcome),
+        progress=msgspec.json.decode(progress) if progress else None,
+        errors=runs.errors,
+        crashes=runs.crashes,
+        worker=worker.decode() if worker else None,
+        key=job.options.key,
+    )
+
+
+def _attempt(state: State, runs: Runs, outcome: Outcome | None) -> int:
+    if outcome is not None:
+        return outcome.attempt
+    return runs.attempts + 1 if state == "active" else runs.attempts
+
+
+def _error(state: State, runs: Runs, outcome: Outcome | None) -> JobError | None:
+    kept: KeptError | AttemptError | None = outcome.error if outcome else None
+    if kept is None and state != "completed" and runs.errors:
+        kept = runs.errors[-1]
+    return JobError(kept.type, kept.message, kept.traceback or None) if kept else None

@@ -1,0 +1,200 @@
+"""One run of a handler: from a held job to how it ended. Knows no broker.
+
+`begin` makes the attempt, the slots call its handler, and `failure` says what an exception means.
+"""
+
+from __future__ import annotations
+
+import math
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from pipeline.errors import Discard, PipelineError, RetryLater, StartError
+from pipeline.handler import CANNOT_START, Handler, load
+from pipeline.job import NO_RUNS, AttemptError, Job, Runs, decode_job, decode_runs
+from pipeline.policy import JobPolicy, QueuePolicy, RetryPolicy, Timeout
+from pipeline.retry import Failure
+from pipeline.units import milliseconds
+
+
+class Buffered(NamedTuple):
+    """A job that this worker holds and has not begun."""
+
+    id: bytes
+    lease: int
+    record: bytes
+    runs: bytes | None = None
+
+    @property
+    def priority(self) -> int:
+        return decode_job(self.record).options.priority
+
+
+class Handling(Struct, frozen=True):
+    """How jobs of one name are run."""
+
+    handler: Handler
+    policy: JobPolicy
+
+
+class Attempt(Struct):
+    """A job that is running or has ended. Times are seconds of the monotonic clock."""
+
+    id: bytes
+    lease: int
+    job: Job[Any]
+    runs: Runs
+    policy: JobPolicy
+    handler: Handler
+    begun: float
+    soft: float = math.inf
+    hard: float = math.inf
+    ended: float = 0.0
+    result: bytes = b""
+    stopped: str = ""
+    """Why it was told to stop: soft, hard or release; `abandoned` once nobody waits for it."""
+
+    @property
+    def priority(self) -> int:
+        return self.job.options.priority
+
+
+class Refused(Struct, frozen=True):
+    """A job that cannot be run at all: dead at once."""
+
+    id: bytes
+    lease: int
+    job: Job[Any]
+    runs: Runs
+    policy: JobPolicy
+    failure: Failure
+
+
+class Handlers:
+    """The handlers of a queue, loaded once, and the policy that holds now."""
+
+    def __init__(self, policy: QueuePolicy) -> None:
+        self._loaded: dict[str, Handler] = {}
+        self.note: Callable[[Job[Any], str, Any], Awaitable[None]] | None = None
+        self.apply(policy)
+
+    def apply(self, policy: QueuePolicy) -> None:
+        """Use `policy` from the next job on. Raises what importing a handler raises."""
+        self.queue = policy
+        self.named = {name: h for name, job in policy.jobs.items() if (h := self._handling(job))}
+        self.others = self._handling(policy.others) if policy.others else None
+
+    @property
+    def kinds(self) -> set[bool]:
+        """Which kinds of handlers there are: True for async ones, False for plain ones."""
+        handlings = [*self.named.values(), *([self.others] if self.others else [])]
+        return {handling.handler.is_async for handling in handlings}
+
+    def is_async(self, record: bytes) -> bool:
+        """Whether the handler of this job is async; True for one that has none."""
+        handling = self.named.get(decode_job(record).name, self.others)
+        return handling is None or handling.handler.is_async
+
+    def begin(self, held: Buffered, now: float) -> Attempt | Refused:
+        """The attempt at a held job, with its deadlines; or why it cannot be run."""
+        try:
+            job = decode_job(held.record)
+            runs = decode_runs(held.runs) if held.runs else NO_RUNS
+        except msgspec.MsgspecError as error:
+            job = Job(0, "unreadable", None, id=held.id.decode())
+            return self._refuse(held, job, NO_RUNS, f"its record cannot be read: {error}")
+        job.id = held.id.decode()
+        job.queue = self.queue.name
+        job.note = self.note
+        handling = self.named.get(job.name, self.others)
+        if handling is None:
+            return self._refuse(held, job, runs, f"queue {self.queue.name!r} has no handler for {job.name!r}")
+        policy, handler = handling.policy, handling.handler
+        job.attempt = runs.attempts + 1
+        job.attempts = job.options.attempts or policy.retry.attempts
+        if handler.convert is not None:
+            try:
+                job.data = handler.convert(job.data)
+            except Exception as error:  # noqa: BLE001 - whatever the user's type raises
+                return Refused(held.id, held.lease, job, runs, policy, Failure(describe(error), discard=True))
+        timeout = job.options.timeout or policy.timeout
+        attempt = Attempt(held.id, held.lease, job, runs, policy, handler, now)
+        if timeout.hard is not None:
+            attempt.hard = now + timeout.hard / 1000
+        if timeout.soft is not None:
+            attempt.soft = now + timeout.soft / 1000
+        return attempt
+
+    def _handling(self, policy: JobPolicy) -> Handling | None:
+        if policy.handler is None:
+            return None
+        if policy.handler not in self._loaded:
+            handler = load(policy.handler)
+            check_executor(handler, self.queue.executor)
+            self._loaded[policy.handler] = handler
+        return Handling(self._loaded[policy.handler], policy)
+
+    def _refuse(self, held: Buffered, job: Job[Any], runs: Runs, reason: str) -> Refused:
+        failure = Failure(AttemptError("UnknownJob", reason), discard=True)
+        return Refused(held.id, held.lease, job, runs, self.queue.others or JobPolicy(), failure)
+
+
+def check_executor(handler: Handler, executor: str) -> None:
+    """Raises StartError when the queue's executor cannot run this handler."""
+    if executor == "async" and not handler.is_async:
+        raise StartError(
+            f"{handler.path} is not `async def`, but the queue says executor: async", CANNOT_START
+        )
+    if executor == "thread" and handler.is_async:
+        raise StartError(
+            f"{handler.path} is `async def`, but the queue says executor: thread", CANNOT_START
+        )
+
+
+def retry_policy(job: Job[Any], policy: JobPolicy) -> RetryPolicy:
+    """The queue's policy with what this one job brings of its own."""
+    own = job.options
+    if own.attempts is None and own.backoff is None:
+        return policy.retry
+    retry = policy.retry
+    return RetryPolicy(
+        own.attempts or retry.attempts, own.backoff or retry.backoff, retry.retry_on, retry.discard_on
+    )
+
+
+def failure(error: BaseException) -> Failure:
+    """What an exception of a handler means."""
+    if isinstance(error, Discard):
+        return Failure(describe(error), discard=True)
+    if isinstance(error, RetryLater):
+        try:
+            return Failure(describe(error), later=milliseconds(error.delay))
+        except (PipelineError, TypeError, ValueError) as wrong:
+            return Failure(describe(wrong))
+    return Failure(describe(error))
+
+
+def timed_out(limit: Timeout) -> Failure:
+    """The failure of an attempt that passed its hard limit."""
+    seconds = (limit.hard or 0) / 1000
+    return Failure(AttemptError("TimeoutError", f"ran for more than {seconds:g} s", "", ("TimeoutError",)))
+
+
+def describe(error: BaseException) -> AttemptError:
+    """An exception as plain text, with the names of its classes."""
+    mro = tuple(class_name(cls) for cls in type(error).__mro__)
+    try:
+        message = str(error)
+    except Exception as broken:  # noqa: BLE001 - a user's __str__ may raise anything
+        message = f"<its text cannot be made: {type(broken).__name__}>"
+    text = "".join(traceback.format_exception(error, limit=-50))
+    return AttemptError(type(error).__qualname__, message, text, mro)
+
+
+def class_name(cls: type) -> str:
+    """`module:Class` as in `retry_on`; the bare name for a builtin."""
+    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}:{cls.__qualname__}"

@@ -1,0 +1,143 @@
+"""What ended in this worker and has not been told to the broker yet.
+
+A turn takes a page: everything that ended since the last one. A page whose answer was lost is put back,
+without what the broker did settle.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+
+from pipeline.job import Outcome, encode
+from pipeline.policy import QueuePolicy
+from pipeline.retry import Failure, decide
+from pipeline.store.store import Move
+from pipeline.worker.attempt import Attempt, Buffered, Refused, retry_policy
+
+PLAIN_OUTCOME = b"[%d,%d,%d]"
+RESULT_OUTCOME = b"[%d,%d,%d,%b]"
+
+
+class Page(Struct):
+    """What one turn tells: completed attempts, other moves, and by how much counters rise."""
+
+    done: list[Attempt]
+    moves: list[Move]
+    counters: defaultdict[str, int]
+
+    def __len__(self) -> int:
+        return len(self.done) + len(self.moves)
+
+
+def blank() -> Page:
+    return Page([], [], defaultdict(int))
+
+
+class Ledger:
+    """The ended jobs of one queue. `offset` is what turns monotonic ms into the server's."""
+
+    def __init__(self, policy: QueuePolicy) -> None:
+        self.policy = policy
+        self.offset = 0.0
+        self.settled = 0
+        self.pace = 0.0
+        """Seconds that a handler takes, lately: it rises at once and falls slowly."""
+        self._page = blank()
+
+    def __len__(self) -> int:
+        return len(self._page)
+
+    def complete(self, attempt: Attempt) -> None:
+        """A handler returned. The common case costs the turn no loop in the broker."""
+        if attempt.job.options.key or not attempt.id.isdigit():
+            move = Move("completed", attempt.id, attempt.lease, outcome=self._outcome(attempt))
+            self._page.moves.append(self._ending(move, attempt))
+            self._measure([attempt])
+        else:
+            self._page.done.append(attempt)
+
+    def fail(self, attempt: Attempt | Refused, failure: Failure) -> Move:
+        """A handler failed, or could not be called: the move that follows."""
+        verdict = decide(retry_policy(attempt.job, attempt.policy), attempt.runs.attempts + 1, failure)
+        begun, ended = (attempt.begun, attempt.ended) if isinstance(attempt, Attempt) else (None, None)
+        at = self.server_ms(ended) if ended else 0
+        runs = attempt.runs.failed(failure.error, at, spent=verdict.spent)
+        if verdict.move == "dead":
+            started = self.server_ms(begun) if begun else None
+            outcome = Outcome(attempt.runs.attempts + 1, started, at, None, runs.errors[-1])
+            move = Move("dead", attempt.id, attempt.lease, runs=encode(runs), outcome=encode(outcome))
+            move = self._ending(move, attempt)
+        else:
+            level = attempt.job.options.priority
+            move = Move(verdict.move, attempt.id, attempt.lease, level, verdict.delay, encode(runs))
+        self._page.moves.append(move)
+        if verdict.spent:
+            self._page.counters["failed"] += 1
+        if isinstance(attempt, Attempt):
+            self._measure([attempt])
+        return move
+
+    def give_back(self, held: Iterable[Buffered | Attempt]) -> None:
+        """Jobs go back unused, to the front of their level, in the order in which they came."""
+        moves = [Move("front", job.id, job.lease, job.priority) for job in held]
+        self._page.moves.extend(reversed(moves))
+
+    def take(self) -> Page:
+        """Everything that ended since the last call."""
+        self._measure(self._page.done)
+        page, self._page = self._page, blank()
+        return page
+
+    def restore(self, page: Page, leases: Mapping[bytes, int]) -> list[bytes]:
+        """The answer to a page was lost: tell again what the broker still has under the same lease.
+
+        Returns the ids of those jobs; the others were settled, or reclaimed.
+        """
+        done = [a for a in page.done if leases.get(a.id) == a.lease]
+        moves = [m for m in page.moves if leases.get(m.id) == m.lease]
+        self._page.done[:0] = done
+        self._page.moves[:0] = moves
+        return [job.id for job in (*done, *moves)]
+
+    def outcomes(self, done: list[Attempt]) -> list[bytes]:
+        """(id, outcome), flat, of those completed jobs that the retention will keep."""
+        keep = self.policy.completed.count
+        kept = done if keep is None else done[max(len(done) - keep, 0) :]
+        flat = []
+        for attempt in kept:
+            flat.append(attempt.id)
+            flat.append(self._outcome(attempt))
+        return flat
+
+    def server_ms(self, moment: float) -> int:
+        """The server's time of a moment of the monotonic clock."""
+        return int(moment * 1000 + self.offset)
+
+    def _outcome(self, attempt: Attempt) -> bytes:
+        begun, ended = self.server_ms(attempt.begun), self.server_ms(attempt.ended)
+        if attempt.result:
+            return RESULT_OUTCOME % (attempt.job.attempt, begun, ended, attempt.result)
+        return PLAIN_OUTCOME % (attempt.job.attempt, begun, ended)
+
+    def _ending(self, move: Move, attempt: Attempt | Refused) -> Move:
+        keep: int | str = "" if attempt.id.isdigit() else self.policy.ids_keep
+        return move._replace(key=attempt.job.options.key, keep=keep)
+
+    def _measure(self, ended: list[Attempt]) -> None:
+        """Histograms of run and wait time: bucket i counts what took less than 2**i tenths of a ms."""
+        counters, pace, offset = self._page.counters, self.pace, self.offset
+        for attempt in ended:
+            ran = attempt.ended - attempt.begun
+            pace = ran if ran > pace else pace + (ran - pace) * 0.05
+            counters[RUN[int(ran * 10_000).bit_length()]] += 1
+            waited = int((attempt.begun * 1000 + offset - attempt.job.enqueued_at) * 10)
+            counters[WAIT[waited.bit_length() if waited > 0 else 0]] += 1
+        self.pace = pace
+        self.settled += len(ended)
+
+
+RUN = [f"run:{bucket}" for bucket in range(64)]
+WAIT = [f"wait:{bucket}" for bucket in range(64)]

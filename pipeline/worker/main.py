@@ -1,0 +1,137 @@
+"""The worker process: `python -m pipeline.worker.main IN OUT BOARD`, three inherited descriptors.
+
+Its WorkerPlan comes down IN as a line of JSON, then the supervisor's orders; what the supervisor must know goes
+up OUT. It exits 0 when it was told to, 78 when it cannot start, and 75 when its jobs were reclaimed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import logging
+import os
+import signal
+import sys
+import traceback
+from typing import Any
+
+import msgspec
+
+from pipeline.errors import LeaseLost, StartError
+from pipeline.handler import CANNOT_START, resolve
+from pipeline.log import configure
+from pipeline.plan import WorkerPlan
+from pipeline.worker.attempt import Handlers
+from pipeline.worker.board import Board
+from pipeline.worker.pool import Pool
+
+RECLAIMED = 75
+log = logging.getLogger("pipeline.worker")
+
+
+class Orders(asyncio.Protocol):
+    """What the supervisor says. Its silence for good means that it is gone: then so are we."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._rest = b""
+
+    def data_received(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._obey(msgspec.json.decode(line))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        os._exit(1)
+
+    def _obey(self, order: dict[str, Any]) -> None:
+        match order["do"]:
+            case "quiet":
+                self._pool.hush()
+            case "drain":
+                self._pool.stop(order["timeout"])
+            case "release":
+                self._pool.release()
+            case "stacks":
+                faulthandler.dump_traceback(all_threads=True)
+
+
+class Up:
+    """The pipe to the supervisor."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def tell(self, event: str, **facts: Any) -> None:
+        os.write(self._fd, msgspec.json.encode({"event": event, **facts}) + b"\n")
+
+
+def prepare(plan: WorkerPlan) -> Handlers:
+    """Import the user's code. Raises whatever that raises."""
+    sys.path.insert(0, plan.root)
+    if plan.setup is not None:
+        resolve(plan.setup)()
+    return Handlers(plan.queue)
+
+
+async def serve(plan: WorkerPlan, handlers: Handlers, board: Board, orders: int, up: Up) -> int:
+    """Work until told to stop: the exit code."""
+    pool = Pool(plan, handlers, board)
+    pool.on_retire = lambda reason: up.tell("retiring", reason=reason)  # type: ignore[method-assign]
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: Orders(pool), os.fdopen(orders, "rb", buffering=0))
+    up.tell("ready")
+    try:
+        await pool.run()
+    except LeaseLost as error:
+        log.error("%s", error)  # noqa: TRY400 - the traceback says nothing more
+        return RECLAIMED
+    up.tell("drained")
+    return 0
+
+
+def main(orders: int, events: int, board: int) -> int:
+    """Start, or say why not. The exit code."""
+    # Ctrl-C reaches the supervisor, which stays in charge; a terminal's other signals do too.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    up = Up(events)
+    plan = msgspec.json.decode(_line(orders), type=WorkerPlan)
+    configure(json=plan.json_logs)
+    try:
+        handlers = prepare(plan)
+    except StartError as error:
+        up.tell("failed", reason=str(error), traceback="")
+        return CANNOT_START
+    except BaseException as error:  # noqa: BLE001 - user code may raise anything, SystemExit too
+        reason = f"{type(error).__name__}: {error}"
+        up.tell("failed", reason=reason, traceback=traceback.format_exc())
+        return CANNOT_START
+    return run_loop(serve(plan, handlers, Board.attach(board), orders, up))
+
+
+def run_loop(work: Any) -> int:
+    """Run on uvloop where there is one."""
+    try:
+        import uvloop
+    except ImportError:
+        return int(asyncio.run(work))
+    return int(uvloop.run(work))
+
+
+def _line(fd: int) -> bytes:
+    """Read one line and no byte more: what follows belongs to the loop."""
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        byte = os.read(fd, 1)
+        if not byte:
+            os._exit(1)
+        line += byte
+    return bytes(line)
+
+
+if __name__ == "__main__":
+    code = main(*map(int, sys.argv[1:4]))
+    logging.shutdown()
+    sys.stdout.flush()
+    # Threads of handlers that do not end must not keep the process.
+    os._exit(code)

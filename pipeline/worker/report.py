@@ -1,0 +1,25 @@
+"""What a worker's log says of a failed attempt: one line that a person can act on."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from pipeline.job import Job
+from pipeline.retry import Failure
+from pipeline.store.store import Move
+from pipeline.units import words
+
+log = logging.getLogger("pipeline.worker")
+
+
+def tell_failure(job: Job[Any], why: Failure, move: Move) -> None:
+    """One line for an attempt that failed: what, which attempt, why, and what follows."""
+    error = f"{why.error.type}: {why.error.message}".splitlines()[0] if why.error.type else why.error.message
+    run = f"{job.name} {job.id}, attempt {job.attempt} of {job.attempts}"
+    if move.move == "dead":
+        log.error("%s, is dead: %s", run, error)
+    elif why.later is not None:
+        log.info("%s, comes back in %s: %s", run, words(why.later), error)
+    else:
+        log.warning("%s, failed and runs again in %s: %s", run, words(move.delay), error)

@@ -1,0 +1,211 @@
+"""Room for running jobs: coroutines for async handlers, threads for the others.
+
+Both begin what the pool has buffered, call the handler, and tell the pool how it ended. A coroutine slot
+lives as long as the worker, so a job costs no task of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Coroutine, Generator
+from queue import Empty, SimpleQueue
+from types import coroutine
+from typing import Any, Protocol
+
+from pipeline.errors import SoftTimeout
+from pipeline.job import encode
+from pipeline.worker.attempt import Attempt, Buffered
+
+now = time.monotonic
+
+
+class Desk(Protocol):
+    """What slots need of the pool. `begin` and `idle` are called from any thread."""
+
+    def begin(self, slot: int, held: Buffered) -> Attempt | None:
+        """The attempt to run in this slot; None when there is nothing to run after all."""
+
+    def ended(self, slot: int, attempt: Attempt, error: BaseException | None) -> None:
+        """An attempt ended, on the loop."""
+
+    def ended_in_thread(self, slot: int, attempt: Attempt, error: BaseException | None) -> None:
+        """An attempt ended, in its thread."""
+
+    def idle(self, slot: int) -> None:
+        """The slot waits for a job."""
+
+
+def store_result(attempt: Attempt, value: Any) -> None:
+    """Keep what a handler returned. Raises TypeError with advice when JSON cannot hold it."""
+    if value is None:
+        return
+    try:
+        attempt.result = encode(value)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise TypeError(
+            f"the handler returned what JSON cannot hold: {error}; return plain values, or None"
+        ) from None
+
+
+class LoopSlots:
+    """`count` coroutines that run async handlers."""
+
+    def __init__(self, desk: Desk, first: int, count: int) -> None:
+        self._desk = desk
+        self._buffer: deque[Buffered] = deque()
+        self._free: list[asyncio.Future[None]] = []
+        self._loop = asyncio.get_running_loop()
+        self._tasks = {slot: self._loop.create_task(self._serve(slot)) for slot in range(first, first + count)}
+
+    def __len__(self) -> int:
+        return len(self._buffer)
+
+    def add(self, jobs: list[Buffered]) -> None:
+        """Jobs to begin as soon as slots are free."""
+        self._buffer.extend(jobs)
+        for _ in range(min(len(self._free), len(self._buffer))):
+            self._free.pop().set_result(None)
+
+    def drain(self) -> list[Buffered]:
+        """Take back what has not begun."""
+        jobs = list(self._buffer)
+        self._buffer.clear()
+        return jobs
+
+    def stop(self, slot: int, attempt: Attempt, why: str) -> None:
+        """Cancel the handler, or raise SoftTimeout in it."""
+        attempt.stopped = why
+        self._tasks[slot].cancel()
+
+    async def _serve(self, slot: int) -> None:
+        buffer, desk = self._buffer, self._desk
+        begin, ended = desk.begin, desk.ended
+        while True:
+            while not buffer:
+                desk.idle(slot)
+                free = self._loop.create_future()
+                self._free.append(free)
+                await free
+            held = buffer.popleft()
+            attempt = begin(slot, held)
+            if attempt is None:
+                continue
+            try:
+                call = attempt.handler.call(attempt.job)
+                value = await (call if attempt.soft == math.inf else steered(call, attempt))
+                if value is not None:
+                    store_result(attempt, value)
+            except BaseException as error:  # noqa: BLE001 - whatever a handler raises ends its attempt only
+                self._recover(slot)
+                ended(slot, attempt, error)
+            else:
+                ended(slot, attempt, None)
+
+    def _recover(self, slot: int) -> None:
+        # A handler that was cancelled leaves the slot's task marked; the next job must not feel it.
+        task = self._tasks[slot]
+        while task.cancelling():
+            task.uncancel()
+
+
+@coroutine
+def steered(call: Coroutine[Any, Any, Any], attempt: Attempt) -> Generator[Any, Any, Any]:
+    """Run a coroutine so that a cancellation at its soft limit reaches it as SoftTimeout."""
+    step, value = call.send, None
+    while True:
+        try:
+            waits_for = step(value)
+        except StopIteration as done:
+            return done.value
+        try:
+            value, step = (yield waits_for), call.send
+        except asyncio.CancelledError as cancelled:
+            step = call.throw
+            soft = attempt.stopped == "soft"
+            value = SoftTimeout("the soft time limit has passed") if soft else cancelled
+            attempt.stopped = "" if soft else attempt.stopped
+        except BaseException as error:  # noqa: BLE001 - all of it belongs to the handler
+            value, step = error, call.throw
+
+
+class ThreadSlots:
+    """`count` threads that run plain handlers."""
+
+    def __init__(self, desk: Desk, first: int, count: int) -> None:
+        self._desk = desk
+        self._queue: SimpleQueue[Buffered] = SimpleQueue()
+        self._threads = {
+            slot: threading.Thread(target=self._serve, args=(slot,), name=f"slot-{slot}", daemon=True)
+            for slot in range(first, first + count)
+        }
+        self._lock = threading.Lock()
+        for thread in self._threads.values():
+            thread.start()
+
+    def __len__(self) -> int:
+        return self._queue.qsize()
+
+    def add(self, jobs: list[Buffered]) -> None:
+        """Jobs to begin as soon as threads are free."""
+        for job in jobs:
+            self._queue.put(job)
+
+    def drain(self) -> list[Buffered]:
+        """Take back what has not begun."""
+        jobs = []
+        while True:
+            try:
+                jobs.append(self._queue.get_nowait())
+            except Empty:
+                return jobs
+
+    def stop(self, slot: int, attempt: Attempt, why: str) -> None:
+        """Raise SoftTimeout in the thread at its next Python instruction. Nothing else can stop a thread."""
+        if why != "soft":
+            return
+        with self._lock:
+            if not attempt.ended:
+                attempt.stopped = "soft"
+                _raise_in(self._threads[slot], SoftTimeout)
+
+    def _serve(self, slot: int) -> None:
+        get, desk = self._queue.get, self._desk
+        begin, ended = desk.begin, desk.ended_in_thread
+        while True:
+            if self._queue.empty():
+                desk.idle(slot)
+            held = get()
+            attempt = begin(slot, held)
+            if attempt is None:
+                continue
+            error: BaseException | None = None
+            try:
+                value = attempt.handler.call(attempt.job)
+                if value is not None:
+                    store_result(attempt, value)
+            except BaseException as raised:  # noqa: BLE001 - whatever a handler raises ends its attempt only
+                error = raised
+            if attempt.soft != math.inf:
+                error = self._shield(attempt, error)
+            ended(slot, attempt, error)
+
+    def _shield(self, attempt: Attempt, error: BaseException | None) -> BaseException | None:
+        # The exception may arrive after the handler returned: it must not hit the next job.
+        try:
+            with self._lock:
+                attempt.ended = now()
+                if attempt.stopped == "soft":
+                    _raise_in(threading.current_thread(), None)
+        except SoftTimeout:
+            attempt.ended = now()
+        return error
+
+
+def _raise_in(thread: threading.Thread, error: type[BaseException] | None) -> None:
+    target = ctypes.py_object(error) if error else None
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), target)
