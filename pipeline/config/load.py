@@ -21,8 +21,8 @@ from pipeline.config.report import Report
 from pipeline.config.resolve import build
 from pipeline.config.source import read_source
 from pipeline.config.translate import translate
+from pipeline.config.tree import Entry, Node, Span, child, dotted, is_null, leaves, without
 from pipeline.config.tree import Mapping as Tree
-from pipeline.config.tree import Node, Span, child, dotted, is_null, leaves, without
 from pipeline.config.tree import Path as Steps
 from pipeline.config.values import NULL_SAYS_SO, interpolate, plain
 from pipeline.errors import ConfigError
@@ -37,13 +37,16 @@ class Loaded:
     """What a file says. `plan` and `config` are None when there is an error among the findings.
 
     `config` has every default merged and every reference resolved; `origins` holds where each value of
-    it was written ("queues.emails.timeout" -> its place), and lacks the built-in ones.
+    it was written ("queues.emails.timeout" -> its place), and lacks the built-in ones. `file` is the path as
+    given, `text` what stands in the file.
     """
 
     plan: Plan | None
     config: Config | None
     findings: tuple[Finding, ...]
     origins: Mapping[str, Span]
+    file: str
+    text: str
 
 
 def load(path: Path, *, profile: str | None = None, env: Mapping[str, str] | None = None) -> Loaded:
@@ -56,10 +59,10 @@ def load(path: Path, *, profile: str | None = None, env: Mapping[str, str] | Non
     text = read_source(path, report)
     tree = parse(text, report) if text is not None else None
     if tree is None:
-        return Loaded(None, None, report.findings, {})
+        return Loaded(None, None, report.findings, {}, str(path), text or "")
     if profile is not None:
         report.error("P205", f"the file has no profile '{profile}'", help="leave the profile out")
-    return _check(tree, path, os.environ if env is None else env, report)
+    return _check(tree, path, text or "", os.environ if env is None else env, report)
 
 
 def require(path: Path, *, profile: str | None = None, env: Mapping[str, str] | None = None) -> Plan:
@@ -72,7 +75,7 @@ def require(path: Path, *, profile: str | None = None, env: Mapping[str, str] | 
     return loaded.plan
 
 
-def _check(written: Tree, path: Path, env: Mapping[str, str], report: Report) -> Loaded:
+def _check(written: Tree, path: Path, text: str, env: Mapping[str, str], report: Report) -> Loaded:
     filled = interpolate(written, env, report)
     config, broken = _read(filled, written, report)
     tree = block(_prune(filled, broken))
@@ -85,11 +88,11 @@ def _check(written: Tree, path: Path, env: Mapping[str, str], report: Report) ->
     root = root_of(path)
     schemas = read_schemas(scopes, root, report)
     if report.failed or config is None:
-        return Loaded(None, None, report.findings, {})
+        return Loaded(None, None, report.findings, {}, str(path), text)
     blocks = {name: queue for name, (queue, _, _) in queues.items()}
     resolved = config.model_copy(update={"queues": blocks})
     plan = build(resolved, schemas, root, path.absolute())
-    return Loaded(plan, resolved, report.findings, _origins(tree, queues))
+    return Loaded(plan, resolved, report.findings, _origins(tree, queues), str(path), text)
 
 
 def _read(filled: Tree, written: Tree, report: Report) -> tuple[Config | None, list[Steps]]:
@@ -147,15 +150,13 @@ def _check_whole(
 
 
 def _origins(tree: Tree, queues: Queues) -> dict[str, Span]:
-    places = {
-        dotted(steps): node.span
-        for steps, node in leaves(tree)
-        if steps[0] not in ("queues", "defaults", "retries")
+    whole = {
+        name: entry for name, entry in tree.entries.items() if name not in ("defaults", "retries", "queues")
     }
-    for name, (_, node, _) in queues.items():
-        places |= {
-            dotted(("queues", name, *steps)): leaf.span
-            for steps, leaf in leaves(node)
-            if not is_null(leaf) or steps[-1] in NULL_SAYS_SO
-        }
-    return places
+    merged = {name: Entry(place, node) for name, (_, node, place) in queues.items()}
+    queues_entry = Entry(tree.entries["queues"].key, Tree(merged, tree.span))
+    return {
+        dotted(steps): node.span
+        for steps, node in leaves(Tree({**whole, "queues": queues_entry}, tree.span))
+        if not is_null(node) or steps[-1] in NULL_SAYS_SO
+    }

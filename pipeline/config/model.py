@@ -90,6 +90,8 @@ class KeptBlock(Block):
 
 
 class CompletedBlock(KeptBlock):
+    """How many completed jobs are kept; null is no limit."""
+
     count: Annotated[int, whole(0, 100_000_000)] | None = _key(
         "hot", "How many at most; 0 keeps none.", _POLICY.completed.count
     )
@@ -97,6 +99,8 @@ class CompletedBlock(KeptBlock):
 
 
 class DeadBlock(KeptBlock):
+    """How many dead jobs are kept; null is no limit."""
+
     count: Annotated[int, whole(0, 100_000_000)] | None = _key(
         "hot", "How many at most; 0 keeps none.", _POLICY.dead.count
     )

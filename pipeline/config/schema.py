@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import units
 from pipeline.config.hints import format_size
+from pipeline.policy import NAME_PATTERN
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -18,7 +19,7 @@ REFERENCE = {"type": "string", "pattern": r"^\$\{.*\}$"}
 EXTENSION: dict[str, Any] = {"^x-": {}}
 NULL = {"type": "null"}
 _OF_A_KIND = (
-    "type", "enum", "pattern", "minimum", "maximum", "items", "$ref", "additionalProperties", "propertyNames"
+    "type", "enum", "pattern", "minimum", "maximum", "items", "$ref",
 )  # fmt: skip
 
 
@@ -28,8 +29,11 @@ def json_schema() -> dict[str, Any]:
 
     printed = Config.model_json_schema(by_alias=True)
     # $defs is not a word of draft 7, but the only name that pydantic's references use.
-    definitions = {name: _block(block) for name, block in printed.pop("$defs").items()}
-    top = _block(printed)
+    blocks = printed.pop("$defs")
+    # pydantic leaves a description out when the block that is referred to has the same one.
+    about = {f"#/$defs/{name}": block["description"] for name, block in blocks.items()}
+    definitions = {name: _block(block, about) for name, block in blocks.items()}
+    top = _block(printed, about)
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         **top,
@@ -38,9 +42,12 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-def _block(block: dict[str, Any]) -> dict[str, Any]:
+def _block(block: dict[str, Any], about: dict[str, str]) -> dict[str, Any]:
     required = block.get("required", [])
-    keys = {name: _key(schema, required=name in required) for name, schema in block["properties"].items()}
+    keys = {
+        name: _key({"description": about.get(schema.get("$ref", "")), **schema}, required=name in required)
+        for name, schema in block["properties"].items()
+    }
     return {**block, "properties": keys, "patternProperties": EXTENSION}
 
 
@@ -74,6 +81,10 @@ def _kinds(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
         for one in schema.get(union, ()):
             yield from _kinds(one)
     kept = {name: value for name, value in schema.items() if name in _OF_A_KIND}
+    for block in schema.get("patternProperties", {}).values():
+        # Editors complete below additionalProperties, and pydantic prints the pattern of a name instead.
+        kept["propertyNames"] = {"pattern": f"^{NAME_PATTERN}$"}
+        kept["additionalProperties"] = {"anyOf": [block, NULL]}
     if kept:
         yield kept
     if "enum" in kept or kept.get("type") in ("integer", "number", "boolean"):

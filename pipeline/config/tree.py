@@ -117,12 +117,15 @@ def without(node: Node, path: Path) -> Node:
 
 
 def leaves(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:
-    """Every scalar and list of the tree with its path."""
-    if not isinstance(node, Mapping):
-        yield path, node
+    """Every scalar, list and item of a list of the tree with its path."""
+    if isinstance(node, Mapping):
+        for name, entry in node.entries.items():
+            yield from leaves(entry.value, (*path, name))
         return
-    for name, entry in node.entries.items():
-        yield from leaves(entry.value, (*path, name))
+    yield path, node
+    if isinstance(node, Sequence):
+        for at, item in enumerate(node.items):
+            yield from leaves(item, (*path, at))
 
 
 def dotted(path: Iterable[str | int]) -> str:

@@ -1,0 +1,170 @@
+"""Import every handler of a config in a child process, with a time limit, and report what cannot be used."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pipeline
+from pipeline.config.findings import Finding
+from pipeline.config.load import Loaded
+from pipeline.config.model import JobSettings, RetryBlock
+from pipeline.config.report import Report
+from pipeline.config.suggest import near
+from pipeline.config.tree import TOP, dotted
+from pipeline.config.tree import Path as Steps
+
+# Where our own package lies goes to the end of the path: it is found there only if it is not installed.
+_BOOT = "import sys; sys.path.append(sys.argv[1]); from pipeline.config.probe import main; main()"
+
+
+@dataclass(frozen=True)
+class Check:
+    kind: Literal["setup", "handler", "class"]
+    path: str
+    places: tuple[Steps, ...]
+
+    @property
+    def module(self) -> str:
+        return self.path.partition(":")[0]
+
+
+def check(loaded: Loaded, timeout: int | None = None) -> tuple[Finding, ...]:
+    """Findings about `setup`, the handlers and the exception classes of a config without errors.
+
+    `timeout` is the time in ms that a run of imports may take, by default `supervisor.import_timeout`. The
+    user's code runs in a child process, with the project's root first on its path.
+    """
+    plan = loaded.plan
+    if plan is None or loaded.config is None:
+        return ()
+    limit = plan.supervisor.import_timeout if timeout is None else timeout
+    report = Report(loaded.file, loaded.text)
+    left = list(_checks(loaded))
+    while left:
+        answered = _Probe(plan.root, left, limit).run()
+        left = _settle(left, answered, loaded, report, limit)
+    return report.findings
+
+
+def _checks(loaded: Loaded) -> Iterator[Check]:
+    """What to check, setup first, each path once with all of its places in the file."""
+    found: dict[tuple[Any, str], list[Steps]] = {}
+    config = loaded.config
+    if config is None:
+        return
+    if config.setup:
+        found["setup", config.setup] = [("setup",)]
+    for name, queue in config.queues.items():
+        settings: list[tuple[Steps, JobSettings, str | None]] = [(("queues", name), queue, queue.handler)]
+        settings += [(("queues", name, "jobs", job), own, own.handler) for job, own in queue.jobs.items()]
+        for steps, own, handler in settings:
+            if handler:
+                found.setdefault(("handler", handler), []).append((*steps, "handler"))
+            for key in ("retry_on", "discard_on"):
+                paths = getattr(own.retry, key) if isinstance(own.retry, RetryBlock) else None
+                for at, path in enumerate(paths or ()):
+                    found.setdefault(("class", path), []).append((*steps, "retry", key, at))
+    for (kind, path), places in found.items():
+        yield Check(kind, path, tuple(places))
+
+
+class _Probe:
+    """One child, and what it answered before it ended or had to be ended."""
+
+    def __init__(self, root: str, checks: list[Check], limit: int) -> None:
+        self.timed_out = False
+        self.answers: dict[tuple[str, str], list[str] | None] = {}
+        self.begun: tuple[str, str] | None = None
+        self._order = json.dumps({"root": root, "checks": [(one.kind, one.path) for one in checks]}).encode()
+        self._root = root
+        self._deadline = time.monotonic() + limit / 1000
+
+    def run(self) -> _Probe:
+        package = str(Path(pipeline.__file__).parents[1])
+        child = subprocess.Popen(
+            [sys.executable, "-P", "-c", _BOOT, package],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=self._root,
+            start_new_session=True,
+        )
+        try:
+            self._talk(child)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+            for pipe in (child.stdin, child.stdout):
+                with suppress(OSError):
+                    pipe.close()  # type: ignore[union-attr]
+        return self
+
+    def _talk(self, child: subprocess.Popen[bytes]) -> None:
+        if child.stdin is None or child.stdout is None:
+            return
+        with suppress(BrokenPipeError):
+            child.stdin.write(self._order)
+            child.stdin.close()
+        rest = b""
+        with selectors.DefaultSelector() as selector:
+            selector.register(child.stdout, selectors.EVENT_READ)
+            while True:
+                if not selector.select(max(0.0, self._deadline - time.monotonic())):
+                    self.timed_out = True
+                    return
+                data = os.read(child.stdout.fileno(), 65_536)
+                *lines, rest = (rest + data).split(b"\n")
+                for line in lines:
+                    self._take(json.loads(line))
+                if not data:
+                    return
+
+    def _take(self, answer: dict[str, Any]) -> None:
+        key = (answer["kind"], answer["path"])
+        self.begun = key if answer["begun"] else None
+        if not answer["begun"]:
+            self.answers[key] = answer["problem"]
+
+
+def _settle(left: list[Check], probe: _Probe, loaded: Loaded, report: Report, limit: int) -> list[Check]:
+    """Report what the child answered; returns what is still to be checked, in another child."""
+    for one in left:
+        if problem := probe.answers.get((one.kind, one.path)):
+            _report(one, problem, loaded, report)
+    stuck = next((one for one in left if (one.kind, one.path) == probe.begun), None)
+    if stuck is None:
+        return []
+    within = f"{limit / 1000:g} s"
+    code, message = "P506", f"importing {stuck.module} ends the process"
+    if probe.timed_out:
+        code, message = "P505", f"importing {stuck.module} takes longer than {within}"
+    rest = [one for one in left if (one.kind, one.path) not in probe.answers]
+    same = [one for one in rest if one.module == stuck.module]
+    for one in same:
+        _report(one, [code, message, ""], loaded, report)
+    return [] if stuck.kind == "setup" else [one for one in rest if one not in same]
+
+
+def _report(one: Check, problem: list[str], loaded: Loaded, report: Report) -> None:
+    code, message, more = problem
+    name = one.path.partition(":")[2]
+    help = {
+        "P501": f"it is looked for as {more} below the project's root, and among installed packages",
+        "P502": f"did you mean '{near(name, more.split(','))}'?" if near(name, more.split(",")) else "",
+        "P504": "def handler(job): ..." if one.kind == "handler" else "def setup(): ...",
+        "P505": "move slow work out of the import, or raise supervisor.import_timeout",
+    }.get(code, "")
+    for steps in one.places:
+        report.error(code, message, loaded.origins.get(dotted(steps), TOP), steps, help)
