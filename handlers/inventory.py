@@ -1,0 +1,65 @@
+"""Stock, in an SQLite file. SHOP_STOCK says where it is."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from handlers.errors import UnknownItem
+from pipeline import Job
+
+STOCK = os.environ.get("SHOP_STOCK", "stock.sqlite")
+ITEMS = ("mug", "shirt", "sticker", "cap", "poster")
+
+
+@dataclass(frozen=True)
+class StockChange:
+    sku: str
+    change: int
+
+
+@dataclass(frozen=True)
+class Item:
+    sku: str
+
+
+def prepare() -> None:
+    """Make the tables. The config's `setup` runs it once in each worker, before the first job."""
+    with opened() as stock:
+        stock.execute("PRAGMA journal_mode = WAL")
+        stock.execute("CREATE TABLE IF NOT EXISTS moves (job TEXT PRIMARY KEY, sku TEXT, change INTEGER)")
+        stock.execute("CREATE TABLE IF NOT EXISTS levels (sku TEXT PRIMARY KEY, level INTEGER)")
+
+
+def adjust(job: Job[StockChange]) -> None:
+    """Book a sale or a delivery. A job may run twice, so the job's id makes sure that it counts once."""
+    known(job.data.sku)
+    with opened() as stock:
+        stock.execute("INSERT OR IGNORE INTO moves VALUES (?, ?, ?)", (job.id, job.data.sku, job.data.change))
+
+
+def sync(job: Job[Item]) -> dict[str, int]:
+    """Work out the level of an item anew."""
+    known(job.data.sku)
+    with opened() as stock:
+        query = "SELECT coalesce(sum(change), 0) FROM moves WHERE sku = ?"
+        [level] = stock.execute(query, (job.data.sku,)).fetchone()
+        stock.execute("INSERT OR REPLACE INTO levels VALUES (?, ?)", (job.data.sku, level))
+    return {"level": level}
+
+
+def known(sku: str) -> None:
+    if sku not in ITEMS:
+        raise UnknownItem(f"{sku!r} is not sold here")
+
+
+@contextmanager
+def opened() -> Iterator[sqlite3.Connection]:
+    """The stock in a transaction, which ends with the block."""
+    connection = sqlite3.connect(STOCK, timeout=10)
+    try:
+        with connection:
+            yield connection
+    finally:
+        connection.close()
