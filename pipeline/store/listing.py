@@ -5,19 +5,21 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
 
 from msgspec import Struct
 
 from pipeline.errors import JobNotFound
 from pipeline.job import State
+from pipeline.policy import QueuePolicy
 from pipeline.store import keys
 from pipeline.store.reader import JobView, Reader
 from pipeline.store.store import run_blocking
-from pipeline.store.wire import BlockingConnection, Command
+from pipeline.store.wire import BlockingConnection
 
 LISTED: tuple[State, ...] = ("waiting", "delayed", "active", "completed", "dead", "cancelled")
 PAGE = 200
+Page = Callable[[int, int], list[str]]
+"""The ids at the places `first` to `last` of a key."""
 
 
 class Filter(Struct, frozen=True):
@@ -40,24 +42,28 @@ class Filter(Struct, frozen=True):
         )
 
 
+ALL = Filter()
+
+
 def list_jobs(
     connection: BlockingConnection,
     reader: Reader,
     states: Sequence[State] = LISTED,
     *,
-    only: Filter = Filter(),
+    only: Filter = ALL,
     after: str | None = None,
 ) -> Iterator[JobView]:
     """The jobs in these states, newest first; those behind the job `after` when it is given.
 
     Pages are read as the iterator goes on. Raises JobNotFound when `after` is not in the list.
     """
-    places = [place for state in states for place in _places(connection, reader, state)]
     policy = run_blocking(connection, reader.policy())
-    newest_first = heapq.merge(
-        *(_walk(connection, reader, state, pages, policy) for state, pages in places), key=_age
-    )
-    jobs = _once(newest_first)
+    walks = [
+        _walk(connection, reader, state, page, policy)
+        for state in states
+        for page in _places(connection, reader, state)
+    ]
+    jobs = _once(heapq.merge(*walks, key=_age))
     if after is not None:
         jobs = _behind(jobs, after, reader.name)
     return filter(only.holds, jobs)
@@ -83,58 +89,47 @@ def _behind(jobs: Iterator[JobView], after: str, queue: str) -> Iterator[JobView
 
 
 def _walk(
-    connection: BlockingConnection, reader: Reader, state: State, pages: Iterator[list[str]], policy: Any
+    connection: BlockingConnection, reader: Reader, state: State, page: Page, policy: QueuePolicy | None
 ) -> Iterator[JobView]:
-    for ids in pages:
-        for job in run_blocking(connection, reader.show(ids, policy)):
+    for first in itertools.count(0, PAGE):
+        ids = page(first, first + PAGE - 1)
+        for job in run_blocking(connection, reader.show(ids, policy)) if ids else ():
             # A stale entry of a waiting list names a job that is somewhere else by now.
             if job is not None and job.state == state:
                 yield job
-
-
-def _places(
-    connection: BlockingConnection, reader: Reader, state: State
-) -> list[tuple[State, Iterator[list[str]]]]:
-    """The keys that hold a state's jobs, each as pages of ids, newest first."""
-    queue = reader.queue
-
-    def pages(ask: Callable[[int, int], Command]) -> tuple[State, Iterator[list[str]]]:
-        return state, _pages(connection, ask)
-
-    match state:
-        case "waiting":
-            levels = connection.call(("ZRANGE", keys.levels(queue), 0, -1))
-            lists = [keys.wait(queue, int(level)) for level in levels] + [keys.alone(queue)]
-            return [pages(_from_the_tail(key)) for key in lists]
-        case "completed":
-            return [pages(lambda first, last: ("LRANGE", keys.completed(queue), first, last))]
-        case "active":
-            workers = connection.call(("ZRANGE", keys.workers(queue), 0, -1))
-            return [(state, _held(connection, keys.active(queue, name.decode()))) for name in workers]
-        case "delayed" | "dead" | "cancelled":
-            sets = {"delayed": keys.delayed, "dead": keys.dead, "cancelled": keys.cancelled}
-            key = sets[state](queue)
-            return [pages(lambda first, last: ("ZREVRANGE", key, first, last))]
-    return []
-
-
-def _from_the_tail(key: str) -> Callable[[int, int], Command]:
-    return lambda first, last: ("LRANGE", key, -last - 1, -first - 1)
-
-
-def _pages(connection: BlockingConnection, ask: Callable[[int, int], Command]) -> Iterator[list[str]]:
-    for first in itertools.count(0, PAGE):
-        command = ask(first, first + PAGE - 1)
-        ids = [id.decode() for id in connection.call(command)]
-        if command[0] == "LRANGE" and command[2] < 0:
-            ids.reverse()
-        if ids:
-            yield ids
         if len(ids) < PAGE:
             return
 
 
-def _held(connection: BlockingConnection, key: str) -> Iterator[list[str]]:
-    leases = connection.call(("HGETALL", key))
-    held = sorted(zip(leases[1::2], leases[::2], strict=True), key=lambda pair: -int(pair[0]))
-    yield [id.decode() for _, id in held]
+def _places(connection: BlockingConnection, reader: Reader, state: State) -> list[Page]:
+    """The keys that hold a state's jobs, each as pages of ids, newest first."""
+    queue = reader.queue
+
+    def ids(*command: str | int) -> list[str]:
+        return [id.decode() for id in connection.call(command)]
+
+    def from_the_tail(key: str) -> Page:
+        return lambda first, last: ids("LRANGE", key, -last - 1, -first - 1)[::-1]
+
+    match state:
+        case "waiting":
+            levels = [int(level) for level in ids("ZRANGE", keys.levels(queue), 0, -1)]
+            return [from_the_tail(key) for key in (*(keys.wait(queue, n) for n in levels), keys.alone(queue))]
+        case "completed":
+            return [lambda first, last: ids("LRANGE", keys.completed(queue), first, last)]
+        case "active":
+            workers = ids("ZRANGE", keys.workers(queue), 0, -1)
+            return [_held(connection, keys.active(queue, worker)) for worker in workers]
+        case "delayed" | "dead" | "cancelled":
+            key = {"delayed": keys.delayed, "dead": keys.dead, "cancelled": keys.cancelled}[state](queue)
+            return [lambda first, last: ids("ZREVRANGE", key, first, last)]
+    return []
+
+
+def _held(connection: BlockingConnection, key: str) -> Page:
+    def page(first: int, last: int) -> list[str]:
+        reply = connection.call(("HGETALL", key))
+        newest = sorted(zip(reply[1::2], reply[::2], strict=True), key=lambda held: -int(held[0]))
+        return [id.decode() for _, id in newest[first : last + 1]]
+
+    return page

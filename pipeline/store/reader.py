@@ -13,7 +13,6 @@ from msgspec import Struct
 
 from pipeline.job import (
     NO_RUNS,
-    AttemptError,
     KeptError,
     Outcome,
     Runs,
@@ -28,10 +27,8 @@ from pipeline.store.scripts import script
 from pipeline.store.store import Call
 from pipeline.store.wire import Reply
 
-ENDED = ("completed", "dead", "cancelled")
 
-
-class JobError(Struct, frozen=True):
+class ShownError(Struct, frozen=True):
     """Why the last attempt failed."""
 
     type: str
@@ -58,7 +55,7 @@ class JobView(Struct, frozen=True, kw_only=True):
     started_at: int | None = None
     finished_at: int | None = None
     result: Any = None
-    error: JobError | None = None
+    error: ShownError | None = None
     progress: Any = None
     logs: list[str] = []
     errors: tuple[KeptError, ...] = ()
@@ -69,7 +66,7 @@ class JobView(Struct, frozen=True, kw_only=True):
 
 
 class Counts(Struct, frozen=True):
-    """The figures of a queue at `time` (ms since 1970, the server's clock). `stats` are totals that only rise."""
+    """The figures of a queue at `time` (ms since 1970, the server's). `stats` are totals that only rise."""
 
     time: int
     generation: int | None
@@ -104,7 +101,7 @@ class Reader:
         return Call(("HGET", keys.meta(self.queue), "policy"), _policy)
 
     def show(self, ids: Sequence[str], policy: QueuePolicy | None = None) -> Call[list[JobView | None]]:
-        """What is kept of these jobs, without logs; None for one that is not. `policy` tells their attempts."""
+        """What is kept of these jobs, without logs; None for one that is not. `policy` tells `attempts`."""
 
         def read(reply: Reply) -> list[JobView | None]:
             found = zip(ids, reply, strict=True)
@@ -165,18 +162,19 @@ def _counts(reply: Reply) -> Counts:
     time, meta_reply, stats, *figures, oldest = reply
     meta = _pairs(meta_reply)
     paused = meta.get("paused")
-    return Counts(
+    row: list[Any] = [
         time,
         _integer(meta.get("generation")),
         _policy(meta.get("policy")),
         None if paused is None else paused.decode(),
         {name: int(value) for name, value in _pairs(stats).items()},
         *figures,
-        oldest_at=None if oldest is None else decode_job(oldest).enqueued_at,
-    )
+        None if oldest is None else decode_job(oldest).enqueued_at,
+    ]
+    return Counts(*row)
 
 
-def _view(  # noqa: PLR0913 - in the order of show.lua's answer
+def _view(
     queue: str,
     id: str,
     policy: QueuePolicy | None,
@@ -187,6 +185,7 @@ def _view(  # noqa: PLR0913 - in the order of show.lua's answer
     progress: bytes | None,
     worker: bytes | None,
 ) -> JobView:
+    """A job from what show.lua answers, in its order."""
     job = decode_job(record)
     runs = NO_RUNS if runs_reply is None else decode_runs(runs_reply)
     outcome = None if outcome_reply is None else decode_outcome(outcome_reply)
@@ -220,8 +219,8 @@ def _attempt(state: State, runs: Runs, outcome: Outcome | None) -> int:
     return runs.attempts + 1 if state == "active" else runs.attempts
 
 
-def _error(state: State, runs: Runs, outcome: Outcome | None) -> JobError | None:
-    kept: KeptError | AttemptError | None = outcome.error if outcome else None
+def _error(state: State, runs: Runs, outcome: Outcome | None) -> ShownError | None:
+    kept = outcome.error if outcome else None
     if kept is None and state != "completed" and runs.errors:
         kept = runs.errors[-1]
-    return JobError(kept.type, kept.message, kept.traceback or None) if kept else None
+    return ShownError(kept.type, kept.message, kept.traceback or None) if kept else None

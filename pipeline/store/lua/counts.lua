@@ -15,7 +15,7 @@ for i = 1, #stale do waiting = waiting - stale[i] end
 
 local active, workers = 0, redis.call('ZRANGE', queue .. ':workers', 0, -1)
 for i = 1, #workers do
-  active = active + redis.call('HLEN', queue .. ':active:' .. workers[i])
+  active = active + math.max(redis.call('HLEN', queue .. ':active:' .. workers[i]) - 1, 0)
 end
 return {
   now(),

@@ -4,6 +4,7 @@
 -- stands still: it may go on later). Returns {ids, leases, records, runs}; nil when there is no such worker
 -- or its lease holds.
 -- include now
+-- include held
 local queue = unpack(KEYS)
 local worker, mode = unpack(ARGV)
 
@@ -12,7 +13,7 @@ if not ends or (mode == 'lapsed' and tonumber(ends) > now()) then return false e
 redis.call('SREM', queue .. ':idle', worker)
 redis.call('DEL', queue .. ':inbox:' .. worker)
 if mode ~= 'still' then redis.call('HDEL', queue .. ':turns', worker) end
-local ids = redis.call('HKEYS', queue .. ':active:' .. worker)
+local ids = held(queue, worker)
 if #ids == 0 then return { {}, {}, {}, {} } end
 return {
   ids,

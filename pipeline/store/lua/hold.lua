@@ -3,6 +3,7 @@
 -- it is not parked, and its inbox is empty: what lay there is among the jobs.
 -- Returns {time, ids, leases, records, runs}, or GONE.
 -- include now
+-- include held
 local queue = unpack(KEYS)
 local worker, number = unpack(ARGV)
 
@@ -12,7 +13,7 @@ end
 redis.call('HSET', queue .. ':turns', worker, number)
 redis.call('SREM', queue .. ':idle', worker)
 redis.call('DEL', queue .. ':inbox:' .. worker)
-local ids = redis.call('HKEYS', queue .. ':active:' .. worker)
+local ids = held(queue, worker)
 if #ids == 0 then return { now(), {}, {}, {}, {} } end
 return {
   now(),

@@ -7,4 +7,9 @@ local worker, lease = unpack(ARGV)
 local time = now()
 redis.call('ZADD', queue .. ':workers', time + lease, worker)
 redis.call('HSET', queue .. ':turns', worker, 0)
+-- A hash of short values is a list inside the server, and searched from end to end; one long value makes it a
+-- table. The field '' is no job's id.
+local pad = string.rep(' ', 100)
+redis.call('HSET', queue .. ':active:' .. worker, '', pad)
+redis.call('HSET', queue .. ':outcomes', '', pad)
 return time

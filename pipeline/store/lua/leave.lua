@@ -3,7 +3,8 @@
 local queue = unpack(KEYS)
 local worker = unpack(ARGV)
 
-if redis.call('HLEN', queue .. ':active:' .. worker) > 0 then return 0 end
+if redis.call('HLEN', queue .. ':active:' .. worker) > 1 then return 0 end
+redis.call('DEL', queue .. ':active:' .. worker)
 redis.call('ZREM', queue .. ':workers', worker)
 redis.call('HDEL', queue .. ':turns', worker)
 redis.call('SREM', queue .. ':idle', worker)

@@ -1,0 +1,191 @@
+"""What a person does to jobs: cancel, remove, redrive, promote, pause, purge. Blocking, for commands and clients.
+
+Each move first reads the records that it needs: a job's level and deduplication key stand in its options.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from pipeline.clock import now_ms
+from pipeline.errors import JobNotFound, WrongState
+from pipeline.job import Outcome, State, decode_job, encode
+from pipeline.policy import QueuePolicy
+from pipeline.store import listing
+from pipeline.store.listing import Filter
+from pipeline.store.reader import JobView, Reader, server_time
+from pipeline.store.store import Store, run_blocking
+from pipeline.store.wire import BlockingConnection
+
+PURGE_CHUNK = 1_000
+CHUNK = 500
+Progress = Callable[[int], None]
+Entry = TypeVar("Entry")
+
+
+def _silent(_: int) -> None:
+    """Nobody watches."""
+
+
+class Redriven(Struct, frozen=True):
+    """The answer to a redrive of many: how many wait again, and why others do not (id -> reason)."""
+
+    moved: int
+    kept: dict[str, str]
+
+
+class Operator:
+    """The moves of a person on one queue. `progress` callbacks get the jobs done since the last call."""
+
+    def __init__(self, connection: BlockingConnection, project: str, queue: str) -> None:
+        self.connection = connection
+        self.queue = queue
+        self.reader = Reader(project, queue)
+        self._store = Store(project, queue)
+
+    def job(self, id: str) -> JobView:
+        """Everything kept of one job. Raises JobNotFound."""
+        job = self._find(id)
+        logs = run_blocking(self.connection, self.reader.logs(id))
+        due = run_blocking(self.connection, self.reader.due(id)) if job.state == "delayed" else None
+        return msgspec.structs.replace(job, logs=logs, due_at=due)
+
+    def jobs(
+        self, states: Sequence[State] = listing.LISTED, only: Filter = listing.ALL, after: str | None = None
+    ) -> Iterator[JobView]:
+        """The jobs in these states, newest first; see `listing.list_jobs`."""
+        return listing.list_jobs(self.connection, self.reader, states, only=only, after=after)
+
+    def time(self) -> int:
+        """The server's clock, in ms since 1970."""
+        return run_blocking(self.connection, server_time())
+
+    def cancel(self, id: str) -> None:
+        """Withdraw a job that waits or is delayed. Raises JobNotFound or WrongState."""
+        job = self._find(id)
+        outcome = encode(Outcome(job.attempt, None, self.time()))
+        call = self._store.cancel(id, job.priority, job.key, self._keep(id), outcome)
+        state = self._known(id, run_blocking(self.connection, call))
+        if state == "active":
+            raise WrongState(
+                f"job {id} of {self.queue!r} runs already", "only jobs that wait can be cancelled"
+            )
+        if state not in ("waiting", "delayed"):
+            raise WrongState(f"job {id} of {self.queue!r} is {state} already", "there is nothing to cancel")
+
+    def remove(self, id: str) -> str:
+        """Delete a job that does not run; the result is the state it was in. Raises JobNotFound or WrongState."""
+        job = self._find(id)
+        entry = (id, job.priority, job.key, self._keep(id))
+        (answer,) = run_blocking(self.connection, self._store.remove([entry]))
+        state = self._known(id, answer)
+        if state == "active":
+            raise WrongState(f"job {id} of {self.queue!r} runs", "wait until it has ended")
+        return state
+
+    def promote(self, id: str) -> None:
+        """A delayed job is due now. Raises JobNotFound or WrongState."""
+        job = self._find(id)
+        state = self._known(id, run_blocking(self.connection, self._store.hasten(id, job.priority)))
+        if state != "delayed":
+            raise WrongState(f"job {id} of {self.queue!r} is {state}", "only a delayed job can be promoted")
+
+    def redrive(self, id: str) -> None:
+        """A dead or cancelled job waits again, from attempt 1. Raises JobNotFound or WrongState."""
+        job = self._find(id)
+        entry = (id, job.priority, job.key)
+        (answer,) = run_blocking(self.connection, self._store.redrive([entry]))
+        state = self._known(id, answer)
+        if state not in ("dead", "cancelled"):
+            raise WrongState(f"job {id} of {self.queue!r} {_why_not(state)}", _instead(state))
+
+    def redrive_many(self, jobs: Iterable[JobView], progress: Progress = _silent) -> Redriven:
+        """Redrive dead or cancelled jobs, in chunks."""
+        moved, kept = 0, dict[str, str]()
+        # All are read before the first moves: a list that shrinks under its reader skips jobs.
+        for chunk in _chunks([(job.id, job.priority, job.key) for job in jobs]):
+            answers = run_blocking(self.connection, self._store.redrive(chunk))
+            for (id, _, _), answer in zip(chunk, answers, strict=True):
+                if answer in ("dead", "cancelled"):
+                    moved += 1
+                else:
+                    kept[id] = _why_not(answer) if answer else "is not kept any more"
+            progress(len(chunk))
+        return Redriven(moved, kept)
+
+    def remove_many(self, jobs: Iterable[JobView], progress: Progress = _silent) -> int:
+        """Delete jobs that do not run, in chunks; the result counts them."""
+        removed, keep = 0, self._ids_keep()
+        entries = [(job.id, job.priority, job.key, "" if job.id.isdigit() else keep) for job in jobs]
+        for chunk in _chunks(entries):
+            answers = run_blocking(self.connection, self._store.remove(chunk))
+            removed += sum(answer not in (None, "active") for answer in answers)
+            progress(len(chunk))
+        return removed
+
+    def pause(self, by: str) -> bool:
+        """Stop the queue for everyone, until `resume`; `by` says who. Whether it ran until now."""
+        said = encode({"by": by, "at": now_ms()}).decode()
+        return run_blocking(self.connection, self._store.pause(said))
+
+    def resume(self) -> bool:
+        """Let the queue go on. Whether it was paused."""
+        return run_blocking(self.connection, self._store.resume())
+
+    def purge(self, progress: Progress = _silent) -> int:
+        """Delete all waiting jobs, in chunks; the result counts them."""
+        purged = 0
+        while jobs := run_blocking(self.connection, self._store.purge(PURGE_CHUNK)):
+            held = [(id.decode(), key) for id, record in jobs if (key := decode_job(record).options.key)]
+            if held:
+                run_blocking(self.connection, self._store.free(held))
+            purged += len(jobs)
+            progress(len(jobs))
+        return purged
+
+    def _find(self, id: str) -> JobView:
+        policy = run_blocking(self.connection, self.reader.policy())
+        (job,) = run_blocking(self.connection, self.reader.show([id], policy))
+        return self._kept(id, job)
+
+    def _known(self, id: str, state: str | None) -> str:
+        if state is None:
+            raise self._missing(id)
+        return state
+
+    def _kept(self, id: str, job: JobView | None) -> JobView:
+        if job is None:
+            raise self._missing(id)
+        return job
+
+    def _missing(self, id: str) -> JobNotFound:
+        help = "it may have ended and been trimmed; `pipeline jobs list` shows what is kept"
+        return JobNotFound(f"queue {self.queue!r} keeps no job {id!r}", help)
+
+    def _keep(self, id: str) -> int | str:
+        """How long a caller's id stays taken after its job, in ms; nothing for ids of ours."""
+        return "" if id.isdigit() else self._ids_keep()
+
+    def _ids_keep(self) -> int:
+        policy = run_blocking(self.connection, self.reader.policy())
+        return (policy or QueuePolicy(self.queue)).ids_keep
+
+
+def _chunks(entries: list[Entry]) -> Iterator[list[Entry]]:
+    return (entries[first : first + CHUNK] for first in range(0, len(entries), CHUNK))
+
+
+def _why_not(state: str) -> str:
+    return f"is a {state}" if state.startswith("duplicate") else f"is {state}"
+
+
+def _instead(state: str) -> str:
+    if state.startswith("duplicate"):
+        return "another job holds its deduplication key: when that has ended it can be redriven"
+    if state == "delayed":
+        return "`pipeline jobs promote` makes a delayed job run now"
+    return "only dead and cancelled jobs can run again"
