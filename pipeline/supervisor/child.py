@@ -1,0 +1,175 @@
+"""One worker process, as its supervisor sees it: started, ready, told to stop, gone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from msgspec import Struct
+
+from pipeline.clock import monotonic_ms
+from pipeline.plan import WorkerPlan
+from pipeline.supervisor.logs import Logs
+from pipeline.supervisor.pipes import Down, Up
+from pipeline.supervisor.spawn import Exit, kill_group, spawn
+from pipeline.worker.board import Board, Running
+
+PLANNED, CANNOT_START, RECLAIMED = 0, 78, 75
+State = Literal["starting", "running", "retiring", "stopping", "gone"]
+
+
+class Failed(Struct, frozen=True):
+    """Why a worker could not start."""
+
+    reason: str
+    traceback: str = ""
+
+
+class Parent(Protocol):
+    """Who hears of a worker."""
+
+    def on_ready(self) -> None:
+        """A worker has loaded the handlers."""
+
+    def on_retiring(self, child: Child, reason: str, reruns: list[str]) -> None:
+        """It takes no more jobs and will end by itself."""
+
+    def on_gone(self, child: Child) -> None:
+        """Its process has ended: `child.code` says how."""
+
+
+class Child:
+    """A worker process. `label` is its name for people; `code` its exit code, below 0 for a signal."""
+
+    def __init__(self, plan: WorkerPlan, label: str, logs: Logs, parent: Parent) -> None:
+        self.name = plan.worker
+        self.label = label
+        self.queue = plan.queue.name
+        self.alone = plan.alone
+        self.state: State = "starting"
+        self.started = monotonic_ms()
+        self.retiring_since = 0
+        self.failed: Failed | None = None
+        self.code: int | None = None
+        self.loaded = False
+        """It got as far as `ready`."""
+        self.drained = False
+        """It said that it was about to exit, with nothing left."""
+        self.joined = False
+        """Its lease was renewed at least once."""
+        self.quiet = False
+        self.blameless = False
+        """Its end says nothing about its jobs: we killed it for a reason of our own."""
+        self.timed_out: set[tuple[str, int]] = set()
+        """The jobs (id, lease) for whose time limit it was killed."""
+        # Sync and async handlers have slots of their own.
+        self.board = Board.create(2 * plan.queue.concurrency)
+        self._parent = parent
+        self._start(plan, logs)
+
+    def _start(self, plan: WorkerPlan, logs: Logs) -> None:
+        orders, down = os.pipe()
+        up, events = os.pipe()
+        output, printed = os.pipe()
+        inherited = (orders, events, self.board.fd)
+        command = [sys.executable, "-m", "pipeline.worker.main", *map(str, inherited)]
+        try:
+            self._process = spawn(
+                command, output=printed, pass_fds=inherited, environment={"PYTHONUNBUFFERED": "1"}
+            )
+        finally:
+            for fd in (orders, events, printed):
+                os.close(fd)
+        self.pid = self._process.pid
+        self._down = Down(down)
+        self._up = Up(up, self._heard)
+        self._tap = logs.follow(output, self.queue, self.label)
+        self._exit = Exit(asyncio.get_running_loop(), self._process, self._ended)
+        self._down.tell(plan)
+
+    # --- what it says ----------------------------------------------------------------------------------
+
+    def _heard(self, event: dict[str, Any]) -> None:
+        match event["event"]:
+            case "ready":
+                self.loaded = True
+                if self.state == "starting":
+                    self.state = "running"
+                    self._parent.on_ready()
+            case "drained":
+                self.drained = True
+            case "failed":
+                self.failed = Failed(str(event.get("reason", "")), str(event.get("traceback", "")))
+            case "retiring":
+                if self.state in ("starting", "running"):
+                    self.state, self.retiring_since = "retiring", monotonic_ms()
+                    self._parent.on_retiring(self, str(event.get("reason", "")), event.get("reruns", []))
+
+    def _ended(self, code: int) -> None:
+        self.code = code
+        self._up.close()
+        self._tap.close()
+        self._down.close()
+        self.state = "gone"
+        self._parent.on_gone(self)
+
+    # --- what it is told -------------------------------------------------------------------------------
+
+    def hush(self) -> None:
+        """Take no new jobs."""
+        self.quiet = True
+        self._down.tell({"do": "quiet"})
+
+    def drain(self, timeout: int) -> None:
+        """End what runs within `timeout` ms, then release the rest and exit."""
+        self.state = "stopping" if self.state != "gone" else self.state
+        self._down.tell({"do": "drain", "timeout": timeout})
+
+    def release(self) -> None:
+        """Give back what runs and exit."""
+        self.state = "stopping" if self.state != "gone" else self.state
+        self._down.tell({"do": "release"})
+
+    def dump_stacks(self) -> None:
+        """Print what every thread is doing."""
+        self._down.tell({"do": "stacks"})
+
+    def kill(self, *, blameless: bool = True) -> None:
+        """End it now, with all that it started."""
+        self.blameless = self.blameless or blameless
+        kill_group(self._process)
+
+    # --- what is known ---------------------------------------------------------------------------------
+
+    def running(self) -> list[Running]:
+        """What its slots have begun and not ended."""
+        return self.board.running()
+
+    def stood_still(self) -> int:
+        """How many ms ago its loop last went round; 0 before it did at all."""
+        return monotonic_ms() - self.board.ticked if self.board.ticked else 0
+
+    def memory(self) -> int | None:
+        """Its resident memory in bytes, where the system says."""
+        try:
+            pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
+        except (OSError, IndexError):
+            return None
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def forget(self) -> None:
+        """Free what is left of it, once its jobs are taken care of."""
+        self.board.close()
+
+    def describe_end(self) -> str:
+        """How it ended, for people."""
+        if self.failed is not None:
+            return self.failed.reason
+        if self.code is None or self.code >= 0:
+            return f"exit code {self.code}"
+        name = signal.Signals(-self.code).name
+        return f"{name} (out of memory?)" if name == "SIGKILL" and not self.blameless else name

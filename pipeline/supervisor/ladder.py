@@ -1,0 +1,95 @@
+"""How a supervisor stops: drain, then release, then kill. Each step has a time limit; none is taken back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from pipeline.clock import monotonic_ms
+from pipeline.supervisor.child import Child
+from pipeline.supervisor.logs import Logs
+from pipeline.supervisor.pool import Pool
+from pipeline.units import words
+
+RELEASE_SECONDS = 4.0
+"""What a worker needs at most to give back its jobs, also when the broker is slow."""
+TELL_SECONDS = 5.0
+RUNNING, DRAINING, RELEASING, KILLING = range(4)
+
+
+class Ladder:
+    """The steps of a stop over all pools. `step` is how far it went."""
+
+    def __init__(self, pools: list[Pool], stop_timeout: int, logs: Logs) -> None:
+        self._pools = pools
+        self._timeout = stop_timeout
+        self._logs = logs
+        self._loop = asyncio.get_running_loop()
+        self._timers: list[asyncio.TimerHandle] = []
+        self._until = 0
+        self.step = RUNNING
+        self.hurried = False
+
+    def drain(self, why: str) -> None:
+        """Take no new jobs, and let what runs end within `stop_timeout`."""
+        if self.step >= DRAINING:
+            return
+        self.step = DRAINING
+        self._until = monotonic_ms() + self._timeout
+        self._logs.say(
+            f"{why}: stopping; running jobs have {words(self._timeout)} to end, then they are released"
+        )
+        for pool in self._pools:
+            pool.stop()
+        self._later(self._timeout / 1000 + RELEASE_SECONDS, self.kill)
+        self._later(TELL_SECONDS, self._tell)
+
+    def release(self) -> None:
+        """Give back what runs, at no cost to the jobs."""
+        if self.step >= RELEASING:
+            return
+        self.drain("released")
+        self.step = RELEASING
+        for child in self._children():
+            child.release()
+        self._later(RELEASE_SECONDS, self.kill)
+
+    def kill(self) -> None:
+        """End every worker now; its jobs run again, and are not blamed."""
+        self.step = KILLING
+        for child in self._children():
+            child.kill()
+
+    def interrupt(self, why: str) -> None:
+        """Ctrl-C: each one goes a step further."""
+        if self.step == RUNNING:
+            self.drain(why)
+            self._logs.say("once more (Ctrl-C) releases them at once")
+        elif self.step == DRAINING:
+            self.hurried = True
+            self._logs.say("released: these jobs will run again; once more (Ctrl-C) kills the workers")
+            self.release()
+        else:
+            self.hurried = True
+            self.kill()
+
+    def end(self) -> None:
+        """Every worker is gone."""
+        for timer in self._timers:
+            timer.cancel()
+
+    def _tell(self) -> None:
+        rest = max(self._until - monotonic_ms(), 0) // 1000
+        now = monotonic_ms()
+        for child in self._children():
+            for job in child.running()[:5]:
+                self._logs.say(
+                    f"{child.label}: job {job.id} has run for {(now - job.begun) // 1000} s, {rest} s are left"
+                )
+        self._later(TELL_SECONDS, self._tell)
+
+    def _children(self) -> list[Child]:
+        return [child for pool in self._pools for child in pool.children]
+
+    def _later(self, seconds: float, act: Callable[[], None]) -> None:
+        self._timers.append(self._loop.call_later(seconds, act))

@@ -1,0 +1,99 @@
+"""The supervisor's connection to the broker: opened anew, with growing pauses, for as long as it takes."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+
+from pipeline.clock import monotonic_ms
+from pipeline.errors import BrokerError
+from pipeline.store.wire import Connection, connect, parse
+from pipeline.supervisor.embedded import Embedded
+from pipeline.supervisor.logs import Logs
+
+PAUSE, LONGEST_PAUSE = 0.05, 1.0
+
+
+class Link:
+    """`connection` is None while the broker is away. `on_up` is awaited with every new connection.
+
+    An embedded broker is looked after too: one of our own that died is started again, and one whose owner
+    left is taken over.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        embedded: Embedded | None,
+        logs: Logs,
+        on_up: Callable[[Connection], Awaitable[None]],
+    ) -> None:
+        self._address = parse(url)
+        self._embedded = embedded
+        self._logs = logs
+        self._on_up = on_up
+        self._task: asyncio.Task[None] | None = None
+        self.connection: Connection | None = None
+        self.up_since = 0
+        self.breaks = 0
+
+    def is_up_for(self, ms: int) -> bool:
+        """Whether this connection has stood for that long."""
+        return self.connection is not None and monotonic_ms() - self.up_since >= ms
+
+    async def open(self, patience: float) -> Connection:
+        """The first connection. Raises BrokerUnavailable when there is none within `patience` seconds."""
+        until = monotonic_ms() + patience * 1000
+        while True:
+            try:
+                connection = await connect(self._address)
+                break
+            except BrokerError:
+                if monotonic_ms() > until:
+                    raise
+                await asyncio.sleep(PAUSE)
+        await self._on_up(connection)
+        self._use(connection)
+        return connection
+
+    def close(self) -> None:
+        """Hang up for good."""
+        if self._task is not None:
+            self._task.cancel()
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            connection.close()
+
+    def _use(self, connection: Connection) -> None:
+        self.connection, self.up_since = connection, monotonic_ms()
+        connection.lost.add_done_callback(lambda _: self._broke(connection))
+
+    def _broke(self, connection: Connection) -> None:
+        if connection is self.connection:
+            self.connection = None
+            self.breaks += 1
+            self._logs.say("lost the broker: running jobs go on, and what they did is told when it is back")
+            self._task = asyncio.get_running_loop().create_task(self._reopen())
+
+    async def _reopen(self) -> None:
+        pause, said = PAUSE, ""
+        while self.connection is None:
+            try:
+                if self._embedded is not None:
+                    self._embedded.ensure()
+                connection = await connect(self._address)
+                await self._on_up(connection)
+                self._use(connection)
+            except BrokerError as error:
+                if pause >= LONGEST_PAUSE and error.message != said:
+                    said = error.message
+                    self._logs.say(said)
+                await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+                pause = min(pause * 2, LONGEST_PAUSE)
+        self._logs.say("the broker is back")
+
+    def doubt(self) -> None:
+        """The broker is silent for too long: hang up, and connect anew."""
+        if self.connection is not None:
+            self.connection.close()

@@ -1,0 +1,139 @@
+"""What happens to the jobs of a worker that is gone or stands still.
+
+Decided here, for records are opaque to the broker, and carried out by fenced scripts: it can be repeated, and
+two supervisors may do it at once.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from pipeline.job import NO_RUNS, AttemptError, Job, KeptError, Outcome, Runs, decode_job, decode_runs, encode
+from pipeline.policy import JobPolicy, QueuePolicy
+from pipeline.retry import Verdict, decide
+from pipeline.store.store import Held, Move, Store, run
+from pipeline.store.wire import Connection
+from pipeline.worker.attempt import retry_policy, timed_out
+
+Mode = Literal["dead", "lapsed", "still"]
+CRASHED = AttemptError("WorkerCrashed", "its process died while this job ran")
+
+
+class Scene(Struct, frozen=True):
+    """What is known of a worker's end, by (id, lease). `crashed` jobs had begun and may be to blame; None means
+    all of them. `timed_out` ones passed their limit; `rerun` ones had begun and must run again through no
+    fault of theirs. Every other job had not begun."""
+
+    crashed: frozenset[tuple[str, int]] | None = frozenset()
+    timed_out: frozenset[tuple[str, int]] = frozenset()
+    rerun: frozenset[tuple[str, int]] = frozenset()
+
+
+class Recovered(Struct, frozen=True):
+    """How many jobs were moved, and the ids of those that began anew and those that died."""
+
+    moved: int = 0
+    crashed: tuple[str, ...] = ()
+    dead: tuple[str, ...] = ()
+
+
+NOTHING = Recovered()
+HOST_DIED = Scene(crashed=None)
+
+
+async def reclaim(
+    store: Store, connection: Connection, worker: str, mode: Mode, policy: QueuePolicy, scene: Scene, now: int
+) -> Recovered:
+    """Take back what `worker` holds. `now` is the server's time in ms. Raises BrokerError.
+
+    With "dead" and "lapsed" the worker's name goes too; with "still" only what it has not begun is taken.
+    """
+    held = await run(connection, store.expel(worker, mode))
+    if held is None:
+        return NOTHING
+    # The first to wait runs first again, so the newest goes to the front first.
+    moves = [move(job, policy, scene, now) for job in reversed(by_lease(held))]
+    moved = 0
+    if moves:
+        reruns = sum((job.id.decode(), int(job.lease)) in scene.rerun for job in held)
+        moved = await run(connection, store.reclaim(worker, moves, reruns))
+    await run(connection, store.leave(worker))
+    crashed = tuple(_id(step) for step in moves if step.runs and step.move in ("front", "alone"))
+    return Recovered(moved, crashed, tuple(_id(step) for step in moves if step.move == "dead"))
+
+
+async def relieve(
+    store: Store, connection: Connection, worker: str, begun: frozenset[tuple[str, int]]
+) -> int:
+    """Give back what a worker that stands still has not begun; how many jobs that was. Raises BrokerError."""
+    held = await run(connection, store.expel(worker, "still"))
+    waiting = [job for job in by_lease(held or []) if (job.id.decode(), int(job.lease)) not in begun]
+    moves = [_front(job, decode_job(job.record)) for job in reversed(waiting) if job.record is not None]
+    return await run(connection, store.reclaim(worker, moves)) if moves else 0
+
+
+def by_lease(held: list[Held]) -> list[Held]:
+    """In the order in which they were reserved: a batch shares a lease, and our ids count up."""
+    return sorted(held, key=lambda job: (int(job.lease), len(job.id), job.id))
+
+
+def move(held: Held, policy: QueuePolicy, scene: Scene, now: int) -> Move:
+    """Where one job of a worker that is gone goes."""
+    key = (held.id.decode(), int(held.lease))
+    if held.record is None:
+        return Move("front", held.id, int(held.lease))
+    job = decode_job(held.record)
+    if key in scene.timed_out:
+        return _after_timeout(held, job, policy, now)
+    if scene.crashed is None or key in scene.crashed:
+        return _after_crash(held, job, policy, now)
+    return _front(held, job)
+
+
+def _front(held: Held, job: Job[object]) -> Move:
+    return Move("front", held.id, int(held.lease), job.options.priority)
+
+
+def _after_crash(held: Held, job: Job[object], policy: QueuePolicy, now: int) -> Move:
+    runs = _runs(held).crashed()
+    if runs.crashes >= policy.max_crashes:
+        message = f"{CRASHED.message}, {runs.crashes} times"
+        kept = KeptError(runs.attempts + 1, now, CRASHED.type, message)
+        return _dead(held, job, policy, runs, kept, now)
+    if runs.crashes == policy.max_crashes - 1:
+        return Move("alone", held.id, int(held.lease), runs=encode(runs))
+    return Move("front", held.id, int(held.lease), job.options.priority, runs=encode(runs))
+
+
+def _after_timeout(held: Held, job: Job[object], policy: QueuePolicy, now: int) -> Move:
+    rules = policy.job(job.name) or JobPolicy()
+    failure = timed_out(job.options.timeout or rules.timeout)
+    before = _runs(held)
+    verdict: Verdict = decide(retry_policy(job, rules), before.attempts + 1, failure)
+    runs = before.failed(failure.error, now, spent=verdict.spent)
+    if verdict.move == "dead":
+        return _dead(held, job, policy, runs, runs.errors[-1], now)
+    return Move(verdict.move, held.id, int(held.lease), job.options.priority, verdict.delay, encode(runs))
+
+
+def _dead(held: Held, job: Job[object], policy: QueuePolicy, runs: Runs, error: KeptError, now: int) -> Move:
+    outcome = Outcome(error.attempt, None, now, None, error)
+    return Move(
+        "dead",
+        held.id,
+        int(held.lease),
+        runs=encode(runs),
+        outcome=encode(outcome),
+        key=job.options.key,
+        keep="" if held.id.isdigit() else policy.ids_keep,
+    )
+
+
+def _runs(held: Held) -> Runs:
+    return decode_runs(held.runs) if held.runs else NO_RUNS
+
+
+def _id(step: Move) -> str:
+    return step.id.decode() if isinstance(step.id, bytes) else str(step.id)

@@ -1,0 +1,99 @@
+"""Child processes that never outlive us, in sessions of their own so that Ctrl-C reaches only the supervisor."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+
+_PR_SET_PDEATHSIG = 1
+# Bound before any fork: between fork and exec nothing may be imported or looked up.
+_PRCTL = ctypes.CDLL(None, use_errno=True).prctl if sys.platform == "linux" else None
+
+
+def _die_with_parent() -> None:
+    if _PRCTL is not None:
+        _PRCTL(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def spawn(
+    command: Sequence[str],
+    *,
+    output: int,
+    pass_fds: Sequence[int] = (),
+    environment: dict[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a process that is killed when this one dies. `output` gets what it prints."""
+    # The kernel's signal goes out when the *thread* that forked ends, so only the main thread may fork.
+    if threading.current_thread() is not threading.main_thread():
+        raise RuntimeError("processes are started from the main thread only")
+    env = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
+    return subprocess.Popen(
+        list(command),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        pass_fds=pass_fds,
+        env={**env, **(environment or {})},
+        start_new_session=True,
+        preexec_fn=_die_with_parent,  # noqa: PLW1509 - it makes one system call
+    )
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process that leads its session, with all that it started."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def reap_strangers(ours: set[int]) -> None:
+    """As process 1 of a container we inherit every orphan: reap those that are not `ours`."""
+    while os.getpid() == 1:
+        try:
+            found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return
+        if found is None or found.si_pid in ours:
+            return
+        os.waitpid(found.si_pid, 0)
+
+
+class Exit:
+    """Reaps a process with its group and calls `on_exit` in the loop. Without pidfd it looks every 50 ms."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        process: subprocess.Popen[bytes],
+        on_exit: Callable[[int], None],
+    ) -> None:
+        self._loop = loop
+        self._process = process
+        self._on_exit = on_exit
+        self._fd = os.pidfd_open(process.pid) if hasattr(os, "pidfd_open") else -1
+        if self._fd >= 0:
+            loop.add_reader(self._fd, self._ended)
+        else:
+            loop.call_later(0.05, self._look)
+
+    def _ended(self) -> None:
+        self._loop.remove_reader(self._fd)
+        os.close(self._fd)
+        self._reap()
+
+    def _look(self) -> None:
+        if os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            self._loop.call_later(0.05, self._look)
+        else:
+            self._reap()
+
+    def _reap(self) -> None:
+        # What it left behind must not go on with its jobs; until it is reaped nobody else has its pid.
+        kill_group(self._process)
+        self._on_exit(self._process.wait())

@@ -1,0 +1,208 @@
+"""What a supervisor does for its queues over and over: leases, jobs of lost workers, time limits, retention.
+
+Every step is harmless when repeated, also by several supervisors at once.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from pipeline.clock import monotonic_ms
+from pipeline.job import decode_outcome
+from pipeline.plan import Plan
+from pipeline.policy import QueuePolicy
+from pipeline.store import keys
+from pipeline.store.store import Store, run
+from pipeline.store.wire import Connection
+from pipeline.supervisor.child import Child
+from pipeline.supervisor.host import is_orphan
+from pipeline.supervisor.logs import Logs
+from pipeline.supervisor.pool import Pool
+from pipeline.supervisor.publish import server_time
+from pipeline.supervisor.recover import HOST_DIED, Mode, Recovered, Scene, reclaim, relieve
+
+STILL_MS = 2_000
+OVERDUE_MS = 6_000
+"""A worker deals with its own time limits within 5 s; one that did not cannot."""
+SWEEPS = 10
+TAIL = 100
+
+
+class Gone(Struct, frozen=True):
+    """A worker whose process has ended, and what is known of its jobs."""
+
+    pool: Pool
+    child: Child
+    scene: Scene
+
+
+def scene_of(child: Child, *, planned: bool) -> Scene:
+    """What a worker's end says about its jobs, by its board."""
+    begun = frozenset((job.id, job.lease) for job in child.running())
+    if child.timed_out:
+        return Scene(timed_out=frozenset(child.timed_out), rerun=begun - child.timed_out)
+    return Scene(rerun=begun) if planned else Scene(crashed=begun)
+
+
+class Upkeep:
+    """The upkeep of all pools of a supervisor."""
+
+    def __init__(self, plan: Plan, pools: list[Pool], logs: Logs) -> None:
+        self._plan = plan
+        self._pools = pools
+        self._logs = logs
+        self._stores = {pool.queue: Store(plan.name, pool.queue) for pool in pools}
+        self._burying = False
+        self.gone: list[Gone] = []
+
+    # --- workers that are gone ---------------------------------------------------------------------------
+
+    async def bury(self, connection: Connection) -> None:
+        """Take back the jobs of every worker whose process has ended. Raises BrokerError."""
+        if self._burying:
+            return
+        self._burying = True
+        try:
+            while self.gone:
+                await self._bury(connection, self.gone[0])
+                self.gone.pop(0).child.forget()
+        finally:
+            self._burying = False
+
+    async def _bury(self, connection: Connection, gone: Gone) -> None:
+        now = await server_time(connection)
+        store, policy = self._stores[gone.pool.queue], gone.pool.plan.queue
+        recovered = await reclaim(store, connection, gone.child.name, "dead", policy, gone.scene, now)
+        gone.pool.note_settled(len(recovered.dead))
+        self._tell(gone.child.label, recovered)
+
+    async def adopt(self, connection: Connection, *, lapsed: bool) -> None:
+        """Take back the jobs of workers of others: of supervisors that died here, and with `lapsed` of hosts
+        that have been silent for longer than their lease. Raises BrokerError."""
+        now = await server_time(connection)
+        for pool in self._pools:
+            workers = keys.workers(self._stores[pool.queue].queue)
+            reply = await connection.call(("ZRANGE", workers, 0, -1, "WITHSCORES"))
+            known = {child.name for child in pool.children} | {gone.child.name for gone in self.gone}
+            for name, ends in zip(reply[::2], reply[1::2], strict=True):
+                worker = name.decode()
+                if worker in known:
+                    continue
+                if is_orphan(worker):
+                    await self._adopt(connection, pool, worker, now, orphan=True)
+                elif lapsed and float(ends) < now:
+                    await self._adopt(connection, pool, worker, now, orphan=False)
+
+    async def _adopt(
+        self, connection: Connection, pool: Pool, worker: str, now: int, *, orphan: bool
+    ) -> None:
+        store = self._stores[pool.queue]
+        mode: Mode = "dead" if orphan else "lapsed"
+        recovered = await reclaim(store, connection, worker, mode, pool.plan.queue, HOST_DIED, now)
+        self._tell(f"a lost worker of {pool.queue} ({worker})", recovered)
+
+    def _tell(self, worker: str, recovered: Recovered) -> None:
+        if recovered.moved:
+            self._logs.say(f"{worker}: {recovered.moved} jobs taken back")
+        for id in recovered.dead:
+            self._logs.say(f"job {id} is dead: its process died or passed its limit once too often")
+
+    # --- workers that live -------------------------------------------------------------------------------
+
+    async def renew(self, connection: Connection) -> None:
+        """Say that our workers live. One that was reclaimed meanwhile is killed. Raises BrokerError."""
+        for pool in self._pools:
+            children = {child.name: child for child in pool.children if child.loaded}
+            if not children:
+                continue
+            call = self._stores[pool.queue].renew(self._plan.supervisor.lease, list(children))
+            gone = await run(connection, call)
+            for name, child in children.items():
+                if name not in gone:
+                    child.joined = True
+                elif child.joined:
+                    self._logs.say(f"{child.label} lost its lease: its jobs run elsewhere")
+                    child.kill()
+
+    async def relieve(self, connection: Connection) -> None:
+        """Take from workers that stand still what they have not begun. Raises BrokerError."""
+        for pool in self._pools:
+            for child in pool.children:
+                if child.joined and child.stood_still() > STILL_MS:
+                    begun = frozenset((job.id, job.lease) for job in child.running())
+                    moved = await relieve(self._stores[pool.queue], connection, child.name, begun)
+                    if moved:
+                        self._logs.say(f"{child.label} stands still: {moved} jobs go to other workers")
+
+    def end_overdue(self) -> None:
+        """Kill workers with a job that is past its limit and does not end."""
+        now = monotonic_ms()
+        for pool in self._pools:
+            pool.end_hung_starts()
+            for child in pool.children:
+                late = {
+                    (job.id, job.lease)
+                    for job in child.running()
+                    if job.deadline and now > job.deadline + OVERDUE_MS
+                }
+                if child.state == "retiring":
+                    # It saw to the limit itself, and waits for the neighbours of the job.
+                    rest = self._plan.supervisor.stop_timeout + OVERDUE_MS
+                    if now > child.retiring_since + rest:
+                        child.kill()
+                elif late and child.state == "running":
+                    self._logs.say(f"{child.label} is killed: job {min(late)[0]} does not end at its limit")
+                    child.timed_out = late
+                    child.kill(blameless=False)
+
+    # --- queues ------------------------------------------------------------------------------------------
+
+    async def start_alone(self, connection: Connection) -> None:
+        """Start a worker for jobs that must run in a process of their own. Raises BrokerError."""
+        for pool in self._pools:
+            if await connection.call(("LLEN", keys.alone(self._stores[pool.queue].queue))):
+                pool.keep_alone()
+
+    async def sweep(self, connection: Connection) -> None:
+        """Trim ended jobs by number and age, in bounded steps. Raises BrokerError."""
+        now = await server_time(connection)
+        for pool in self._pools:
+            store, policy = self._stores[pool.queue], pool.plan.queue
+            for _ in range(SWEEPS):
+                if not await _sweep(connection, store, policy, now):
+                    break
+
+
+async def _sweep(connection: Connection, store: Store, policy: QueuePolicy, now: int) -> int:
+    expired, oldest = await _expired(connection, store, policy.completed.age, now)
+    call = store.sweep(
+        completed_count=_bound(policy.completed.count),
+        expired=expired,
+        oldest=oldest,
+        dead_count=_bound(policy.dead.count),
+        dead_age=_bound(policy.dead.age),
+        cancelled_age=_bound(policy.completed.age),
+    )
+    return await run(connection, call)
+
+
+async def _expired(
+    connection: Connection, store: Store, age: int | None, now: int
+) -> tuple[int, bytes | str]:
+    """How many of the oldest completed jobs are past their age, and the oldest one's id."""
+    if age is None:
+        return 0, ""
+    ids = await connection.call(("LRANGE", keys.completed(store.queue), -TAIL, -1))
+    if not ids:
+        return 0, ""
+    outcomes = await connection.call(("HMGET", keys.outcomes(store.queue), *ids))
+    expired = 0
+    for outcome in reversed(outcomes):
+        if outcome is not None and decode_outcome(outcome).finished_at > now - age:
+            break
+        expired += 1
+    return expired, ids[-1]
+
+
+def _bound(value: int | None) -> int | str:
+    return "" if value is None else value
