@@ -25,7 +25,7 @@ from pipeline.supervisor.binary import find_server
 from pipeline.supervisor.host import host_label, host_name, is_alive
 from pipeline.supervisor.locks import FileLock, Holder
 from pipeline.supervisor.spawn import kill_group, spawn
-from pipeline.supervisor.state import check_private, open_private, private_folder, socket_path, state_folder
+from pipeline.state import check_private, open_private, private_folder, socket_path, state_folder
 
 Role = Literal["run", "command"]
 PATIENCE = 30.0

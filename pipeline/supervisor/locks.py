@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from pipeline.errors import StartError
 from pipeline.supervisor.host import host_name
-from pipeline.supervisor.state import open_private, private_folder
+from pipeline.state import open_private, private_folder
 
 HELD = 13
 

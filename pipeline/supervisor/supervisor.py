@@ -12,7 +12,7 @@ from pipeline.supervisor.embedded import Embedded
 from pipeline.supervisor.locks import free_queues, hold_queues
 from pipeline.supervisor.logs import Line, Logs, Printer
 from pipeline.supervisor.loop import Supervisor
-from pipeline.supervisor.state import announce, state_folder, withdraw
+from pipeline.state import announce, state_folder, withdraw
 
 NOTHING_TO_RUN = 2
 

@@ -12,12 +12,14 @@ import os
 import stat
 import tempfile
 from pathlib import Path
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
 
 from pipeline.clock import now_ms
 from pipeline.errors import StartError
+from pipeline.plan import Plan
 
 REFUSED = 1
 LONGEST_SOCKET = 100
@@ -68,6 +70,13 @@ def socket_path(state: Path) -> Path:
     short = hashlib.sha256(os.fsencode(state)).hexdigest()[:16]
     base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
     return Path(base) / f"pipeline-{os.geteuid()}-{short}" / "broker.sock"
+
+
+def broker_url(plan: Plan) -> str:
+    """The address of the plan's broker; the embedded one listens in the state folder."""
+    if plan.broker.url != "embedded":
+        return plan.broker.url
+    return f"unix://{quote(str(socket_path(Path(plan.root) / '.pipeline')))}"
 
 
 def open_private(path: Path) -> int:

@@ -1,0 +1,347 @@
+"""Producers: put jobs in from any program. `Client` blocks, `AsyncClient` is for coroutines.
+
+What counts is the policy that runs, published in the broker; before any supervisor ran, the file. A call that
+lost its answer is repeated within its time limit, with its number, so it never makes a second job.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from pipeline.errors import BrokerUnavailable, JobNotFound, NoPolicy, UnknownJob, UnknownQueue
+from pipeline.plan import Plan
+from pipeline.policy import Backoff, QueuePolicy
+from pipeline.producer import Batch, Duration, Wanted, batches
+from pipeline.store import keys
+from pipeline.store.reader import JobView, Reader
+from pipeline.store.store import Accepted, Call, StalePolicy, Store, run, run_blocking
+from pipeline.store.wire import Address, BlockingConnection, Command, Connection, connect, parse
+
+decode_policy = msgspec.json.Decoder(QueuePolicy).decode
+
+
+class Policies:
+    """The policy of each queue with the generation that it belongs to, as far as it is known here."""
+
+    def __init__(self, project: str, plan: Plan | None) -> None:
+        self._project = project
+        self._file = {name: pool.queue for name, pool in plan.pools.items()} if plan else {}
+        self._known: dict[str, tuple[str, QueuePolicy]] = {}
+
+    def get(self, queue: str) -> tuple[str, QueuePolicy] | None:
+        """(generation, policy); None when the broker must be asked first."""
+        return self._known.get(queue)
+
+    def question(self, queue: str) -> Command:
+        """What to ask the broker."""
+        return ("HMGET", keys.meta(keys.base(self._project, queue)), "generation", "policy")
+
+    def learn(self, queue: str, answer: list[bytes | None]) -> tuple[str, QueuePolicy]:
+        """Take in the broker's answer. Raises UnknownQueue, or NoPolicy when nothing says what queues exist."""
+        generation, policy = answer
+        if generation is not None and policy is not None:
+            known = generation.decode(), decode_policy(policy)
+        elif queue in self._file:
+            known = "", self._file[queue]
+        elif self._file:
+            raise unknown_queue(queue, self._file)
+        else:
+            raise NoPolicy(
+                f"nothing says what queue {queue!r} is: no supervisor has run, and this client has no file",
+                "give the client the config file, or start `pipeline run` first",
+            )
+        self._known[queue] = known
+        return known
+
+    def batches(self, queue: str, policy: QueuePolicy, wanted: Sequence[Wanted]) -> list[Batch]:
+        """The jobs, checked. A job that only the producer's own file knows is taken, and waits."""
+        try:
+            return batches(policy, wanted)
+        except UnknownJob:
+            if queue not in self._file or policy is self._file[queue]:
+                raise
+            return batches(self._file[queue], wanted)
+
+
+def unknown_queue(queue: str, known: Iterable[str]) -> UnknownQueue:
+    """The refusal, with the near name or all of them."""
+    from pipeline.config.suggest import did_you_mean
+
+    names = sorted(known)
+    return UnknownQueue(
+        f"there is no queue {queue!r}", did_you_mean(queue, names) or f"there are {', '.join(names)}"
+    )
+
+
+def found(queue: str, id: str, jobs: list[JobView | None]) -> JobView:
+    """The one job asked for."""
+    if jobs[0] is None:
+        raise JobNotFound(f"queue {queue!r} keeps no job {id!r}", "it may have been trimmed; see retention")
+    return jobs[0]
+
+
+def locate(target: str | Path, name: str | None) -> tuple[str, Address, Plan | None]:
+    """Project, address and plan of a config file, or of a broker's URL and a project's name."""
+    if isinstance(target, str) and "://" in target:
+        if name is None:
+            raise TypeError("a client with a URL needs name=, the `name` in the project's file")
+        return name, parse(target), None
+    from pipeline.config.load import require
+    from pipeline.state import broker_url
+
+    plan = require(Path(target))
+    return plan.name, parse(broker_url(plan)), plan
+
+
+class Line:
+    """A connection of a Client, with the number of its last call."""
+
+    def __init__(self) -> None:
+        self.producer = secrets.token_hex(4)
+        self.number = 0
+        self.connection: BlockingConnection | None = None
+
+
+class Client:
+    """Puts jobs in from code without a loop. Safe to share between threads, and after a fork.
+
+    `target` is a config file, or a broker's URL together with `name`. `timeout`: seconds after which a call
+    gives up with BrokerUnavailable.
+    """
+
+    def __init__(self, target: str | Path, name: str | None = None, timeout: float = 5.0) -> None:
+        self._project, self._address, plan = locate(target, name)
+        self._policies = Policies(self._project, plan)
+        self._timeout = timeout
+        self._lines: list[Line] = []
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+
+    def enqueue(  # noqa: PLR0913 - the options of a job
+        self,
+        queue: str,
+        job: str,
+        data: Any = None,
+        *,
+        id: str | None = None,
+        delay: Duration | None = None,
+        at: datetime | None = None,
+        priority: int | None = None,
+        attempts: int | None = None,
+        backoff: Backoff | None = None,
+        timeout: Duration | None = None,
+    ) -> Accepted:
+        """Put one job in: its id and `created`, or the id that stands and `duplicate`.
+
+        Raises EnqueueError when it is refused, BrokerUnavailable when the broker is away.
+        """
+        wanted = Wanted(job, data, id, delay, at, priority, attempts, backoff, timeout)
+        return self._enqueue(queue, [wanted])[0]
+
+    def enqueue_many(self, queue: str, jobs: Iterable[tuple[str, Any] | Wanted]) -> list[Accepted]:
+        """Put many in. All are checked before any is sent; they are stored in chunks of 1,000, each atomic."""
+        return self._enqueue(queue, [Wanted(*job) for job in jobs])
+
+    def job(self, queue: str, id: str) -> JobView:
+        """What is kept of a job. Raises JobNotFound."""
+        return found(queue, id, self._call(Reader(self._project, queue).show([id])))
+
+    def close(self) -> None:
+        """Hang up."""
+        with self._lock:
+            lines, self._lines = self._lines, []
+        for line in lines:
+            if line.connection is not None:
+                line.connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _enqueue(self, queue: str, wanted: list[Wanted]) -> list[Accepted]:
+        if not wanted:
+            return []
+        generation, policy = self._policies.get(queue) or self._learn(queue)
+        answers: list[Accepted] = []
+        rest = self._policies.batches(queue, policy, wanted)
+        while rest:
+            try:
+                answers += self._send(queue, generation, rest[0])
+                rest = rest[1:]
+            except StalePolicy:
+                # A newer policy runs: what is not sent yet is checked again, under that one.
+                generation, policy = self._learn(queue)
+                rest = self._policies.batches(queue, policy, wanted[len(answers) :])
+        return answers
+
+    def _send(self, queue: str, generation: str, batch: Batch) -> list[Accepted]:
+        line = self._take_line()
+        line.number += 1
+        call = batch.call(Store(self._project, queue), line.producer, line.number, generation)
+        try:
+            return self._run(line, call)
+        finally:
+            self._lines.append(line)
+
+    def _learn(self, queue: str) -> tuple[str, QueuePolicy]:
+        return self._policies.learn(queue, self._call(Call(self._policies.question(queue), list)))
+
+    def _call(self, call: Call[Any]) -> Any:
+        line = self._take_line()
+        try:
+            return self._run(line, call)
+        finally:
+            self._lines.append(line)
+
+    def _run(self, line: Line, call: Call[Any]) -> Any:
+        """Run a call that may be repeated; open a connection where there is none."""
+        end, pause = time.monotonic() + self._timeout, 0.02
+        while True:
+            left = max(end - time.monotonic(), 0.001)
+            try:
+                if line.connection is None:
+                    line.connection = BlockingConnection(self._address, left)
+                return run_blocking(line.connection, call)
+            except BrokerUnavailable:
+                line.connection = None
+                if time.monotonic() + pause > end:
+                    raise
+                time.sleep(pause)
+                pause = min(pause * 2, 0.5)
+
+    def _take_line(self) -> Line:
+        with self._lock:
+            if self._pid != os.getpid():
+                # A forked child must not speak on its parent's connections.
+                self._pid, self._lines = os.getpid(), []
+            return self._lines.pop() if self._lines else Line()
+
+
+class AsyncClient:
+    """Puts jobs in from coroutines, which share one pipelining connection. As `Client` otherwise."""
+
+    def __init__(self, target: str | Path, name: str | None = None, timeout: float = 5.0) -> None:
+        self._project, self._address, plan = locate(target, name)
+        self._policies = Policies(self._project, plan)
+        self._timeout = timeout
+        self._token = secrets.token_hex(4)
+        self._free: list[int] = []
+        self._numbers: list[int] = []
+        self._stores: dict[str, Store] = {}
+        self._connection: Connection | None = None
+        self._opening: asyncio.Lock | None = None
+
+    async def enqueue(  # noqa: PLR0913 - the options of a job
+        self,
+        queue: str,
+        job: str,
+        data: Any = None,
+        *,
+        id: str | None = None,
+        delay: Duration | None = None,
+        at: datetime | None = None,
+        priority: int | None = None,
+        attempts: int | None = None,
+        backoff: Backoff | None = None,
+        timeout: Duration | None = None,
+    ) -> Accepted:
+        """Put one job in; see Client.enqueue."""
+        wanted = Wanted(job, data, id, delay, at, priority, attempts, backoff, timeout)
+        return (await self._enqueue(queue, [wanted]))[0]
+
+    async def enqueue_many(self, queue: str, jobs: Iterable[tuple[str, Any] | Wanted]) -> list[Accepted]:
+        """Put many in; see Client.enqueue_many."""
+        return await self._enqueue(queue, [Wanted(*job) for job in jobs])
+
+    async def job(self, queue: str, id: str) -> JobView:
+        """What is kept of a job. Raises JobNotFound."""
+        return found(queue, id, await self._run(Reader(self._project, queue).show([id])))
+
+    async def close(self) -> None:
+        """Hang up."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _enqueue(self, queue: str, wanted: list[Wanted]) -> list[Accepted]:
+        if not wanted:
+            return []
+        generation, policy = self._policies.get(queue) or await self._learn(queue)
+        answers: list[Accepted] = []
+        rest = self._policies.batches(queue, policy, wanted)
+        while rest:
+            try:
+                answers += await self._send(queue, generation, rest[0])
+                rest = rest[1:]
+            except StalePolicy:
+                generation, policy = await self._learn(queue)
+                rest = self._policies.batches(queue, policy, wanted[len(answers) :])
+        return answers
+
+    async def _send(self, queue: str, generation: str, batch: Batch) -> list[Accepted]:
+        # A lane has one call under way at most: the broker remembers the last call of each.
+        if self._free:
+            lane = self._free.pop()
+        else:
+            lane = len(self._numbers)
+            self._numbers.append(0)
+        self._numbers[lane] += 1
+        store = self._stores.get(queue) or self._stores.setdefault(queue, Store(self._project, queue))
+        call = batch.call(store, f"{self._token}/{lane}", self._numbers[lane], generation)
+        try:
+            return await self._run(call)
+        finally:
+            self._free.append(lane)
+
+    async def _learn(self, queue: str) -> tuple[str, QueuePolicy]:
+        return self._policies.learn(queue, await self._run(Call(self._policies.question(queue), list)))
+
+    async def _run(self, call: Call[Any]) -> Any:
+        """Run a call that may be repeated, within the time limit."""
+        end, pause = time.monotonic() + self._timeout, 0.02
+        try:
+            async with asyncio.timeout(self._timeout):
+                while True:
+                    try:
+                        connection = self._connection
+                        if connection is None or connection.lost.done():
+                            connection = await self._open()
+                        return await run(connection, call)
+                    except BrokerUnavailable:
+                        if time.monotonic() + pause > end:
+                            raise
+                        await asyncio.sleep(pause)
+                        pause = min(pause * 2, 0.5)
+        except TimeoutError:
+            raise BrokerUnavailable(f"no answer from the broker at {self._address} in {self._timeout:g} s") from None
+
+    async def _open(self) -> Connection:
+        if self._opening is None:
+            self._opening = asyncio.Lock()
+        async with self._opening:
+            if self._connection is None or self._connection.lost.done():
+                self._connection = await connect(self._address, self._timeout)
+            return self._connection

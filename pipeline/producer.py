@@ -1,0 +1,187 @@
+"""From a producer's call to what is sent: every check and default, before anything leaves the process."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+
+from pipeline.config.suggest import did_you_mean
+from pipeline.errors import InvalidOption, InvalidPayload, PayloadTooLarge, UnknownJob
+from pipeline.job import NO_OPTIONS, Options, encode, encode_record
+from pipeline.policy import ID_PATTERN, MAX_PRIORITY, Backoff, JobPolicy, QueuePolicy, Timeout
+from pipeline.store.store import Accepted, Call, NewJob, Store
+from pipeline.template import render
+from pipeline.units import milliseconds
+
+ID = re.compile(ID_PATTERN)
+CHUNK = 1000
+
+Duration = str | timedelta
+
+
+class Wanted(NamedTuple):
+    """One job as the caller gave it."""
+
+    name: str
+    data: Any
+    id: str | None = None
+    delay: Duration | None = None
+    at: datetime | None = None
+    priority: int | None = None
+    attempts: int | None = None
+    backoff: Backoff | None = None
+    timeout: Duration | None = None
+
+
+class Plain(Struct, frozen=True):
+    """Jobs that are alike: one level, ids of ours, due now."""
+
+    level: int
+    records: list[bytes]
+
+    def call(self, store: Store, producer: str, number: int, generation: str) -> Call[list[Accepted]]:
+        command, read = store.enqueue(producer, number, generation, self.level, self.records)
+        count = len(self.records)
+
+        def accepted(reply: Any) -> list[Accepted]:
+            first = read(reply)
+            return [Accepted(str(first + i), "created") for i in range(count)]
+
+        return Call(command, accepted)
+
+
+class Each(Struct, frozen=True):
+    """Jobs that have something of their own."""
+
+    jobs: list[NewJob]
+
+    def call(self, store: Store, producer: str, number: int, generation: str) -> Call[list[Accepted]]:
+        return store.enqueue_each(producer, number, generation, self.jobs)
+
+
+Batch = Plain | Each
+
+
+def batches(queue: QueuePolicy, wanted: Sequence[Wanted]) -> list[Batch]:
+    """All jobs checked, in batches of 1,000 at most. Raises EnqueueError for the first that cannot be taken."""
+    jobs = [new_job(queue, job) for job in wanted]
+    return [_batch(jobs[i : i + CHUNK]) for i in range(0, len(jobs), CHUNK)]
+
+
+def _batch(jobs: list[NewJob]) -> Batch:
+    level = jobs[0].level
+    if all(not (job.id or job.due or job.key) and job.level == level for job in jobs):
+        return Plain(level, [job.record for job in jobs])
+    return Each(jobs)
+
+
+def new_job(queue: QueuePolicy, job: Wanted) -> NewJob:
+    """One job, checked, with the defaults of its policy. Raises EnqueueError."""
+    policy = queue.job(job.name)
+    if policy is None:
+        known = ", ".join(sorted(queue.jobs))
+        near = did_you_mean(job.name, queue.jobs)
+        raise UnknownJob(f"queue {queue.name!r} has no job {job.name!r}", near or f"it has {known}")
+    if policy.schema is not None:
+        _check_schema(queue.name, job.name, policy.schema, job.data)
+    key, window = _deduplication(queue, policy, job)
+    priority = policy.priority if job.priority is None else _priority(job.priority)
+    options = _options(job, priority, key if window == "" else "")
+    record = _record(queue, job, options)
+    return NewJob(_id(job.id), priority, _due(job), key, window, record)
+
+
+def _record(queue: QueuePolicy, job: Wanted, options: Options) -> bytes:
+    try:
+        record = encode_record(job.name, job.data, options)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise InvalidPayload(f"the payload of {job.name!r} is not JSON: {error}") from None
+    if len(record) > queue.max_payload:
+        size = len(encode(job.data))
+        if size > queue.max_payload:
+            raise PayloadTooLarge(
+                f"the payload of {job.name!r} has {size:,} bytes, more than the {queue.max_payload:,}"
+                f" that queue {queue.name!r} takes",
+                "store it elsewhere and send a reference, or raise max_payload",
+            )
+    return record
+
+
+def _options(job: Wanted, priority: int, key: str) -> Options:
+    if not (priority or key or job.attempts or job.backoff or job.timeout):
+        return NO_OPTIONS
+    if job.attempts is not None and job.attempts < 1:
+        raise InvalidOption("attempts counts the first run too: give 1 or more")
+    timeout = Timeout(hard=_milliseconds("timeout", job.timeout)) if job.timeout is not None else None
+    return Options(priority, job.attempts, job.backoff, timeout, key)
+
+
+def _id(id: str | None) -> str:
+    if id is None:
+        return ""
+    if not isinstance(id, str) or not ID.fullmatch(id) or id.isdigit():
+        raise InvalidOption(
+            f"{id!r} cannot be a job's id", "1 to 128 of A-Z a-z 0-9 _ . : @ -, and not digits alone"
+        )
+    return id
+
+
+def _priority(priority: int) -> int:
+    if isinstance(priority, bool) or not isinstance(priority, int) or abs(priority) > MAX_PRIORITY:
+        raise InvalidOption(f"priority {priority!r} is not an integer from -{MAX_PRIORITY:,} to {MAX_PRIORITY:,}")
+    return priority
+
+
+def _due(job: Wanted) -> str:
+    if job.delay is not None and job.at is not None:
+        raise InvalidOption("a job has a delay or a time, not both")
+    if job.at is not None:
+        if job.at.tzinfo is None:
+            raise InvalidOption(f"{job.at} has no time zone", "use datetime.now(UTC) or a zoneinfo")
+        return str(max(int((job.at - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(milliseconds=1)), 0))
+    if job.delay is None:
+        return ""
+    return f"+{_milliseconds('delay', job.delay)}"
+
+
+def _milliseconds(option: str, duration: Duration) -> int:
+    try:
+        return milliseconds(duration)
+    except ValueError as error:
+        raise InvalidOption(f"{option}: {error}") from None
+
+
+def _deduplication(queue: QueuePolicy, policy: JobPolicy, job: Wanted) -> tuple[str, int | str]:
+    """The job's deduplication key and its window: '' until the job is done, else ms."""
+    rule = policy.deduplication
+    if rule is None:
+        return "", ""
+    try:
+        key = render(rule.key, {"data": job.data, "name": job.name, "queue": queue.name})
+    except LookupError as error:
+        reason = error.args[0]
+        raise InvalidPayload(f"no deduplication key for {job.name!r}: {reason}") from None
+    if key is None:
+        return "", ""
+    # Under throttle the window alone counts; 1 ms is the least that the broker can keep.
+    return key, "" if rule.mode == "until_done" else max(rule.ttl or 1, 1)
+
+
+def _check_schema(queue: str, name: str, schema: dict[str, Any], data: Any) -> None:
+    problem = _checker(encode(schema))(data)
+    if problem is not None:
+        raise InvalidPayload(f"the payload of {queue} {name!r} does not fit its schema: {problem}")
+
+
+@cache
+def _checker(schema: bytes) -> Callable[[Any], str | None]:
+    import msgspec
+
+    from pipeline.config.schema import payload_checker
+
+    return payload_checker(msgspec.json.decode(schema))
