@@ -27,7 +27,6 @@ class Item:
 def prepare() -> None:
     """Make the tables. The config's `setup` runs it once in each worker, before the first job."""
     with opened() as stock:
-        stock.execute("PRAGMA journal_mode = WAL")
         stock.execute("CREATE TABLE IF NOT EXISTS moves (job TEXT PRIMARY KEY, sku TEXT, change INTEGER)")
         stock.execute("CREATE TABLE IF NOT EXISTS levels (sku TEXT PRIMARY KEY, level INTEGER)")
 
