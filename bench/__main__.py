@@ -61,7 +61,10 @@ def _run(args: argparse.Namespace) -> None:
     samples = max(20, round(args.samples * min(1.0, args.scale) / args.runs))
     settings = measures.Settings(args.server, args.scale, samples, groups)
     suite.run(suite.Suite.open(args), args.runs, settings)
-    report.write(load(args.out), args.report)
+    lines = load(args.out)
+    report.write(lines, args.report)
+    if failed := [line for line in lines if line["measure"] == "failed"]:
+        raise SystemExit(f"{len(failed)} steps failed: see the end of the report")
 
 
 def _add_report(sub: argparse.ArgumentParser) -> None:

@@ -191,7 +191,7 @@ def asyncmq(load: Load) -> list[list[str]]:
     return [[program("asyncmq", "python"), "-c", "import p_asyncmq; p_asyncmq.work()"]] * load.processes
 
 
-def rrq(load: Load) -> list[list[str]]:
+def rrq(_: Load) -> list[list[str]]:
     return [[program("rrq", "rrq"), "worker", "run", "--config", os.fspath(RRQ_CONFIG)]]
 
 

@@ -19,7 +19,7 @@ from bench.results import Results
 from bench.server import Server
 from bench.workers import Workers, environment, produce
 
-GROUPS = ("floor", "first_job", "million")
+GROUPS = ("first_job", "million", "floor")
 MILLION = 1_000_000
 FEW = 20_000
 CANCELS = 5

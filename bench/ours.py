@@ -41,7 +41,7 @@ class Project:
         self.config.parent.mkdir(exist_ok=True)
         self.config.write_text(self._yaml(load))
 
-    def run(self, load: Load) -> list[list[str]]:
+    def run(self, _: Load) -> list[list[str]]:
         return [pipeline("run", str(self.config), "--plain")]
 
     def _yaml(self, load: Load) -> str:

@@ -14,6 +14,7 @@ from bench.bars import BARS, BEST, Bar
 from bench.peers import OURS, PEERS, RIVALS
 
 Line = dict[str, Any]
+YES, NO, NONE = "yes", "**no**", "-"
 
 # title, measure, higher is better, digits
 SPEED = [
@@ -77,11 +78,11 @@ class Values:
 
 
 def write(lines: Iterable[Line], path: Path) -> None:
-    """Writes the report to `path`, and prints its bars."""
+    """Writes the report to `path`, and prints its bars and how many of them are met."""
     values = Values(list(lines))
     bars = _bars(values)
     path.write_text("\n".join(["# Results", "", *_head(values), *bars, *_tables(values), *_notes(values)]))
-    print("\n".join(bars), f"\nreport: {path}", sep="\n")
+    print("\n".join(bars), f"report: {path}", _score(values), sep="\n")
 
 
 def _head(values: Values) -> list[str]:
@@ -113,6 +114,11 @@ def _bars(values: Values) -> list[str]:
     ]
 
 
+def _score(values: Values) -> str:
+    answers = [_bar(values, bar)[-1] for bar in BARS]
+    return f"{answers.count(YES)} bars met, {answers.count(NO)} not, {answers.count(NONE)} without a value"
+
+
 def _bar(values: Values, bar: Bar) -> list[str]:
     ours = values.median(bar.ours, bar.measure)
     plus = values.spread("ours+", bar.measure, bar.digits) if bar.ours == "ours" else "-"
@@ -121,11 +127,11 @@ def _bar(values: Values, bar: Bar) -> list[str]:
     sign = "at least" if bar.least else "at most"
     cells = [f"{bar.title}, {bar.unit}", values.spread(bar.ours, bar.measure, bar.digits), plus]
     if not bar.beside:
-        met = "-" if ours is None else _met(bar, ours)
+        met = NONE if ours is None else _met(bar, ours)
         return [*cells, "", "", "", f"{sign} {bar.limit:g} {bar.unit}", met]
     limit = f"{sign} {bar.limit:g} x"
     if ours is None or not other or not isinstance(beside, tuple):
-        return [*cells, "-", "-", "-", limit, "-"]
+        return [*cells, NONE, NONE, NONE, limit, NONE]
     return [
         *cells,
         beside[0],
@@ -137,7 +143,7 @@ def _bar(values: Values, bar: Bar) -> list[str]:
 
 
 def _met(bar: Bar, value: float) -> str:
-    return "yes" if bar.met(value) else "**no**"
+    return YES if bar.met(value) else NO
 
 
 def _tables(values: Values) -> list[str]:

@@ -1,4 +1,6 @@
-"""Enqueues, in the environment of a peer: produce.py ADAPTER MODE KIND N SECONDS
+"""Enqueues, in the environment of a peer.
+
+produce.py ADAPTER MODE KIND N SECONDS
 
 MODE single  one job at a time, each awaited
      bulk    the peer's own bulk call, in batches of 100

@@ -9,11 +9,11 @@ import tally
 from pipeline import Job
 
 
-async def noop(job: Job[Any]) -> None:
+async def noop(_: Job[Any]) -> None:
     tally.hit()
 
 
-async def sleep(job: Job[Any]) -> None:
+async def sleep(_: Job[Any]) -> None:
     await asyncio.sleep(0.01)
     tally.hit()
 
@@ -22,11 +22,11 @@ async def lat(job: Job[Any]) -> None:
     tally.hit(job.data.get("t"))
 
 
-def noop_sync(job: Job[Any]) -> None:
+def noop_sync(_: Job[Any]) -> None:
     tally.hit()
 
 
-def sleep_sync(job: Job[Any]) -> None:
+def sleep_sync(_: Job[Any]) -> None:
     time.sleep(0.01)
     tally.hit()
 
