@@ -66,7 +66,8 @@ class JobView(Struct, frozen=True, kw_only=True):
 
 
 class Counts(Struct, frozen=True):
-    """The figures of a queue at `time` (ms since 1970, the server's). `stats` are totals that only rise."""
+    """The figures of a queue at `time` (ms since 1970, the server's). `stats` are totals that only rise, as
+    is `enqueued`; `oldest_at` is when the oldest waiting job came in."""
 
     time: int
     generation: int | None
@@ -82,6 +83,7 @@ class Counts(Struct, frozen=True):
     workers: int
     parked: int
     oldest_at: int | None
+    enqueued: int
 
 
 class Reader:
@@ -159,7 +161,7 @@ def _pairs(reply: Reply) -> dict[str, bytes]:
 
 
 def _counts(reply: Reply) -> Counts:
-    time, meta_reply, stats, *figures, oldest = reply
+    time, meta_reply, stats, *figures, oldest, enqueued = reply
     meta = _pairs(meta_reply)
     paused = meta.get("paused")
     row: list[Any] = [
@@ -170,6 +172,7 @@ def _counts(reply: Reply) -> Counts:
         {name: int(value) for name, value in _pairs(stats).items()},
         *figures,
         None if oldest is None else decode_job(oldest).enqueued_at,
+        enqueued,
     ]
     return Counts(*row)
 
