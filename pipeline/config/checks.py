@@ -181,9 +181,9 @@ _CHECKS: tuple[tuple[str, Callable[[Scope, Report], None]], ...] = (
 def check_stop(scope: Scope, supervisor: SupervisorBlock, report: Report) -> None:
     """Warnings about limits that are written in the file, against how the product can keep them."""
     hard = timeout_of(scope.settings).hard
-    if hard is None or not scope.has("timeout") or "timeout" in scope.touched:
-        return
     steps = ("timeout", "hard") if isinstance(scope.settings.timeout, TimeoutBlock) else ("timeout",)
+    if hard is None or not scope.has(*steps) or "timeout" in scope.touched:
+        return
     if hard > supervisor.stop_timeout:
         message = (
             f"a job may take {units.words(hard)}, and a stop waits {units.words(supervisor.stop_timeout)}"

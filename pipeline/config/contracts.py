@@ -12,7 +12,6 @@ from pipeline.config.model import JobBlock
 from pipeline.config.report import Report
 from pipeline.config.schema import schema_problem
 from pipeline.config.tree import Path as Steps
-from pipeline.config.tree import Text
 
 MAX_BYTES = 1024 * 1024
 
@@ -34,14 +33,9 @@ def read_schemas(scopes: Iterable[Scope], root: Path, report: Report) -> dict[st
         if name in problems:
             code, message = problems[name]
             steps: Steps = (*scope.path, "schema")
-            report.error(
-                code, message, scope.at("schema"), steps, f"paths count from {_root_help(name, root)}"
-            )
+            help = f"its path counts from the project's root, {root.name}/"
+            report.error(code, message, scope.at("schema"), steps, help)
     return found
-
-
-def _root_help(name: str, root: Path) -> str:
-    return "the project's root" if isinstance(name, Text) else f"the project's root, {root.name or '/'}/"
 
 
 def _read(file: Path) -> dict[str, Any] | tuple[str, str]:

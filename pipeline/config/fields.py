@@ -65,7 +65,8 @@ def _hidden(value: str, help: Callable[[str], str]) -> str:
 
 def _text(value: Any) -> str:
     if isinstance(value, str):
-        return value
+        # Out goes plain text: what a variable held is a value like any other from here on.
+        return str(value)
     if isinstance(value, dict | tuple) or value is None:
         refuse("P103", f"this must be text, not {shown(value)}")
     refuse("P103", f"this must be text, and {shown(value)} without quotes is not", "put it in quotes")

@@ -74,7 +74,8 @@ def _reference(text: str, at: int, env: Mapping[str, str], depth: int) -> tuple[
         return value, end
     if operator.endswith("-"):
         return rest(), end
-    raise Unset(name, rest() if operator else "")
+    # What the file says and not what it expands to: messages show no values.
+    raise Unset(name, text[start : end - 1])
 
 
 def _closing(text: str, at: int) -> int:

@@ -62,7 +62,7 @@ class BackoffBlock(Block):
 class RetryBlock(Block):
     """A retry policy."""
 
-    extends: Name | None = _key("hot", "The named policy that this one changes.")
+    extends: PlainText | None = _key("hot", "The named policy that this one changes.")
     attempts: Annotated[int, whole(1, 1_000)] = _key(
         "hot", "How often a job runs at most, the first run included.", RetryPolicy().attempts
     )
@@ -131,7 +131,7 @@ class DeduplicationBlock(Block):
 
 
 RetryValue = Annotated[
-    Annotated[Name, Tag("scalar")] | Annotated[RetryBlock, Tag("map")], Discriminator(_kind)
+    Annotated[PlainText, Tag("scalar")] | Annotated[RetryBlock, Tag("map")], Discriminator(_kind)
 ]
 TimeoutValue = Annotated[
     Annotated[Duration, Tag("scalar")] | Annotated[TimeoutBlock, Tag("map")], Discriminator(_kind)

@@ -14,7 +14,7 @@ import yaml
 
 from pipeline.config.report import Report
 from pipeline.config.syntax import explain
-from pipeline.config.tree import Entry, Mapping, Node, Plain, Scalar, Sequence, Span
+from pipeline.config.tree import TOP, Entry, Mapping, Node, Plain, Scalar, Sequence, Span
 
 MAX_DEPTH = 64
 MAX_EXPANDED = 50_000
@@ -71,13 +71,14 @@ def parse(text: str, report: Report) -> Mapping | None:
     except Unreadable:
         return None
     except yaml.MarkedYAMLError as error:
-        explain(error, report)
+        explain(error, composer.last_quoted, report)
         return None
     if isinstance(composer.top, Mapping):
         return composer.top
     blank = composer.top is None or (isinstance(composer.top, Scalar) and composer.top.value is None)
     message = "the file is empty" if blank else "the file must be a map of keys"
-    report.error("P011", message, help="the smallest config has `name:` and one queue under `queues:`")
+    place = composer.top.span if composer.top and not blank else TOP
+    report.error("P011", message, place, help="the smallest config has `name:` and one queue under `queues:`")
     return None
 
 
@@ -92,6 +93,8 @@ class _Composer:
         self._expanded = 0
         self._documents = 0
         self._values = 0
+        self.last_quoted: Span | None = None
+        """The text in quotes that was read last, if it goes over several lines."""
 
     def take(self, event: Any) -> None:
         self._values += 1
@@ -123,11 +126,18 @@ class _Composer:
     def _check_tag(self, event: Any) -> None:
         tag, scalar = event.tag, isinstance(event, yaml.ScalarEvent)
         if tag is not None and not (scalar and tag in _STRING_TAGS):
-            self._stop("P016", f"the tag {tag} is not supported", event, "leave it out")
+            self._stop(
+                "P016",
+                f"the tag {tag.replace('tag:yaml.org,2002:', '!!')} is not supported",
+                event,
+                "leave it out",
+            )
 
     def _scalar(self, event: Any) -> Scalar:
         plain = event.style in (None, "") and event.tag is None
         place = _span(event, event)
+        lines = event.end_mark.line - event.start_mark.line
+        self.last_quoted = place if event.style in ("'", '"') and lines else None
         if plain and LEADING_ZERO.fullmatch(event.value) and not "".join(self._path()[:1]).startswith("x-"):
             help = f"write {event.value.lstrip('+-0') or '0'}, or '{event.value}' in quotes if it is text"
             self.report.error("P109", "a number may not begin with 0", place, self._path(), help)

@@ -31,6 +31,13 @@ class Report:
     def failed(self) -> bool:
         return any(finding.severity == "error" for finding in self._found)
 
+    def has_error(self, at: Span) -> bool:
+        """Whether this place has an error already: a second one would only repeat it."""
+        return any(
+            (found.line, found.column, found.severity) == (at.line, at.column, "error")
+            for found in self._found
+        )
+
     def error(self, code: str, message: str, at: Span = TOP, path: Path = (), help: str = "") -> None:
         self._add("error", code, message, at, path, help)
 

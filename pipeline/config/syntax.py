@@ -11,7 +11,7 @@ from pipeline.config.tree import Span
 
 _QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'|(?:^|\s)#.*$")
 _REFERENCE = re.compile(r"\$\{")
-_TEMPLATE = re.compile(r"(?<!\$)\{+\s*[A-Za-z_][\w-]*(?:\.[\w-]+)*\??\s*\}+")
+_TEMPLATE = re.compile(r"(?<!\$)\{(\{)?\s*[A-Za-z_][\w-]*(?:\.[\w-]+)*\??\s*\}(?(1)\})")
 _WORDS = {
     "mapping values are not allowed in this context": ("a value cannot hold ': ' without quotes", ""),
     "could not find expected ':'": ("a key without ':'", "write `key: value`"),
@@ -30,8 +30,11 @@ _WORDS = {
 _STARTS_AT_CONTEXT = ("could not find expected ':'", "found unexpected end of stream")
 
 
-def explain(error: yaml.MarkedYAMLError, report: Report) -> None:
-    """Report a syntax error at the place that a person has to change."""
+def explain(error: yaml.MarkedYAMLError, last_quoted: Span | None, report: Report) -> None:
+    """Report a syntax error at the place that a person has to change.
+
+    `last_quoted` is the text in quotes of several lines that was read last before it.
+    """
     mark = error.problem_mark or error.context_mark
     if error.problem in _STARTS_AT_CONTEXT and error.context_mark:
         mark = error.context_mark
@@ -39,6 +42,11 @@ def explain(error: yaml.MarkedYAMLError, report: Report) -> None:
     first = error.context_mark.line if error.context_mark else line
     if tab := _tab(report.lines, line):
         report.error("P006", "a tab is used for indentation", tab, help="indent with spaces")
+        return
+    if last_quoted:
+        report.error(
+            "P005", "this quote is closed only lines below", last_quoted, help="close it on this line"
+        )
         return
     for number in dict.fromkeys((line, first, line - 1)):
         if _braces(report, number):

@@ -46,26 +46,33 @@ def translate(error: ValidationError, tree: Mapping, written: Mapping, report: R
 
 def _finding(found: Any, tree: Mapping, report: Report) -> Path:
     path, at_key = _path(found["loc"], tree)
-    kind, value = found["type"], found["input"]
+    kind = found["type"]
     if kind == "extra_forbidden":
         message, help = _unknown(path)
         report.error("P101", message, key_span(tree, path), path, help)
     elif kind == "missing":
         message = f"the key '{path[-1]}' is missing"
         report.error("P102", message, key_span(tree, path[:-1]), path, _missing_help(path))
-    elif kind == "finding":
+    else:
         place = key_span(tree, path) if at_key else value_span(tree, path)
+        code, message, help = _value(found)
+        if not report.has_error(place):
+            report.error(code, message, place, path, help)
+    return path
+
+
+def _value(found: Any) -> tuple[str, str, str]:
+    """Code, message and help for a value that is not what its key takes."""
+    kind, value = found["type"], found["input"]
+    if kind == "finding":
         context = found["ctx"]
-        report.error(context["code"], context["message"], place, path, context["help"])
-    elif kind == "literal_error":
+        return context["code"], context["message"], context["help"]
+    if kind == "literal_error":
         words = re.findall(r"'([^']*)'", found["ctx"]["expected"])
         help = did_you_mean(str(value), words) if isinstance(value, str) else f"one of {', '.join(words)}"
-        report.error("P104", f"{shown(value)} is not possible here", value_span(tree, path), path, help)
-    else:
-        message = f"this must be {_TYPES.get(kind, 'another kind of value')}, not {shown(value)}"
-        help = f"write [{value}]" if kind == "tuple_type" and type(value) is str else ""
-        report.error("P103", message, value_span(tree, path), path, help)
-    return path
+        return "P104", f"{shown(value)} is not possible here", help
+    help = f"write [{value}]" if kind == "tuple_type" and type(value) is str else ""
+    return "P103", f"this must be {_TYPES.get(kind, 'another kind of value')}, not {shown(value)}", help
 
 
 def _path(loc: tuple[str | int, ...], tree: Mapping) -> tuple[Path, bool]:
