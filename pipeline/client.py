@@ -18,42 +18,53 @@ from types import TracebackType
 from typing import Any, Self
 
 import msgspec
+from msgspec import Struct
 
 from pipeline.errors import BrokerUnavailable, JobNotFound, NoPolicy, UnknownJob, UnknownQueue
 from pipeline.plan import Plan
 from pipeline.policy import Backoff, QueuePolicy
-from pipeline.producer import Batch, Duration, Wanted, batches
-from pipeline.store import keys
+from pipeline.producer import CHUNK, Batch, Duration, Plain, Wanted, batches, record
 from pipeline.store.reader import JobView, Reader
 from pipeline.store.store import Accepted, Call, StalePolicy, Store, run, run_blocking
-from pipeline.store.wire import Address, BlockingConnection, Command, Connection, connect, parse
+from pipeline.store.wire import Address, BlockingConnection, Connection, connect, parse
 
 decode_policy = msgspec.json.Decoder(QueuePolicy).decode
+FRESH_SECONDS = 60.0
+
+
+class Known(Struct, frozen=True):
+    """What a producer knows of a queue. `offset` turns this host's monotonic ms into the server's time."""
+
+    generation: str
+    policy: QueuePolicy
+    offset: float
+    asked: float
+
+    def server_ms(self) -> int:
+        return int(time.monotonic() * 1000 + self.offset)
 
 
 class Policies:
     """The policy of each queue with the generation that it belongs to, as far as it is known here."""
 
-    def __init__(self, project: str, plan: Plan | None) -> None:
-        self._project = project
+    def __init__(self, plan: Plan | None) -> None:
         self._file = {name: pool.queue for name, pool in plan.pools.items()} if plan else {}
-        self._known: dict[str, tuple[str, QueuePolicy]] = {}
+        self._known: dict[str, Known] = {}
 
-    def get(self, queue: str) -> tuple[str, QueuePolicy] | None:
-        """(generation, policy); None when the broker must be asked first."""
-        return self._known.get(queue)
+    def get(self, queue: str) -> Known | None:
+        """What is known; None when the broker must be asked first. A clock's drift ends with a minute."""
+        known = self._known.get(queue)
+        return known if known is not None and time.monotonic() - known.asked < FRESH_SECONDS else None
 
-    def question(self, queue: str) -> Command:
-        """What to ask the broker."""
-        return ("HMGET", keys.meta(keys.base(self._project, queue)), "generation", "policy")
-
-    def learn(self, queue: str, answer: list[bytes | None]) -> tuple[str, QueuePolicy]:
+    def learn(self, queue: str, answer: list[Any]) -> Known:
         """Take in the broker's answer. Raises UnknownQueue, or NoPolicy when nothing says what queues exist."""
-        generation, policy = answer
+        now = time.monotonic()
+        at, generation, policy = (*answer, None, None)[:3]
+        offset = at - now * 1000
         if generation is not None and policy is not None:
-            known = generation.decode(), decode_policy(policy)
+            known = Known(generation.decode(), decode_policy(policy), offset, now)
         elif queue in self._file:
-            known = "", self._file[queue]
+            known = Known("", self._file[queue], offset, now)
         elif self._file:
             raise unknown_queue(queue, self._file)
         else:
@@ -64,14 +75,14 @@ class Policies:
         self._known[queue] = known
         return known
 
-    def batches(self, queue: str, policy: QueuePolicy, wanted: Sequence[Wanted]) -> list[Batch]:
+    def batches(self, queue: str, known: Known, wanted: Sequence[Wanted]) -> list[Batch]:
         """The jobs, checked. A job that only the producer's own file knows is taken, and waits."""
         try:
-            return batches(policy, wanted)
+            return batches(known.policy, known.server_ms(), wanted)
         except UnknownJob:
-            if queue not in self._file or policy is self._file[queue]:
+            if queue not in self._file or known.policy is self._file[queue]:
                 raise
-            return batches(self._file[queue], wanted)
+            return batches(self._file[queue], known.server_ms(), wanted)
 
 
 def unknown_queue(queue: str, known: Iterable[str]) -> UnknownQueue:
@@ -122,7 +133,8 @@ class Client:
 
     def __init__(self, target: str | Path, name: str | None = None, timeout: float = 5.0) -> None:
         self._project, self._address, plan = locate(target, name)
-        self._policies = Policies(self._project, plan)
+        self._policies = Policies(plan)
+        self._stores: dict[str, Store] = {}
         self._timeout = timeout
         self._lines: list[Line] = []
         self._pid = os.getpid()
@@ -146,6 +158,14 @@ class Client:
 
         Raises EnqueueError when it is refused, BrokerUnavailable when the broker is away.
         """
+        if id is delay is at is priority is attempts is backoff is timeout is None:
+            known = self._policies.get(queue)
+            plain = record(known.policy, known.server_ms(), job, data) if known else None
+            if known and plain:
+                try:
+                    return self._send(queue, known.generation, Plain(plain[0], [plain[1]]))[0]
+                except StalePolicy:
+                    self._learn(queue)
         wanted = Wanted(job, data, id, delay, at, priority, attempts, backoff, timeout)
         return self._enqueue(queue, [wanted])[0]
 
@@ -176,30 +196,33 @@ class Client:
     def _enqueue(self, queue: str, wanted: list[Wanted]) -> list[Accepted]:
         if not wanted:
             return []
-        generation, policy = self._policies.get(queue) or self._learn(queue)
+        known = self._policies.get(queue) or self._learn(queue)
         answers: list[Accepted] = []
-        rest = self._policies.batches(queue, policy, wanted)
+        rest = self._policies.batches(queue, known, wanted)
         while rest:
             try:
-                answers += self._send(queue, generation, rest[0])
+                answers += self._send(queue, known.generation, rest[0])
                 rest = rest[1:]
             except StalePolicy:
                 # A newer policy runs: what is not sent yet is checked again, under that one.
-                generation, policy = self._learn(queue)
-                rest = self._policies.batches(queue, policy, wanted[len(answers) :])
+                known = self._learn(queue)
+                rest = self._policies.batches(queue, known, wanted[len(answers) :])
         return answers
 
     def _send(self, queue: str, generation: str, batch: Batch) -> list[Accepted]:
         line = self._take_line()
         line.number += 1
-        call = batch.call(Store(self._project, queue), line.producer, line.number, generation)
+        call = batch.call(self._store(queue), line.producer, line.number, generation)
         try:
             return self._run(line, call)
         finally:
             self._lines.append(line)
 
-    def _learn(self, queue: str) -> tuple[str, QueuePolicy]:
-        return self._policies.learn(queue, self._call(Call(self._policies.question(queue), list)))
+    def _store(self, queue: str) -> Store:
+        return self._stores.get(queue) or self._stores.setdefault(queue, Store(self._project, queue))
+
+    def _learn(self, queue: str) -> Known:
+        return self._policies.learn(queue, self._call(self._store(queue).policy()))
 
     def _call(self, call: Call[Any]) -> Any:
         line = self._take_line()
@@ -232,17 +255,27 @@ class Client:
             return self._lines.pop() if self._lines else Line()
 
 
+class Together(Struct, frozen=True):
+    """Records that leave in one call, and who waits for their ids."""
+
+    generation: str
+    records: list[bytes]
+    futures: list[asyncio.Future[int]]
+
+
 class AsyncClient:
     """Puts jobs in from coroutines, which share one pipelining connection. As `Client` otherwise."""
 
     def __init__(self, target: str | Path, name: str | None = None, timeout: float = 5.0) -> None:
         self._project, self._address, plan = locate(target, name)
-        self._policies = Policies(self._project, plan)
+        self._policies = Policies(plan)
+        self._stores: dict[str, Store] = {}
         self._timeout = timeout
         self._token = secrets.token_hex(4)
         self._free: list[int] = []
         self._numbers: list[int] = []
-        self._stores: dict[str, Store] = {}
+        self._together: dict[str, Together] = {}
+        self._travelling: set[asyncio.Task[None]] = set()
         self._connection: Connection | None = None
         self._opening: asyncio.Lock | None = None
 
@@ -260,7 +293,15 @@ class AsyncClient:
         backoff: Backoff | None = None,
         timeout: Duration | None = None,
     ) -> Accepted:
-        """Put one job in; see Client.enqueue."""
+        """Put one job in; see Client.enqueue. Those of one tick of the loop travel together."""
+        if id is delay is at is priority is attempts is backoff is timeout is None:
+            known = self._policies.get(queue) or await self._learn(queue)
+            plain = record(known.policy, known.server_ms(), job, data)
+            if plain is not None:
+                try:
+                    return Accepted(str(await self._along(queue, known.generation, plain[1])), "created")
+                except StalePolicy:
+                    await self._learn(queue)
         wanted = Wanted(job, data, id, delay, at, priority, attempts, backoff, timeout)
         return (await self._enqueue(queue, [wanted]))[0]
 
@@ -289,17 +330,49 @@ class AsyncClient:
     async def _enqueue(self, queue: str, wanted: list[Wanted]) -> list[Accepted]:
         if not wanted:
             return []
-        generation, policy = self._policies.get(queue) or await self._learn(queue)
+        known = self._policies.get(queue) or await self._learn(queue)
         answers: list[Accepted] = []
-        rest = self._policies.batches(queue, policy, wanted)
+        rest = self._policies.batches(queue, known, wanted)
         while rest:
             try:
-                answers += await self._send(queue, generation, rest[0])
+                answers += await self._send(queue, known.generation, rest[0])
                 rest = rest[1:]
             except StalePolicy:
-                generation, policy = await self._learn(queue)
-                rest = self._policies.batches(queue, policy, wanted[len(answers) :])
+                known = await self._learn(queue)
+                rest = self._policies.batches(queue, known, wanted[len(answers) :])
         return answers
+
+    def _along(self, queue: str, generation: str, written: bytes) -> asyncio.Future[int]:
+        """Send a record with the others of this tick; the future is its id."""
+        together = self._together.get(queue)
+        if together is None or together.generation != generation or len(together.records) >= CHUNK:
+            together = self._together[queue] = Together(generation, [], [])
+            asyncio.get_running_loop().call_soon(self._depart, queue, together)
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        together.records.append(written)
+        together.futures.append(future)
+        return future
+
+    def _depart(self, queue: str, together: Together) -> None:
+        if self._together.get(queue) is together:
+            del self._together[queue]
+        task = asyncio.get_running_loop().create_task(self._travel(queue, together))
+        self._travelling.add(task)
+        task.add_done_callback(self._travelling.discard)
+
+    async def _travel(self, queue: str, together: Together) -> None:
+        try:
+            batch = Plain(0, together.records)
+            accepted = await self._send(queue, together.generation, batch)
+        except Exception as error:  # noqa: BLE001 - each caller is told
+            for future in together.futures:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        first = int(accepted[0].id)
+        for place, future in enumerate(together.futures):
+            if not future.done():
+                future.set_result(first + place)
 
     async def _send(self, queue: str, generation: str, batch: Batch) -> list[Accepted]:
         # A lane has one call under way at most: the broker remembers the last call of each.
@@ -309,15 +382,17 @@ class AsyncClient:
             lane = len(self._numbers)
             self._numbers.append(0)
         self._numbers[lane] += 1
-        store = self._stores.get(queue) or self._stores.setdefault(queue, Store(self._project, queue))
-        call = batch.call(store, f"{self._token}/{lane}", self._numbers[lane], generation)
+        call = batch.call(self._store(queue), f"{self._token}/{lane}", self._numbers[lane], generation)
         try:
             return await self._run(call)
         finally:
             self._free.append(lane)
 
-    async def _learn(self, queue: str) -> tuple[str, QueuePolicy]:
-        return self._policies.learn(queue, await self._run(Call(self._policies.question(queue), list)))
+    def _store(self, queue: str) -> Store:
+        return self._stores.get(queue) or self._stores.setdefault(queue, Store(self._project, queue))
+
+    async def _learn(self, queue: str) -> Known:
+        return self._policies.learn(queue, await self._run(self._store(queue).policy()))
 
     async def _run(self, call: Call[Any]) -> Any:
         """Run a call that may be repeated, within the time limit."""

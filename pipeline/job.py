@@ -6,7 +6,7 @@ A record is a JSON array `[enqueued_at, name, data, options?]`; what happened to
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator
 from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
@@ -121,24 +121,15 @@ class Outcome(Struct, frozen=True, array_like=True):
     error: KeptError | None = None
 
 
-class Record(Struct, frozen=True, array_like=True):
-    """A record without its time, which the broker puts in front."""
-
-    name: str
-    data: Any
-    options: Options = NO_OPTIONS
-
-
 encode = msgspec.json.Encoder().encode
 decode_job = msgspec.json.Decoder(Job).decode
 decode_runs = msgspec.json.Decoder(Runs).decode
 decode_outcome = msgspec.json.Decoder(Outcome).decode
 
 
-def encode_record(name: str, data: Any, options: Options = NO_OPTIONS) -> bytes:
-    """The part of a record that the caller knows: the array behind its first element.
+def encode_record(at: int, name: str, data: Any, options: Options = NO_OPTIONS) -> bytes:
+    """A record. `at` is the server's time, as the producer knows it.
 
-    Raises TypeError, ValueError or OverflowError when `data` is not JSON.
+    Raises TypeError, ValueError, OverflowError or RecursionError when `data` is not JSON.
     """
-    parts: Sequence[Any] = (name, data) if options is NO_OPTIONS else (name, data, options)
-    return encode(parts)[1:]
+    return encode((at, name, data) if options is NO_OPTIONS else (at, name, data, options))

@@ -67,9 +67,24 @@ class Each(Struct, frozen=True):
 Batch = Plain | Each
 
 
-def batches(queue: QueuePolicy, wanted: Sequence[Wanted]) -> list[Batch]:
-    """All jobs checked, in batches of 1,000 at most. Raises EnqueueError for the first that cannot be taken."""
-    jobs = [new_job(queue, job) for job in wanted]
+def record(queue: QueuePolicy, at: int, name: str, data: Any) -> tuple[int, bytes] | None:
+    """The level and record of a job that has nothing of its own; None when it takes a closer look."""
+    policy = queue.jobs.get(name, queue.others)
+    if policy is None or policy.schema is not None or policy.deduplication is not None or policy.priority:
+        return None
+    try:
+        written = encode((at, name, data))
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return None
+    return (0, written) if len(written) <= queue.max_payload else None
+
+
+def batches(queue: QueuePolicy, at: int, wanted: Sequence[Wanted]) -> list[Batch]:
+    """All jobs checked, in batches of 1,000 at most. `at` is the server's time.
+
+    Raises EnqueueError for the first that cannot be taken.
+    """
+    jobs = [new_job(queue, at, job) for job in wanted]
     return [_batch(jobs[i : i + CHUNK]) for i in range(0, len(jobs), CHUNK)]
 
 
@@ -80,7 +95,7 @@ def _batch(jobs: list[NewJob]) -> Batch:
     return Each(jobs)
 
 
-def new_job(queue: QueuePolicy, job: Wanted) -> NewJob:
+def new_job(queue: QueuePolicy, at: int, job: Wanted) -> NewJob:
     """One job, checked, with the defaults of its policy. Raises EnqueueError."""
     policy = queue.job(job.name)
     if policy is None:
@@ -92,16 +107,16 @@ def new_job(queue: QueuePolicy, job: Wanted) -> NewJob:
     key, window = _deduplication(queue, policy, job)
     priority = policy.priority if job.priority is None else _priority(job.priority)
     options = _options(job, priority, key if window == "" else "")
-    record = _record(queue, job, options)
-    return NewJob(_id(job.id), priority, _due(job), key, window, record)
+    written = _record(queue, at, job, options)
+    return NewJob(_id(job.id), priority, _due(job), key, window, written)
 
 
-def _record(queue: QueuePolicy, job: Wanted, options: Options) -> bytes:
+def _record(queue: QueuePolicy, at: int, job: Wanted, options: Options) -> bytes:
     try:
-        record = encode_record(job.name, job.data, options)
+        written = encode_record(at, job.name, job.data, options)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InvalidPayload(f"the payload of {job.name!r} is not JSON: {error}") from None
-    if len(record) > queue.max_payload:
+    if len(written) > queue.max_payload:
         size = len(encode(job.data))
         if size > queue.max_payload:
             raise PayloadTooLarge(
@@ -109,7 +124,7 @@ def _record(queue: QueuePolicy, job: Wanted, options: Options) -> bytes:
                 f" that queue {queue.name!r} takes",
                 "store it elsewhere and send a reference, or raise max_payload",
             )
-    return record
+    return written
 
 
 def _options(job: Wanted, priority: int, key: str) -> Options:

@@ -160,6 +160,10 @@ class Store:
         )
         return Call(command, _accepted)
 
+    def policy(self) -> Call[list[Any]]:
+        """What a producer must know: the server's time, and the generation and policy that run, as bytes."""
+        return Call(script("policy").command(queue=self.queue), list)
+
     def join(self, worker: str, lease: int) -> Call[int]:
         """A worker begins; its lease holds for `lease` ms. The result is the server's time."""
         return Call(script("join").command(queue=self.queue, worker=worker, lease=lease), _plain)

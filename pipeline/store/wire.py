@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import struct
 from collections import deque
 from collections.abc import Callable
 from typing import Any, cast
@@ -189,11 +190,16 @@ class BlockingConnection:
             sock = socket.socket(socket.AF_UNIX)
             sock.settimeout(timeout)
             sock.connect(address.path)
-            return sock
-        sock = socket.create_connection((address.host, address.port), timeout)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        else:
+            sock = socket.create_connection((address.host, address.port), timeout)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if address.tls:
             return ssl.create_default_context().wrap_socket(sock, server_hostname=address.host)
+        # The kernel keeps the time limit: Python's own costs a poll before every read and write.
+        sock.setblocking(True)
+        limit = struct.pack("@ll", int(timeout), int(timeout % 1 * 1_000_000))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
         return sock
 
     def call(self, command: Command) -> Reply:

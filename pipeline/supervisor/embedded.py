@@ -16,7 +16,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
-from urllib.parse import quote
 
 from pipeline.errors import BrokerError, BrokerUnavailable
 from pipeline.plan import Plan
@@ -25,7 +24,7 @@ from pipeline.supervisor.binary import find_server
 from pipeline.supervisor.host import host_label, host_name, is_alive
 from pipeline.supervisor.locks import FileLock, Holder
 from pipeline.supervisor.spawn import kill_group, spawn
-from pipeline.state import check_private, open_private, private_folder, socket_path, state_folder
+from pipeline.state import broker_url, check_private, open_private, private_folder, socket_path, state_folder
 
 Role = Literal["run", "command"]
 PATIENCE = 30.0
@@ -46,6 +45,7 @@ class Embedded:
         self._role = role
         self._fsync = APPENDFSYNC[plan.broker.durability]
         self._socket = socket_path(self._state)
+        self._url = broker_url(plan)
         self._lock = FileLock(self._state / "broker.lock")
         self._users = open_private(self._state / "broker.users")
         self._server: subprocess.Popen[bytes] | None = None
@@ -55,7 +55,7 @@ class Embedded:
     @property
     def url(self) -> str:
         """The server's address, for workers and clients."""
-        return f"unix://{quote(str(self._socket))}"
+        return self._url
 
     @property
     def owned(self) -> bool:
@@ -198,7 +198,7 @@ def find_running(plan: Plan) -> str:
     if os.path.lexists(state):
         path = socket_path(check_private(state))
         if path.parent.exists() and check_private(path.parent) and answers(path):
-            return f"unix://{quote(str(path))}"
+            return broker_url(plan)
     raise BrokerUnavailable(
         f"the embedded broker of {plan.name!r} does not run", f"start it with: pipeline run {plan.file}"
     )

@@ -45,14 +45,14 @@ def new_worker_name() -> str:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process with this pid runs here."""
+    """Whether a process with this pid runs here; one that only waits to be reaped does not."""
     try:
         os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "XZ"
     except ProcessLookupError:
         return False
-    except PermissionError:
+    except (OSError, IndexError):
         return True
-    return True
 
 
 def is_orphan(worker: str) -> bool:

@@ -1,5 +1,5 @@
 -- The figures of a queue. Returns {time, meta pairs, stats pairs, waiting, delayed, active, completed, dead,
--- cancelled, workers, parked, record of the oldest waiting job}.
+-- cancelled, workers, parked, record of the oldest waiting job, enqueued ever}.
 -- include now
 local queue = unpack(KEYS)
 
@@ -30,4 +30,7 @@ return {
   #workers,
   redis.call('SCARD', queue .. ':idle'),
   oldest and redis.call('HGET', queue .. ':jobs', oldest) or false,
+  -- Our ids are counted by their counter, less those that a repeated call took in vain.
+  (redis.call('GET', queue .. ':last_id') or 0) - (redis.call('HGET', queue .. ':stats', 'gaps') or 0)
+    + (redis.call('HGET', queue .. ':stats', 'own') or 0),
 }

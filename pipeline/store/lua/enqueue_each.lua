@@ -21,8 +21,8 @@ if before and string.sub(before, 1, #call + 1) == call .. ':' then
   return cjson.decode(string.sub(before, #call + 2))
 end
 
-local time, answers, created, nearer = now(), {}, 0, false
-local opening, fixed = '[' .. time .. ',', 3
+local time, answers, created, own, nearer = now(), {}, 0, 0, false
+local fixed = 3
 local alone = #ARGV == fixed + 6
 
 local function standing(id, key)
@@ -40,9 +40,7 @@ local function place(id, level, due, record)
     redis.call('ZADD', queue .. ':delayed', due, id)
     if level ~= '0' then redis.call('HSET', queue .. ':levelof', id, level) end
     nearer = nearer or redis.call('ZRANGE', queue .. ':delayed', 0, 0)[1] == id
-  elseif not (alone and not meta[2] and not meta[3]
-         and redis.call('EXISTS', queue .. ':levels') == 0
-         and hand_over(queue, time, id, record)) then
+  elseif not (alone and not meta[2] and not meta[3] and hand_over(queue, id, record)) then
     put(queue, level, { id }, false)
   end
 end
@@ -54,8 +52,12 @@ for i = fixed + 1, #ARGV, 6 do
     answers[#answers + 1] = stands
     answers[#answers + 1] = 'duplicate'
   else
-    if id == '' then id = tostring(redis.call('INCR', queue .. ':last_id')) end
-    redis.call('HSET', queue .. ':jobs', id, opening .. record)
+    if id == '' then
+      id = tostring(redis.call('INCR', queue .. ':last_id'))
+    else
+      own = own + 1
+    end
+    redis.call('HSET', queue .. ':jobs', id, record)
     if key ~= '' then
       if window == '' then
         redis.call('SET', queue .. ':dedup:' .. key, id)
@@ -63,14 +65,14 @@ for i = fixed + 1, #ARGV, 6 do
         redis.call('SET', queue .. ':dedup:' .. key, id, 'PX', window)
       end
     end
-    place(id, level, due, opening .. record)
+    place(id, level, due, record)
     created = created + 1
     answers[#answers + 1] = id
     answers[#answers + 1] = 'created'
   end
 end
 
-if created > 0 then redis.call('HINCRBY', queue .. ':stats', 'enqueued', created) end
+if own > 0 then redis.call('HINCRBY', queue .. ':stats', 'own', own) end
 local duplicates = #answers / 2 - created
 if duplicates > 0 then redis.call('HINCRBY', queue .. ':stats', 'duplicates', duplicates) end
 if nearer or redis.call('EXISTS', queue .. ':levels') == 1 then wake(queue, math.min(#answers / 2, 100)) end

@@ -1,17 +1,24 @@
--- Lease one job straight to a parked worker. Returns whether there was one.
--- A parked worker whose lease has ended is only woken: it may be gone.
-local function hand_over(queue, time, id, record)
+-- Lease one job straight to a parked worker. Returns whether there was one. A worker whose lease has ended may
+-- be gone, and one that finds others waiting must not overtake them: those are only woken. Needs now.
+local function hand_over(queue, id, record)
+  local time
   for _ = 1, 10 do
     local worker = redis.call('SPOP', queue .. ':idle')
     if not worker then return false end
+    local inbox = queue .. ':inbox:' .. worker
     local ends = redis.call('ZSCORE', queue .. ':workers', worker)
-    if ends and tonumber(ends) > time then
+    time = time or now()
+    if redis.call('EXISTS', queue .. ':levels') == 1 then
+      redis.call('RPUSH', inbox, '')
+      return false
+    elseif ends and tonumber(ends) > time then
       local lease = redis.call('INCR', queue .. ':last_lease')
       redis.call('HSET', queue .. ':active:' .. worker, id, lease)
-      redis.call('RPUSH', queue .. ':inbox:' .. worker, lease .. ' ' .. id .. ' ' .. record)
+      redis.call('RPUSH', inbox, lease .. ' ' .. id .. ' ' .. record)
       return true
+    elseif ends then
+      redis.call('RPUSH', inbox, '')
     end
-    if ends then redis.call('RPUSH', queue .. ':inbox:' .. worker, '') end
   end
   return false
 end
