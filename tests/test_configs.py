@@ -1,0 +1,27 @@
+"""The configs that ship with the project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.config.handlers import check
+from pipeline.config.load import load
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+SET = {"PIPELINE_BROKER": "redis://queue.example.com:6379/0"}
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_every_config_validates_without_a_warning(path: Path) -> None:
+    loaded = load(path, env=SET)
+    assert loaded.findings == ()
+    assert loaded.plan is not None
+    assert check(loaded, loaded.plan.supervisor.import_timeout) == ()
+
+
+def test_production_without_a_broker_says_which_variable_is_missing() -> None:
+    loaded = load(ROOT / "configs" / "prod.yaml", env={})
+    assert ["PIPELINE_BROKER" in finding.message for finding in loaded.findings] == [True]
