@@ -1,0 +1,252 @@
+"""A project of its own for each test: handlers, a plan, and supervisors as real processes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import pytest
+
+from pipeline import Client
+from pipeline.job import decode_outcome
+from pipeline.plan import BrokerPlan, Plan, PoolPlan, RestartPlan, SupervisorPlan
+from pipeline.policy import JobPolicy, QueuePolicy, RetryPolicy, Timeout
+from pipeline.store import keys
+from pipeline.store.wire import BlockingConnection, connect, parse
+from pipeline.supervisor.publish import publish
+
+HERE = Path(__file__).parent
+PATIENCE = 20.0
+
+
+T = TypeVar("T")
+
+
+def eventually(look: Callable[[], T], what: str, seconds: float = PATIENCE) -> T:
+    """The first true answer of `look`."""
+    until = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < until, f"not within {seconds} s: {what}"
+        time.sleep(0.005)
+    return found
+
+
+class Event:
+    """A line that a handler wrote."""
+
+    def __init__(self, line: str) -> None:
+        self.what, self.queue, self.id, attempt, pid, at = line.split()
+        self.attempt, self.pid, self.at = int(attempt), int(pid), float(at)
+
+
+class Run:
+    """A supervisor process and what it printed."""
+
+    def __init__(self, command: list[str], root: Path) -> None:
+        self._file = root / f"output-{time.monotonic_ns()}"
+        with self._file.open("wb") as out:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.pid = self.process.pid
+
+    @property
+    def output(self) -> str:
+        return self._file.read_text()
+
+    def says(self, text: str, seconds: float = PATIENCE) -> None:
+        """Wait until it has printed `text`."""
+        eventually(lambda: text in self.output or self.process.poll() is not None, text, seconds)
+        assert text in self.output, self.output
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def ends(self, seconds: float = PATIENCE) -> int:
+        """Wait for its exit code."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still runs after {seconds} s:\n{self.output}") from None
+
+    def stop(self) -> int:
+        self.signal(signal.SIGTERM)
+        return self.ends()
+
+    def children(self) -> list[int]:
+        """Its child processes, zombies too."""
+        return children_of(self.pid)
+
+
+def children_of(pid: int) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and (stat := stat_of(int(entry.name))) and int(stat[1]) == pid:
+            found.append(int(entry.name))
+    return found
+
+
+def stat_of(pid: int) -> list[str] | None:
+    """State, parent, ... of a process; None when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def is_gone(pid: int) -> bool:
+    stat = stat_of(pid)
+    return stat is None or stat[0] in "XZ"
+
+
+class Project:
+    """Queues made by `queue()`, supervisors started by `run()`, and looks at what came of it."""
+
+    eventually = staticmethod(eventually)
+    is_gone = staticmethod(is_gone)
+    children_of = staticmethod(children_of)
+
+    def __init__(self, root: Path, url: str) -> None:
+        self.root = root
+        self.url = url
+        self.rules = SupervisorPlan(
+            stop_timeout=10_000, lease=15_000, restart=RestartPlan(delay=20, max=100, give_up_after=3)
+        )
+        self.pools: dict[str, PoolPlan] = {}
+        self.runs: list[Run] = []
+        shutil.copy(HERE / "hands.py", root / "hands.py")
+
+    def queue(
+        self,
+        name: str,
+        handler: str,
+        *,
+        processes: int = 1,
+        hard: int | None = None,
+        attempts: int = 1,
+        **policy: Any,
+    ) -> None:
+        job = JobPolicy(handler=handler, timeout=Timeout(hard=hard), retry=RetryPolicy(attempts=attempts))
+        self.pools[name] = PoolPlan(QueuePolicy(name, others=job, **policy), processes)
+
+    def plan(self) -> Plan:
+        hash = str(abs(hash_of(self.pools)))
+        return Plan(
+            "test",
+            str(self.root),
+            str(self.root / "p.yaml"),
+            hash,
+            BrokerPlan(self.url),
+            self.rules,
+            None,
+            self.pools,
+        )
+
+    def run(self, *options: str) -> Run:
+        """Start a supervisor."""
+        path = self.root / "plan.json"
+        path.write_bytes(msgspec.json.encode(self.plan()))
+        self.runs.append(Run([sys.executable, str(HERE / "run_plan.py"), str(path), *options], self.root))
+        return self.runs[-1]
+
+    def address(self) -> str:
+        return f"unix://{self.root}/.pipeline/broker.sock" if self.url == "embedded" else self.url
+
+    def ask(self, *command: str | int) -> Any:
+        connection = BlockingConnection(parse(self.address()))
+        try:
+            return connection.call(command)
+        finally:
+            connection.close()
+
+    def ping(self) -> bool:
+        """Whether the broker takes connections."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            return connection.connect_ex(self.address().removeprefix("unix://")) == 0
+
+    def enqueue(self, queue: str, *payloads: dict[str, Any], **options: Any) -> list[str]:
+        """Jobs, all alike; their ids. Before a supervisor ran, the policy is published for it."""
+        if not self.ask("HEXISTS", keys.meta(keys.base("test", queue)), "policy"):
+            asyncio.run(self.publish())
+        with Client(self.address(), name="test") as client:
+            if options:
+                return [client.enqueue(queue, "job", payload, **options).id for payload in payloads]
+            return [one.id for one in client.enqueue_many(queue, [("job", payload) for payload in payloads])]
+
+    async def publish(self) -> None:
+        connection = await connect(parse(self.address()))
+        await publish(connection, self.plan())
+        connection.close()
+
+    def events(self, what: str) -> list[Event]:
+        path = self.root / "events"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [event for event in map(Event, lines) if event.what == what]
+
+    def sees(self, what: str, count: int = 1, seconds: float = PATIENCE) -> list[Event]:
+        """Wait until handlers noted `what` so many times."""
+        eventually(lambda: len(self.events(what)) >= count, f"{count} x {what}", seconds)
+        return self.events(what)
+
+    def stats(self, queue: str) -> dict[str, int]:
+        flat = self.ask("HGETALL", keys.stats(keys.base("test", queue)))
+        return {name.decode(): int(value) for name, value in zip(flat[::2], flat[1::2], strict=True)}
+
+    def completed(self, queue: str) -> set[str]:
+        return {id.decode() for id in self.ask("LRANGE", keys.completed(keys.base("test", queue)), 0, -1)}
+
+    def dead(self, queue: str) -> dict[str, str]:
+        """The dead jobs, by id, with the type of their error."""
+        base = keys.base("test", queue)
+        errors = {}
+        for id in self.ask("ZRANGE", keys.dead(base), 0, -1):
+            error = decode_outcome(self.ask("HGET", keys.outcomes(base), id.decode())).error
+            errors[id.decode()] = error.type if error is not None else ""
+        return errors
+
+
+def hash_of(pools: dict[str, PoolPlan]) -> int:
+    return int.from_bytes(hashlib.sha256(msgspec.json.encode(pools)).digest()[:8])
+
+
+def make(url: str) -> Iterator[Project]:
+    # Not pytest's own folder: the path of a unix socket may have 107 bytes at most.
+    root = Path(tempfile.mkdtemp(prefix="pq-"))
+    project = Project(root, url)
+    yield project
+    for run in project.runs:
+        family = [*run.children(), run.pid]
+        for pid in family:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        run.process.wait()
+    shutil.rmtree(root)
+
+
+@pytest.fixture
+def project(broker: str) -> Iterator[Project]:
+    """A project on the test's own broker."""
+    yield from make(broker)
+
+
+@pytest.fixture
+def embedded() -> Iterator[Project]:
+    """A project with an embedded broker."""
+    yield from make("embedded")

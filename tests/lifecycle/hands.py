@@ -1,0 +1,70 @@
+"""Handlers for the lifecycle tests. Each writes what it does as a line of the file `events` in its project."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from pipeline import Job
+
+EVENTS = Path(__file__).parent / "events"
+
+
+def note(what: str, job: Job[Any]) -> None:
+    line = f"{what} {job.queue} {job.id} {job.attempt} {os.getpid()} {time.monotonic():.3f}\n"
+    fd = os.open(EVENTS, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(fd, line.encode())
+    os.close(fd)
+
+
+async def work(job: Job[Any]) -> None:
+    """Runs for `data["seconds"]`."""
+    note("begin", job)
+    await asyncio.sleep(job.data.get("seconds", 0))
+    note("end", job)
+
+
+async def once_slow(job: Job[Any]) -> None:
+    """Takes a minute the first time that anybody runs it, and no time after that."""
+    first = not EVENTS.exists() or f"begin {job.queue} {job.id} " not in EVENTS.read_text()
+    note("begin", job)
+    await asyncio.sleep(60 if first else 0)
+    note("end", job)
+
+
+async def stubborn(job: Job[Any]) -> None:
+    """Does not let itself be cancelled."""
+    note("begin", job)
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            note("cancelled", job)
+
+
+def block(job: Job[Any]) -> None:
+    """A plain function, which runs in a thread."""
+    note("begin", job)
+    time.sleep(job.data.get("seconds", 0))
+    note("end", job)
+
+
+async def die(job: Job[Any]) -> None:
+    """Takes its process along."""
+    note("begin", job)
+    os._exit(int(job.data.get("code", 9)))
+
+
+async def fail(job: Job[Any]) -> None:
+    note("begin", job)
+    raise ValueError("no")
+
+
+async def stall(job: Job[Any]) -> None:
+    """Blocks its loop, so that no time limit can reach it."""
+    note("begin", job)
+    time.sleep(60)  # noqa: ASYNC251 - this is what it tests

@@ -1,0 +1,169 @@
+"""The broker goes away and comes back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from pipeline.store import keys
+from pipeline.supervisor.binary import find_server
+
+
+class OwnServer:
+    """A server that a test may kill and start again; it keeps its jobs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.url = f"unix://{folder}/s"
+        self.start()
+
+    def start(self) -> None:
+        options = {
+            "port": "0",
+            "unixsocket": f"{self.folder}/s",
+            "dir": str(self.folder),
+            "appendonly": "yes",
+        }
+        command = [find_server(), *(part for name, value in options.items() for part in (f"--{name}", value))]
+        self.process = subprocess.Popen([*command, "--save", "", "--logfile", f"{self.folder}/log"])
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def own_server():
+    folder = Path(tempfile.mkdtemp(prefix="pq-"))
+    server = OwnServer(folder)
+    yield server
+    server.kill()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def outage(project, own_server):
+    """The project on a server of its own."""
+    project.url = own_server.url
+    project.queue("a", "hands:work")
+    project.eventually(project.ping, "the server")
+    return project
+
+
+def enqueue_when_back(project, *payloads):
+    project.eventually(project.ping, "the broker is back")
+    return project.enqueue("a", *payloads)
+
+
+def test_jobs_are_consumed_again_within_two_seconds_of_the_return_of_the_broker(outage, own_server):
+    run = outage.run()
+    outage.enqueue("a", {})
+    outage.sees("end")
+    own_server.kill()
+    run.says("lost the broker")
+    time.sleep(2)  # long enough for the pauses between tries to have grown to their longest
+    own_server.start()
+    enqueue_when_back(outage, {})
+    back = time.monotonic()
+    outage.sees("end", 2)
+    assert time.monotonic() - back < 2
+    assert run.stop() == 0
+
+
+def test_a_handler_runs_on_while_the_broker_is_away_and_its_job_completes_once(outage, own_server):
+    run = outage.run()
+    (id,) = outage.enqueue("a", {"seconds": 1})
+    outage.sees("begin")
+    own_server.kill()
+    outage.sees("end")
+    own_server.start()
+    run.says("the broker is back")
+    base = keys.base("test", "a")
+    outage.eventually(lambda: outage.ask("LLEN", keys.completed(base)) == 1, "the job is completed")
+    assert outage.completed("a") == {id}
+    assert len(outage.events("begin")) == 1
+    assert run.stop() == 0
+
+
+def test_the_jobs_of_a_worker_that_died_while_the_broker_was_away_are_taken_back(outage, own_server):
+    outage.queue("a", "hands:once_slow")
+    run = outage.run()
+    outage.enqueue("a", {})
+    (event,) = outage.sees("begin")
+    own_server.kill()
+    run.says("lost the broker")
+    os.kill(event.pid, signal.SIGKILL)
+    outage.eventually(lambda: outage.is_gone(event.pid), "the worker is gone")
+    own_server.start()
+    outage.sees("end")
+    assert run.stop() == 0
+
+
+def test_a_broker_that_lost_its_memory_is_told_the_policy_again(outage, own_server):
+    run = outage.run()
+    run.says("a runs")
+    own_server.kill()
+    shutil.rmtree(own_server.folder / "appendonlydir")
+    own_server.start()
+    run.says("the broker is back")
+    enqueue_when_back(outage, {})
+    outage.sees("end")
+    assert outage.ask("HGET", keys.meta(keys.base("test", "a")), "generation") == b"1"
+    assert run.stop() == 0
+
+
+def test_a_supervisor_without_a_broker_at_its_start_says_so_and_ends(outage, own_server):
+    own_server.kill()
+    run = outage.run()
+    assert run.ends(15) == 69
+    assert "no broker at" in run.output
+
+
+def test_it_can_be_stopped_while_the_broker_is_away(outage, own_server):
+    outage.rules = replace(outage.rules, stop_timeout=500)
+    run = outage.run()
+    run.says("a runs")
+    own_server.kill()
+    run.says("lost the broker")
+    run.signal(signal.SIGTERM)
+    assert run.ends(8) == 0
+
+
+def test_an_embedded_broker_that_died_is_started_again(embedded):
+    embedded.queue("a", "hands:work")
+    run = embedded.run()
+    run.says("a runs")
+    embedded.enqueue("a", {})
+    embedded.sees("end")
+    (server,) = [
+        pid for pid in run.children() if b"valkey-server" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+    os.kill(server, signal.SIGKILL)
+    run.says("the broker is back")
+    enqueue_when_back(embedded, {})
+    embedded.sees("end", 2)
+    assert run.stop() == 0
+
+
+def test_a_supervisor_that_joined_takes_the_embedded_broker_over_when_its_owner_leaves(embedded):
+    embedded.queue("a", "hands:work")
+    embedded.queue("b", "hands:work")
+    first = embedded.run("--queues", "b")
+    first.says("b runs")
+    second = embedded.run("--queues", "a")
+    second.says("a runs")
+    embedded.enqueue("a", {})
+    embedded.sees("end")
+    assert first.stop() == 0
+    second.says("the broker is back")
+    enqueue_when_back(embedded, {})
+    embedded.sees("end", 2)
+    assert second.stop() == 0
