@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from referencing.exceptions import Unresolvable
 
 from pipeline.config.findings import Finding
 from pipeline.config.load import load
@@ -119,6 +121,16 @@ def test_a_payload_that_does_not_fit_names_its_field(payload: Any, names: str | 
 )
 def test_a_schema_that_cannot_be_used_says_why(schema: Any, problem: str | None) -> None:
     assert schema_problem(schema) == problem
+
+
+def test_a_reference_to_another_host_is_never_fetched() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        check = payload_checker({"$ref": f"http://127.0.0.1:{server.getsockname()[1]}/schema.json"})
+        with pytest.raises(Unresolvable):
+            check({})
+        with pytest.raises(BlockingIOError):
+            server.accept()
 
 
 def test_schema_files_are_inlined_into_the_plan(tmp_path: Path) -> None:

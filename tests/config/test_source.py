@@ -58,3 +58,10 @@ def test_a_profile_is_an_error_while_files_have_none(tmp_path: Path) -> None:
     file = tmp_path / "pipeline.yaml"
     file.write_bytes(GOOD)
     assert [finding.code for finding in load(file, profile="dev", env={}).findings] == ["P205"]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
+    file = tmp_path / "pipeline.yaml"
+    file.write_bytes(b"\xef\xbb\xbfnam: shop\n" + GOOD)
+    (found,) = load(file, env={}).findings
+    assert (found.line, found.column, found.source) == (1, 1, "nam: shop")

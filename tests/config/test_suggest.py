@@ -65,3 +65,7 @@ def test_a_near_duration_is_put_right(text: str, help: str) -> None:
 )
 def test_a_near_size_is_put_right(text: str, help: str) -> None:
     assert size_help(text) == help
+
+
+def test_the_same_letters_in_another_case_win_over_a_near_name() -> None:
+    assert near("MAX", ("MIX", "max")) == "max"
