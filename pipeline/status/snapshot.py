@@ -260,7 +260,7 @@ def quantile(buckets: Buckets, share: float) -> float:
     left = share * sum(buckets.values())
     end = 0.0
     for bucket in sorted(buckets):
-        end, start = 2**bucket / 10, 2 ** (bucket - 1) / 10 if bucket else 0.0
+        end, start = 2.0**bucket / 10, 2.0 ** (bucket - 1) / 10 if bucket else 0.0
         count = buckets[bucket]
         if count and left <= count:
             return round(start + (end - start) * left / count, 2)

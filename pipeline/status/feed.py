@@ -1,0 +1,72 @@
+"""What a live view is fed with: a snapshot now and then, over a connection that is opened again when it is lost."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from pipeline.errors import BrokerError
+from pipeline.plan import Plan
+from pipeline.state import broker_url
+from pipeline.status.failures import Failure, newest
+from pipeline.status.snapshot import Snapshot, take
+from pipeline.store.wire import Connection, connect, parse
+
+CONNECT_SECONDS = 1.0
+FAILURES = 20
+
+
+class Look(Struct, frozen=True):
+    """What there is to show: the last snapshot that could be taken, and why there is no newer one."""
+
+    snapshot: Snapshot | None
+    failures: list[Failure]
+    problem: str | None = None
+
+
+class Feed:
+    """Looks at a project again and again."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._connection: Connection | None = None
+        self._last: Snapshot | None = None
+        self._failures: list[Failure] = []
+
+    async def look(self) -> Look:
+        """Take a picture. A broker that is away is a problem to show, never an error."""
+        try:
+            connection = await self._connected()
+            snapshot = await take(connection, self._plan)
+            await self._look_for_failures(connection, snapshot)
+        except BrokerError as error:
+            self.close()
+            return Look(self._last, self._failures, error.message)
+        self._last = snapshot
+        return Look(snapshot, self._failures)
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    async def _connected(self) -> Connection:
+        if self._connection is None or self._connection.lost.done():
+            self._connection = await connect(parse(broker_url(self._plan)), CONNECT_SECONDS)
+        return self._connection
+
+    async def _look_for_failures(self, connection: Connection, snapshot: Snapshot) -> None:
+        """Ask only queues where something failed, died or was brought back since the last look."""
+        queues = [name for name in snapshot.queues if self._has_changed(snapshot, name)]
+        if queues:
+            fresh = await newest(connection, self._plan.name, queues)
+            others = [failure for failure in self._failures if failure.queue not in queues]
+            self._failures = sorted([*fresh, *others], key=lambda failure: -failure.at)[:FAILURES]
+
+    def _has_changed(self, snapshot: Snapshot, queue: str) -> bool:
+        new = snapshot.queues[queue]
+        old = self._last.queues.get(queue) if self._last else None
+        if old is None:
+            return bool(new.dead or new.delayed)
+        before = (old.failed_attempts_total, old.dead, old.delayed, old.redriven_total)
+        return before != (new.failed_attempts_total, new.dead, new.delayed, new.redriven_total)

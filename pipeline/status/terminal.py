@@ -1,0 +1,296 @@
+"""What people see in a terminal: the table of `status`, and the live view of `run` and `status --watch`.
+
+It only draws what it is given. Names and errors come from jobs, so everything is shown as plain text with
+control characters written out: a job's name cannot steer the terminal.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator, Sequence
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.segment import Segment
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.status.failures import Failure
+from pipeline.status.feed import Look
+from pipeline.status.history import History, Pace
+from pipeline.status.snapshot import QueueState, Snapshot, SupervisorState
+from pipeline.units import words
+
+BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.,:-=+#"
+NARROW, WIDE = 72, 118
+FAILURES_SHOWN = 5
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+POOL_STYLES = {
+    "running": "green",
+    "starting": "cyan",
+    "stopping": "cyan",
+    "backoff": "yellow",
+    "fatal": "bold red",
+}
+SUPERVISOR_STYLES = {"ready": "green", "stopping": "cyan", "behind": "yellow", "stale": "red"}
+
+
+def clean(text: str) -> str:
+    """The text with control characters and changes of direction written out."""
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def line(*parts: str | tuple[str, str]) -> Text:
+    """One line that is cut, not wrapped, where the terminal ends."""
+    safe = [clean(part) if isinstance(part, str) else (clean(part[0]), part[1]) for part in parts]
+    return Text.assemble(*safe, no_wrap=True, overflow="ellipsis")
+
+
+# --- figures ---------------------------------------------------------------------------------------------
+
+
+def size(count: int) -> str:
+    """Bytes for people."""
+    amount = float(count)
+    for unit in ("B", "KiB", "MiB"):
+        if amount < 1024:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} GiB"
+
+
+def span(ms: float) -> str:
+    """A time for people, with about two digits."""
+    if ms < 10:
+        return f"{ms:.2g}ms"
+    if ms < 1_000:
+        return f"{ms:.0f}ms"
+    if ms < 60_000:
+        return f"{ms / 1000:.1f}s"
+    return words(round(ms / 60_000) * 60_000)
+
+
+def spans(pair: tuple[float, float] | None) -> str:
+    """p50 and p99 for people."""
+    return "-" if pair is None else f"{span(pair[0])} / {span(pair[1])}"
+
+
+def rate(per_second: float) -> str:
+    """Jobs a second for people."""
+    if per_second < 0.05:
+        return "-"
+    return f"{per_second:.1f}/s" if per_second < 10 else f"{per_second:,.0f}/s"
+
+
+def spark(values: Sequence[float], bars: str = BARS) -> str:
+    """A line of bars, the highest value the highest bar."""
+    top = max(values, default=0.0)
+    if not top:
+        return bars[0] * len(values)
+    return "".join(bars[min(int(value / top * len(bars)), len(bars) - 1)] for value in values)
+
+
+# --- the parts -------------------------------------------------------------------------------------------
+
+
+def header(snapshot: Snapshot) -> Text:
+    """Project, generation and broker."""
+    sync = {True: ("in sync", "green"), False: ("not in sync", "bold red"), None: ("nothing runs", "yellow")}
+    broker = snapshot.broker
+    about = [broker.kind, broker.version, f"durability {broker.durability}" if broker.durability else None]
+    memory = size(broker.used_memory) if broker.used_memory else None
+    return line(
+        (snapshot.name, "bold"),
+        f"  generation {snapshot.generation or '-'}  ",
+        sync[snapshot.in_sync],
+        "  ·  broker ",
+        (", ".join(filter(None, [*about, memory])), "" if broker.ok else "bold red"),
+    )
+
+
+def troubles(snapshot: Snapshot) -> Iterator[Text]:
+    """What a person should know: a broker that may lose jobs, supervisors and pools that are not well."""
+    if snapshot.broker.reason:
+        yield line(("! broker: " + snapshot.broker.reason, "red"))
+    for one in snapshot.supervisors:
+        if one.state != "ready":
+            yield line(
+                "! ", _place(one), " is ", (one.state, SUPERVISOR_STYLES[one.state]), _because(one.reason)
+            )
+        for pool in one.pools if one.state != "stale" else ():
+            if pool.state not in ("running", "stopping"):
+                state = (pool.state.upper() if pool.state == "fatal" else pool.state, POOL_STYLES[pool.state])
+                yield line("! pool ", pool.queue, " is ", state, _because(pool.reason))
+
+
+def _place(one: SupervisorState) -> str:
+    return f"supervisor {one.host}:{one.pid}"
+
+
+def _because(reason: str | None) -> str:
+    return f": {reason}" if reason else ""
+
+
+def queue_table(
+    queues: dict[str, QueueState], paces: dict[str, Pace] | None, width: int, rows: int | None = None
+) -> Table:
+    """The queues, one a row; as many columns as the width has room for."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("queue", no_wrap=True, overflow="ellipsis", min_width=8, max_width=28)
+    names = ["waiting", "delayed", "active", "completed", "dead"]
+    if width >= NARROW:
+        names += ["in", "out"] if paces is not None else ["workers", "oldest"]
+    if width >= WIDE:
+        names += ["run p50 / p99", "wait p50 / p99"]
+    if width < NARROW:
+        names = ["wait", "delay", "act", "done", "dead"]
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, queue in list(queues.items())[:rows]:
+        pace = (paces or {}).get(name, Pace(run_ms=queue.run_ms, wait_ms=queue.wait_ms))
+        table.add_row(_queue_name(name, queue), *_cells(queue, pace, len(names), live=paces is not None))
+    return table
+
+
+def _queue_name(name: str, queue: QueueState) -> Text:
+    if not queue.in_file:
+        return line(name, ("  not in the file", "yellow"))
+    return line(name, ("  paused", "yellow")) if queue.paused else line(name)
+
+
+def _cells(queue: QueueState, pace: Pace, count: int, *, live: bool) -> list[Text]:
+    stuck = queue.waiting and not queue.workers and not queue.paused
+    cells = [
+        Text(f"{queue.waiting:,}", "yellow" if stuck else ""),
+        Text(f"{queue.delayed:,}"),
+        Text(f"{queue.active:,}", "cyan" if queue.active else ""),
+        Text(f"{queue.completed_total:,}"),
+        Text(f"{queue.dead:,}", "bold red" if queue.dead else ""),
+    ]
+    oldest = "-" if queue.oldest_waiting_ms is None else span(queue.oldest_waiting_ms)
+    cells += (
+        [Text(rate(pace.incoming)), Text(rate(pace.outgoing), "green" if pace.outgoing else "")]
+        if live
+        else [Text(str(queue.workers), "yellow" if stuck else ""), Text(oldest)]
+    )
+    return [*cells, Text(spans(pace.run_ms)), Text(spans(pace.wait_ms))][:count]
+
+
+def workers_line(snapshot: Snapshot) -> Text:
+    """The worker processes, with what they run."""
+    workers = [worker for one in snapshot.live for worker in one.workers]
+    memory = sum(worker.memory or 0 for worker in workers)
+    told = "  ".join(f"{worker.name} {worker.running}" for worker in workers)
+    return line(("workers", "dim"), f"  {len(workers)}, {size(memory)}   ", ("running  ", "dim"), told or "-")
+
+
+def failure_line(failure: Failure) -> Text:
+    """One failed attempt."""
+    clock = time.strftime("%H:%M:%S", time.localtime(failure.at / 1000))
+    what = f"{failure.queue} {failure.name} {failure.id}"
+    end = (
+        ("dead", "bold red") if failure.dead else (f"attempt {failure.attempt}/{failure.attempts}", "yellow")
+    )
+    return line((clock, "dim"), f"  {what}  ", end, f"  {failure.error}")
+
+
+# --- `status` ----------------------------------------------------------------------------------------------
+
+
+def status(snapshot: Snapshot, width: int, file: str) -> RenderableType:
+    """What `pipeline status` prints, with what to do next."""
+    parts: list[RenderableType] = [header(snapshot)]
+    parts += [
+        line(_place(one), "  ", (one.state, SUPERVISOR_STYLES[one.state]), "  since ", _when(one.started_at))
+        for one in snapshot.live
+    ]
+    parts += troubles(snapshot)
+    if snapshot.queues:
+        parts += [Text(), queue_table(snapshot.queues, None, width)]
+    hints = list(_hints(snapshot, file))
+    return Group(*parts, *([Text(), *hints] if hints else []))
+
+
+def _when(at: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at / 1000))
+
+
+def _hints(snapshot: Snapshot, file: str) -> Iterator[Text]:
+    if not snapshot.live:
+        yield line("no supervisor runs; start one: ", (f"pipeline run {file}", "bold"))
+    for name, queue in snapshot.queues.items():
+        if queue.dead:
+            yield line(f"{queue.dead:,} dead in {name}: ", (f"pipeline dead list {name}", "bold"))
+        if queue.paused:
+            by = f", by {queue.paused_by}" if queue.paused_by else ""
+            yield line(f"{name} is paused{by}: ", (f"pipeline resume {name}", "bold"))
+        if not queue.in_file:
+            yield line(f"{name} is not in the file, {queue.waiting:,} waiting: put it back, or ",
+                       (f"pipeline purge {name}", "bold"))  # fmt: skip
+
+
+# --- the live view -----------------------------------------------------------------------------------------
+
+
+class View:
+    """The live view. `show` takes in a look; rich draws it into exactly the terminal's size."""
+
+    def __init__(self, title: str, keys: str, *, logs: Sequence[str] | None = None) -> None:
+        self._title = title
+        self._keys = keys
+        self._logs = logs
+        self._history = History()
+        self._look = Look(None, [])
+
+    def show(self, look: Look) -> None:
+        """This is what there is to draw now."""
+        self._look = look
+        if look.snapshot is not None and look.problem is None:
+            self._history.add(look.snapshot)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        height = options.height or console.height
+        unicode = options.encoding.startswith("utf")
+        lines: list[list[Segment]] = []
+        for part in self._parts(options.max_width, height, unicode=unicode):
+            lines += console.render_lines(part, options.update(height=None), pad=False)
+        blank: list[list[Segment]] = [[] for _ in range(height - 1 - len(lines))]
+        for drawn in [*lines[: height - 1], *blank]:
+            yield from drawn
+            yield Segment.line()
+        yield Text(self._keys, style="dim", no_wrap=True, overflow="ellipsis", end="")
+
+    def _parts(self, width: int, height: int, *, unicode: bool) -> Iterable[RenderableType]:
+        look, snapshot = self._look, self._look.snapshot
+        if look.problem:
+            yield line(("! " + look.problem, "bold red"), "  trying again")
+        if snapshot is None:
+            yield line((self._title, "bold"), "  looking ...")
+            used = 2
+        else:
+            top = [header(snapshot), *troubles(snapshot), Text()]
+            yield from top
+            failures = self._look.failures[: FAILURES_SHOWN if height > 16 else 0]
+            room = max(height - len(top) - len(failures) - 8, 3)
+            yield from self._queues(snapshot, width, room, unicode=unicode)
+            used = len(top) + min(len(snapshot.queues), room) + 5 + (len(snapshot.queues) > room)
+            if failures:
+                yield from (Text(), line(("last failures", "dim")), *map(failure_line, failures))
+                used += 2 + len(failures)
+        if self._logs is not None:
+            tail = list(self._logs)[-max(height - used - 3 - bool(look.problem), 1) :]
+            yield from (Text(), *(line((text, "")) for text in tail))
+
+    def _queues(
+        self, snapshot: Snapshot, width: int, room: int, *, unicode: bool
+    ) -> Iterable[RenderableType]:
+        paces = {name: self._history.pace(name) for name in snapshot.queues}
+        yield queue_table(snapshot.queues, paces, width, room)
+        if len(snapshot.queues) > room:
+            yield line((f"... and {len(snapshot.queues) - room} more queues", "dim"))
+        values = self._history.throughput()
+        bars = spark(values, BARS if unicode else PLAIN_BARS)
+        peak = max(values, default=0.0)
+        yield Text()
+        yield line(("done/s ", "dim"), (bars, "green"), ("  last minute, peak ", "dim"), rate(peak))
+        yield workers_line(snapshot)
