@@ -6,9 +6,10 @@ control characters written out: a job's name cannot steer the terminal.
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.segment import Segment
@@ -24,6 +25,7 @@ from pipeline.units import words
 BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.,:-=+#"
 NARROW, WIDE = 72, 118
 FAILURES_SHOWN = 5
+SMALL, RESERVED = 16, 12
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 POOL_STYLES = {
     "running": "green",
@@ -249,14 +251,13 @@ class View:
             self._history.add(look.snapshot)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        height = options.height or console.height
-        unicode = options.encoding.startswith("utf")
-        lines: list[list[Segment]] = []
-        for part in self._parts(options.max_width, height, unicode=unicode):
-            lines += console.render_lines(part, options.update(height=None), pad=False)
-        blank: list[list[Segment]] = [[] for _ in range(height - 1 - len(lines))]
-        for drawn in [*lines[: height - 1], *blank]:
-            yield from drawn
+        height = (options.height or console.height) - 1
+        drawn: list[list[Segment]] = []
+        parts = self._parts(options.max_width, height, unicode=options.encoding.startswith("utf"))
+        for part in itertools.chain(parts, self._tail(lambda: height - len(drawn))):
+            drawn += console.render_lines(part, options.update(height=None), pad=False)
+        for row in [*drawn, *([] for _ in range(height - len(drawn)))][:height]:
+            yield from row
             yield Segment.line()
         yield Text(self._keys, style="dim", no_wrap=True, overflow="ellipsis", end="")
 
@@ -266,20 +267,20 @@ class View:
             yield line(("! " + look.problem, "bold red"), "  trying again")
         if snapshot is None:
             yield line((self._title, "bold"), "  looking ...")
-            used = 2
-        else:
-            top = [header(snapshot), *troubles(snapshot), Text()]
-            yield from top
-            failures = self._look.failures[: FAILURES_SHOWN if height > 16 else 0]
-            room = max(height - len(top) - len(failures) - 8, 3)
-            yield from self._queues(snapshot, width, room, unicode=unicode)
-            used = len(top) + min(len(snapshot.queues), room) + 5 + (len(snapshot.queues) > room)
-            if failures:
-                yield from (Text(), line(("last failures", "dim")), *map(failure_line, failures))
-                used += 2 + len(failures)
-        if self._logs is not None:
-            tail = list(self._logs)[-max(height - used - 3 - bool(look.problem), 1) :]
-            yield from (Text(), *(line((text, "")) for text in tail))
+            return
+        notes = list(troubles(snapshot))
+        failures = look.failures[: FAILURES_SHOWN if height > SMALL else 0]
+        room = max(height - len(notes) - len(failures) - RESERVED, 2)
+        yield from (header(snapshot), *notes, Text())
+        yield from self._queues(snapshot, width, room, unicode=unicode)
+        if failures:
+            yield from (Text(), line(("last failures", "dim")), *map(failure_line, failures))
+
+    def _tail(self, left: Callable[[], int]) -> Iterable[RenderableType]:
+        """The newest lines of the log, as many as there is room for."""
+        if self._logs is not None and left() > 1:
+            yield Text()
+            yield from [line(text) for text in list(self._logs)[-left() :]]
 
     def _queues(
         self, snapshot: Snapshot, width: int, room: int, *, unicode: bool
