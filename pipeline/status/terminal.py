@@ -6,10 +6,9 @@ control characters written out: a job's name cannot steer the terminal.
 
 from __future__ import annotations
 
-import itertools
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.segment import Segment
@@ -252,10 +251,9 @@ class View:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         height = (options.height or console.height) - 1
-        drawn: list[list[Segment]] = []
         parts = self._parts(options.max_width, height, unicode=options.encoding.startswith("utf"))
-        for part in itertools.chain(parts, self._tail(lambda: height - len(drawn))):
-            drawn += console.render_lines(part, options.update(height=None), pad=False)
+        drawn = _rows(parts, console, options)
+        drawn += _rows(self._tail(height - len(drawn)), console, options)
         for row in [*drawn, *([] for _ in range(height - len(drawn)))][:height]:
             yield from row
             yield Segment.line()
@@ -276,11 +274,11 @@ class View:
         if failures:
             yield from (Text(), line(("last failures", "dim")), *map(failure_line, failures))
 
-    def _tail(self, left: Callable[[], int]) -> Iterable[RenderableType]:
+    def _tail(self, left: int) -> Iterable[RenderableType]:
         """The newest lines of the log, as many as there is room for."""
-        if self._logs is not None and left() > 1:
+        if self._logs is not None and left > 1:
             yield Text()
-            yield from [line(text) for text in list(self._logs)[-left() :]]
+            yield from [line(text) for text in list(self._logs)[1 - left :]]
 
     def _queues(
         self, snapshot: Snapshot, width: int, room: int, *, unicode: bool
@@ -295,3 +293,8 @@ class View:
         yield Text()
         yield line(("done/s ", "dim"), (bars, "green"), ("  last minute, peak ", "dim"), rate(peak))
         yield workers_line(snapshot)
+
+
+def _rows(parts: Iterable[RenderableType], console: Console, options: ConsoleOptions) -> list[list[Segment]]:
+    free = options.update(height=None)
+    return [row for part in parts for row in console.render_lines(part, free, pad=False)]
