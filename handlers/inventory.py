@@ -10,6 +10,10 @@ from handlers.errors import UnknownItem
 from pipeline import Job
 
 STOCK = os.environ.get("SHOP_STOCK", "stock.sqlite")
+TABLES = (
+    "CREATE TABLE IF NOT EXISTS moves (job TEXT PRIMARY KEY, sku TEXT, change INTEGER)",
+    "CREATE TABLE IF NOT EXISTS levels (sku TEXT PRIMARY KEY, level INTEGER)",
+)
 ITEMS = ("mug", "shirt", "sticker", "cap", "poster")
 
 
@@ -22,13 +26,6 @@ class StockChange:
 @dataclass(frozen=True)
 class Item:
     sku: str
-
-
-def prepare() -> None:
-    """Make the tables. The config's `setup` runs it once in each worker, before the first job."""
-    with opened() as stock:
-        stock.execute("CREATE TABLE IF NOT EXISTS moves (job TEXT PRIMARY KEY, sku TEXT, change INTEGER)")
-        stock.execute("CREATE TABLE IF NOT EXISTS levels (sku TEXT PRIMARY KEY, level INTEGER)")
 
 
 def adjust(job: Job[StockChange]) -> None:
@@ -59,6 +56,8 @@ def opened() -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(STOCK, timeout=10)
     try:
         with connection:
+            for table in TABLES:
+                connection.execute(table)
             yield connection
     finally:
         connection.close()
