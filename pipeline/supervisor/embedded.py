@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -19,12 +20,12 @@ from typing import Literal
 
 from pipeline.errors import BrokerError, BrokerUnavailable
 from pipeline.plan import Plan
+from pipeline.state import broker_url, check_private, open_private, private_folder, socket_path, state_folder
 from pipeline.store.wire import Address, BlockingConnection
 from pipeline.supervisor.binary import find_server
 from pipeline.supervisor.host import host_label, host_name, is_alive
 from pipeline.supervisor.locks import FileLock, Holder
 from pipeline.supervisor.spawn import kill_group, spawn
-from pipeline.state import broker_url, check_private, open_private, private_folder, socket_path, state_folder
 
 Role = Literal["run", "command"]
 PATIENCE = 30.0
@@ -62,6 +63,12 @@ class Embedded:
         """Whether the server is our child."""
         return self._lock.held
 
+    def describe(self) -> str:
+        """What a person who waits for the server should know."""
+        if self.owned:
+            return f"the embedded broker reads its file: see {self._state / 'broker.log'}"
+        return f"waiting for the embedded broker, which process {self._lock.holder().pid} uses"
+
     @property
     def pid(self) -> int:
         """The process of a server of our own; 0 for none."""
@@ -69,6 +76,11 @@ class Embedded:
 
     def open(self) -> None:
         """Wait until the server can be used. Raises BrokerUnavailable when that cannot be."""
+        for pause in self.waits():
+            time.sleep(pause)
+
+    def waits(self) -> Iterator[float]:
+        """The pauses, in seconds, to make until the server can be used. Raises BrokerUnavailable."""
         pause, until = 0.002, time.monotonic() + PATIENCE
         while not self.ensure():
             # A server of our own may read a long file; commands before us may take their time.
@@ -79,7 +91,7 @@ class Embedded:
                     f"the embedded broker of process {self._lock.holder().pid} does not answer",
                     f"see {self._state / 'broker.log'}",
                 )
-            time.sleep(pause)
+            yield pause
             pause = min(pause * 1.2, 0.05)
 
     def ensure(self) -> bool:
@@ -180,16 +192,14 @@ class Embedded:
 
 def answers(path: Path) -> bool:
     """Whether a server at this socket is ready; one that still reads its file is not."""
-    try:
-        connection = BlockingConnection(Address(path=str(path)), timeout=1.0)
-    except BrokerError:
-        return False
-    try:
-        return bool(connection.call(("PING",)) == b"PONG")
-    except BrokerError:
-        return False
-    finally:
-        connection.close()
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(1.0)
+        try:
+            connection.connect(str(path))
+            connection.sendall(b"PING\r\n")
+            return connection.recv(64) == b"+PONG\r\n"
+        except OSError:
+            return False
 
 
 def find_running(plan: Plan) -> str:

@@ -36,7 +36,6 @@ class Link:
         self._task: asyncio.Task[None] | None = None
         self.connection: Connection | None = None
         self.up_since = 0
-        self.breaks = 0
 
     def is_up_for(self, ms: int) -> bool:
         """Whether this connection has stood for that long."""
@@ -72,7 +71,6 @@ class Link:
     def _broke(self, connection: Connection) -> None:
         if connection is self.connection:
             self.connection = None
-            self.breaks += 1
             self._logs.say("lost the broker: running jobs go on, and what they did is told when it is back")
             self._task = asyncio.get_running_loop().create_task(self._reopen())
 

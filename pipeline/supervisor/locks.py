@@ -13,8 +13,8 @@ import msgspec
 from msgspec import Struct
 
 from pipeline.errors import StartError
-from pipeline.supervisor.host import host_name
 from pipeline.state import open_private, private_folder
+from pipeline.supervisor.host import host_name
 
 HELD = 13
 

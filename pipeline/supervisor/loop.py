@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 
 from pipeline.clock import now_ms
@@ -26,9 +27,10 @@ from pipeline.supervisor.spawn import reap_strangers
 from pipeline.supervisor.upkeep import Gone, Upkeep, scene_of
 
 HURRIED = 130
-BOOT_SECONDS = 10.0
+BOOT_SECONDS = 5.0
 BEAT_SECONDS, SILENCE_SECONDS = 1.0, 5.0
 EMPTY_SECONDS = 0.1
+REAP_SECONDS = 2.0
 
 
 class Supervisor:
@@ -127,8 +129,8 @@ class Supervisor:
         await upkeep.renew(connection)
         await upkeep.bury(connection)
         # After an outage every lease may have ended: others need the time to renew theirs.
-        settled = self._link.breaks == 0 or self._link.is_up_for(self._plan.supervisor.lease)
-        await upkeep.adopt(connection, lapsed=settled)
+        lapsed = self._link.is_up_for(self._plan.supervisor.lease)
+        await upkeep.adopt(connection, lapsed=lapsed)
         await upkeep.relieve(connection)
         await upkeep.start_alone(connection)
         await upkeep.sweep(connection)
@@ -241,11 +243,19 @@ class Supervisor:
         if self.pools and all(pool.state == "fatal" and not pool.children for pool in self.pools):
             self._ladder.drain("every pool is FATAL")
 
-    async def _leave(self) -> None:
-        self._ladder.end()
+    async def _end_children(self) -> None:
+        """After a stop there are none; after an error of our own there may be."""
         for pool in self.pools:
             for child in pool.children:
                 child.kill()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(REAP_SECONDS):
+                while any(pool.children for pool in self.pools):
+                    await self._bell.wait()
+
+    async def _leave(self) -> None:
+        self._ladder.end()
+        await self._end_children()
         connection = self._link.connection
         if connection is not None:
             try:

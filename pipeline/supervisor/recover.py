@@ -32,10 +32,10 @@ class Scene(Struct, frozen=True):
 
 
 class Recovered(Struct, frozen=True):
-    """How many jobs were moved, and the ids of those that began anew and those that died."""
+    """How many jobs were moved, how many of them are to run alone, and the ids of those that died."""
 
     moved: int = 0
-    crashed: tuple[str, ...] = ()
+    alone: int = 0
     dead: tuple[str, ...] = ()
 
 
@@ -60,8 +60,8 @@ async def reclaim(
         reruns = sum((job.id.decode(), int(job.lease)) in scene.rerun for job in held)
         moved = await run(connection, store.reclaim(worker, moves, reruns))
     await run(connection, store.leave(worker))
-    crashed = tuple(_id(step) for step in moves if step.runs and step.move in ("front", "alone"))
-    return Recovered(moved, crashed, tuple(_id(step) for step in moves if step.move == "dead"))
+    alone = sum(step.move == "alone" for step in moves)
+    return Recovered(moved, alone, tuple(_id(step) for step in moves if step.move == "dead"))
 
 
 async def relieve(

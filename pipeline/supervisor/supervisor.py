@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from pipeline.errors import StartError
 from pipeline.plan import Plan
 from pipeline.policy import QueuePolicy
+from pipeline.state import announce, state_folder, withdraw
 from pipeline.supervisor.embedded import Embedded
 from pipeline.supervisor.locks import free_queues, hold_queues
 from pipeline.supervisor.logs import Line, Logs, Printer
 from pipeline.supervisor.loop import Supervisor
-from pipeline.state import announce, state_folder, withdraw
 
 NOTHING_TO_RUN = 2
+TELL_SECONDS = 1.0
 
 
 async def supervise(
@@ -51,10 +53,19 @@ async def _with_broker(plan: Plan, chosen: list[str], logs: Logs, *, until_empty
         return await Supervisor(plan, chosen, plan.broker.url, None, logs).run(until_empty=until_empty)
     embedded = Embedded(plan, "run")
     try:
-        embedded.open()
+        await _settle(embedded, logs)
         return await Supervisor(plan, chosen, embedded.url, embedded, logs).run(until_empty=until_empty)
     finally:
         embedded.close()
+
+
+async def _settle(embedded: Embedded, logs: Logs) -> None:
+    waited = 0.0
+    for pause in embedded.waits():
+        await asyncio.sleep(pause)
+        if waited < TELL_SECONDS <= waited + pause:
+            logs.say(embedded.describe())
+        waited += pause
 
 
 def has_handlers(policy: QueuePolicy) -> bool:

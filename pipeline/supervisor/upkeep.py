@@ -75,6 +75,8 @@ class Upkeep:
         recovered = await reclaim(store, connection, gone.child.name, "dead", policy, gone.scene, now)
         gone.pool.note_settled(len(recovered.dead))
         self._tell(gone.child.label, recovered)
+        if recovered.alone or gone.child.alone:
+            await self.start_alone(connection)
 
     async def adopt(self, connection: Connection, *, lapsed: bool) -> None:
         """Take back the jobs of workers of others: of supervisors that died here, and with `lapsed` of hosts

@@ -96,11 +96,8 @@ class Run:
 
 
 def children_of(pid: int) -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and (stat := stat_of(int(entry.name))) and int(stat[1]) == pid:
-            found.append(int(entry.name))
-    return found
+    processes = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return [one for one in processes if (stat := stat_of(one)) and int(stat[1]) == pid]
 
 
 def stat_of(pid: int) -> list[str] | None:

@@ -1,0 +1,45 @@
+"""A connection to the test's broker, and plans to work with."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.plan import BrokerPlan, Plan, PoolPlan, SupervisorPlan
+from pipeline.policy import JobPolicy, QueuePolicy
+from pipeline.store.wire import Connection, connect, parse
+
+
+@pytest.fixture
+async def connection(broker: str) -> AsyncIterator[Connection]:
+    connection = await connect(parse(broker))
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def root() -> Iterator[Path]:
+    """A project's folder; not pytest's own, whose path is too long for a socket."""
+    folder = Path(tempfile.mkdtemp(prefix="pq-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def plan(root: Path) -> Plan:
+    """One queue `a`, on an embedded broker."""
+    queue = QueuePolicy("a", others=JobPolicy(handler="hands:work"))
+    return Plan(
+        "test",
+        str(root),
+        str(root / "p.yaml"),
+        "h1",
+        BrokerPlan(),
+        SupervisorPlan(),
+        None,
+        {"a": PoolPlan(queue)},
+    )
