@@ -62,7 +62,7 @@ def inner_imports(module: str) -> set[str]:
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_imports_lower_layers_and_neighbours_only(module: str) -> None:
     for target in inner_imports(module):
-        same_folder = "/" in module and target.partition("/")[0] == module.partition("/")[0]
+        same_folder = "/" in target and target.partition("/")[0] == module.partition("/")[0]
         assert same_folder or level_of(target) < level_of(module), f"{module} imports {target}"
 
 
