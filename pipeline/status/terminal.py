@@ -6,7 +6,6 @@ control characters written out: a job's name cannot steer the terminal.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -19,13 +18,13 @@ from pipeline.status.failures import Failure
 from pipeline.status.feed import Look
 from pipeline.status.history import History, Pace
 from pipeline.status.snapshot import QueueState, Snapshot, SupervisorState
+from pipeline.status.text import clean
 from pipeline.units import words
 
 BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.,:-=+#"
 NARROW, WIDE = 72, 118
 FAILURES_SHOWN = 5
 SMALL, RESERVED = 16, 12
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 POOL_STYLES = {
     "running": "green",
     "starting": "cyan",
@@ -34,11 +33,6 @@ POOL_STYLES = {
     "fatal": "bold red",
 }
 SUPERVISOR_STYLES = {"ready": "green", "stopping": "cyan", "behind": "yellow", "stale": "red"}
-
-
-def clean(text: str) -> str:
-    """The text with control characters and changes of direction written out."""
-    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def line(*parts: str | tuple[str, str]) -> Text:
@@ -219,6 +213,10 @@ def _when(at: int) -> str:
 def _hints(snapshot: Snapshot, file: str) -> Iterator[Text]:
     if not snapshot.live:
         yield line("no supervisor runs; start one: ", (f"pipeline run {file}", "bold"))
+    yield from _hints_of_queues(snapshot)
+
+
+def _hints_of_queues(snapshot: Snapshot) -> Iterator[Text]:
     for name, queue in snapshot.queues.items():
         if queue.dead:
             yield line(f"{queue.dead:,} dead in {name}: ", (f"pipeline dead list {name}", "bold"))
@@ -228,6 +226,11 @@ def _hints(snapshot: Snapshot, file: str) -> Iterator[Text]:
         if not queue.in_file:
             yield line(f"{name} is not in the file, {queue.waiting:,} waiting: put it back, or ",
                        (f"pipeline purge {name}", "bold"))  # fmt: skip
+
+
+def outcome(snapshot: Snapshot, width: int) -> RenderableType:
+    """What `run` leaves on the terminal when its view ends."""
+    return Group(queue_table(snapshot.queues, None, width), *_hints_of_queues(snapshot))
 
 
 # --- the live view -----------------------------------------------------------------------------------------

@@ -1,0 +1,65 @@
+"""`pipeline config show`, `schema` and `explain`: what the file means, and what may stand in it."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+
+import click
+
+from pipeline.cli.app import Commands
+from pipeline.cli.project import find, plan_of, takes_file
+from pipeline.errors import PipelineError, UnknownQueue
+
+
+@click.group(cls=Commands)
+def config() -> None:
+    """What the file means."""
+
+
+@config.command()
+@takes_file
+@click.option("--origin", is_flag=True, help="Tell where each value was written.")
+@click.option("--queue", help="Only this queue.")
+def show(file: str | None, config_: str | None, origin: bool, queue: str | None) -> None:  # noqa: FBT001
+    """The effective config, with every default. Passwords are hidden."""
+    from pipeline.config.load import load
+    from pipeline.config.show import effective
+    from pipeline.config.suggest import did_you_mean
+
+    path = find(file, config_)
+    loaded = load(path)
+    if loaded.config is None:
+        plan_of(str(path), None)  # raises, with every finding
+    elif queue is not None and queue not in loaded.config.queues:
+        raise UnknownQueue(
+            f"there is no queue {queue!r} in {path}", did_you_mean(queue, loaded.config.queues)
+        )
+    click.echo(effective(loaded, queue, origin=origin), nl=False)
+
+
+@click.command()
+def schema() -> None:
+    """The JSON Schema of the config file, for editors."""
+    from pipeline.config.schema import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+
+
+@click.command()
+@click.argument("code")
+def explain(code: str) -> None:
+    """What a finding's CODE means, for instance P101."""
+    from pipeline.cli.validate import BROKER_CODES
+    from pipeline.config.codes import CODES
+    from pipeline.config.suggest import near
+
+    codes = {**CODES, **BROKER_CODES}
+    text = codes.get(code.upper())
+    if text is None:
+        guess = near(code.upper(), codes)
+        raise PipelineError(
+            f"no finding has the code {code!r}",
+            f"did you mean {guess}?" if guess else f"codes run from {min(codes)} to {max(codes)}",
+        )
+    click.echo(f"{click.style(code.upper(), bold=True)}\n{textwrap.fill(text, 100)}")

@@ -1,0 +1,187 @@
+"""`pipeline jobs` and `pipeline dead`: look at jobs, and move them by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from pipeline.cli import draw
+from pipeline.cli.app import REFUSED, Commands
+from pipeline.cli.output import print_error, print_json
+from pipeline.cli.project import as_json, operator, takes_config
+from pipeline.cli.types import duration
+from pipeline.errors import JobError
+
+if TYPE_CHECKING:
+    from pipeline.store.listing import Filter
+    from pipeline.store.operator import Operator
+    from pipeline.store.reader import JobView
+
+STATES = ("waiting", "delayed", "active", "blocked", "completed", "dead", "cancelled")
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def takes_filters(command: Command) -> Command:
+    """Adds `--job`, `--error` and `--older-than`."""
+    command = click.option("--older-than", type=duration, help="Only those that ended so long ago: 3d.")(
+        command
+    )
+    command = click.option("--error", help="Only those whose error says this: TimeoutError, declined.")(
+        command
+    )
+    return click.option("--job", "name", help="Only jobs of this name.")(command)
+
+
+def takes_page(command: Command) -> Command:
+    """Adds `--limit` and `--after`."""
+    command = click.option("--after", metavar="ID", help="Go on behind this job.")(command)
+    return click.option(
+        "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many."
+    )(command)
+
+
+def chosen(hands: Operator, name: str | None, error: str | None, older_than: int | None) -> Filter:
+    """The filter that the options mean."""
+    from pipeline.store.listing import Filter
+
+    return Filter(name, error, None if older_than is None else hands.time() - older_than)
+
+
+@click.group(cls=Commands)
+def jobs() -> None:
+    """Look at jobs, and move them by hand."""
+
+
+@jobs.command("list")
+@click.argument("queue")
+@click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
+@takes_filters
+@takes_page
+@as_json
+@takes_config
+def list_(
+    queue: str,
+    state: str | None,
+    name: str | None,
+    error: str | None,
+    older_than: int | None,
+    limit: int,
+    after: str | None,
+    as_json: bool,  # noqa: FBT001
+    config_: str | None,
+) -> None:
+    """The jobs of QUEUE, newest first."""
+    from pipeline.store.listing import LISTED
+
+    with operator(config_, queue) as hands:
+        only = chosen(hands, name, error, older_than)
+        found = hands.jobs((state,) if state else LISTED, only, after)  # type: ignore[arg-type]
+        print_list(queue, list(islice(found, limit + 1)), limit, as_json=as_json)
+
+
+def print_list(queue: str, found: list[JobView], limit: int, *, as_json: bool) -> None:
+    """A page of jobs, and how to see the next."""
+    if as_json:
+        print_json([brief(job) for job in found[:limit]])
+    elif not found:
+        click.echo(f"no such job in {queue}")
+    else:
+        draw.print_jobs(found[:limit])
+        if len(found) > limit:
+            click.echo(f"there are more: --after {found[limit - 1].id}", err=True)
+
+
+def full(job: JobView) -> dict[str, Any]:
+    """A job as `jobs show --json` prints it."""
+    import msgspec
+
+    told = dict(msgspec.to_builtins(job))
+    told["errors"] = [dict(zip(type(error).__struct_fields__, error_values, strict=True))
+                      for error, error_values in zip(job.errors, told["errors"], strict=True)]  # fmt: skip
+    return told
+
+
+def brief(job: JobView) -> dict[str, Any]:
+    """A job as a list holds it: without logs and tracebacks."""
+    told = full(job)
+    del told["logs"], told["errors"]
+    if told["error"] is not None:
+        del told["error"]["traceback"]
+    return told
+
+
+@jobs.command()
+@click.argument("queue")
+@click.argument("id_", metavar="ID")
+@as_json
+@takes_config
+def show(queue: str, id_: str, as_json: bool, config_: str | None) -> None:  # noqa: FBT001
+    """Everything that is kept of one job."""
+    with operator(config_, queue) as hands:
+        job = hands.job(id_)
+    if as_json:
+        print_json(full(job))
+    else:
+        draw.print_job(job)
+
+
+def each(queue: str, ids: Iterable[str], move: Callable[[str], str], *, as_json: bool) -> None:
+    """Move the jobs one by one; what is refused is told, the others go on. Ends with 1 when any was."""
+    refused = False
+    for id in ids:
+        try:
+            state = move(id)
+        except JobError as error:
+            print_error(error, as_json=as_json)
+            refused = True
+            continue
+        if as_json:
+            print_json({"queue": queue, "id": id, "state": state})
+        else:
+            click.echo(f"{id}  {state}")
+    if refused:
+        click.get_current_context().exit(REFUSED)
+
+
+def mover(name: str, help: str, move: Callable[[Operator, str], str]) -> None:
+    """Adds a command that moves the jobs whose ids it gets."""
+
+    @jobs.command(name, help=help)
+    @click.argument("queue")
+    @click.argument("ids", metavar="ID...", nargs=-1, required=True)
+    @as_json
+    @takes_config
+    def command(queue: str, ids: tuple[str, ...], as_json: bool, config_: str | None) -> None:  # noqa: FBT001
+        with operator(config_, queue) as hands:
+            each(queue, ids, partial(move, hands), as_json=as_json)
+
+
+def retry(hands: Operator, id: str) -> str:
+    """Redrive one; the state it is in now."""
+    hands.redrive(id)
+    return "waiting"
+
+
+def cancel(hands: Operator, id: str) -> str:
+    hands.cancel(id)
+    return "cancelled"
+
+
+def remove(hands: Operator, id: str) -> str:
+    hands.remove(id)
+    return "removed"
+
+
+def promote(hands: Operator, id: str) -> str:
+    hands.promote(id)
+    return "waiting"
+
+
+mover("retry", "Let dead or cancelled jobs run again, from attempt 1.", retry)
+mover("cancel", "Withdraw jobs that wait or are delayed.", cancel)
+mover("remove", "Delete jobs that do not run, whatever their state.", remove)
+mover("promote", "Let delayed jobs run now.", promote)
