@@ -169,6 +169,8 @@ class Child:
         """How it ended, for people."""
         if self.failed is not None:
             return self.failed.reason
+        if self.code == RECLAIMED:
+            return "it lost its lease"
         if self.code is None or self.code >= 0:
             return f"exit code {self.code}"
         name = signal.Signals(-self.code).name

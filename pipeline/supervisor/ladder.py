@@ -34,21 +34,26 @@ class Ladder:
         """Take no new jobs, and let what runs end within `stop_timeout`."""
         if self.step >= DRAINING:
             return
+        running = sum(len(child.running()) for child in self._children())
+        rest = f"; {running} running jobs have {words(self._timeout)} to end" if running else ""
+        self._logs.say(f"{why}: stopping{rest}")
+        self._begin()
+
+    def _begin(self) -> None:
         self.step = DRAINING
         self._until = monotonic_ms() + self._timeout
-        self._logs.say(
-            f"{why}: stopping; running jobs have {words(self._timeout)} to end, then they are released"
-        )
         for pool in self._pools:
             pool.stop()
         self._later(self._timeout / 1000 + RELEASE_SECONDS, self.kill)
         self._later(TELL_SECONDS, self._tell)
 
-    def release(self) -> None:
+    def release(self, why: str) -> None:
         """Give back what runs, at no cost to the jobs."""
         if self.step >= RELEASING:
             return
-        self.drain("released")
+        self._logs.say(why)
+        if self.step < DRAINING:
+            self._begin()
         self.step = RELEASING
         for child in self._children():
             child.release()
@@ -67,8 +72,7 @@ class Ladder:
             self._logs.say("once more (Ctrl-C) releases them at once")
         elif self.step == DRAINING:
             self.hurried = True
-            self._logs.say("released: these jobs will run again; once more (Ctrl-C) kills the workers")
-            self.release()
+            self.release("released: these jobs will run again; once more (Ctrl-C) kills the workers")
         else:
             self.hurried = True
             self.kill()

@@ -9,10 +9,10 @@ import signal
 from pipeline.clock import now_ms
 from pipeline.errors import BrokerError, StartError
 from pipeline.plan import Plan, PoolPlan, WorkerPlan
-from pipeline.store.store import Store
+from pipeline.store.reader import Counts, Reader, server_time
+from pipeline.store.store import run
 from pipeline.store.wire import Connection
 from pipeline.supervisor.child import CANNOT_START, Child, Failed, Parent
-from pipeline.supervisor.counts import Left, left
 from pipeline.supervisor.embedded import Embedded
 from pipeline.supervisor.fitness import Fitness, inspect
 from pipeline.supervisor.host import new_worker_name, supervisor_name
@@ -20,7 +20,7 @@ from pipeline.supervisor.ladder import RUNNING, Ladder
 from pipeline.supervisor.link import Link
 from pipeline.supervisor.logs import Logs
 from pipeline.supervisor.pool import Pool
-from pipeline.supervisor.publish import Published, publish, remove_record, server_time, write_record
+from pipeline.supervisor.publish import Published, publish, remove_record, write_record
 from pipeline.supervisor.report import record_of, start_lines
 from pipeline.supervisor.signals import Bell, at_terminal, own_stacks
 from pipeline.supervisor.spawn import reap_strangers
@@ -137,13 +137,14 @@ class Supervisor:
         record = record_of(
             self._plan, self.pools, self._published, self._started_at, stopping=self._ladder.step > RUNNING
         )
-        await write_record(connection, self._plan.name, self._name, record, await server_time(connection))
+        now = await run(connection, server_time())
+        await write_record(connection, self._plan.name, self._name, record, now)
 
-    async def _look(self, connection: Connection) -> dict[str, Left]:
+    async def _look(self, connection: Connection) -> dict[str, Counts]:
         queues = [pool.queue for pool in self.pools]
-        return {queue: await left(connection, Store(self._plan.name, queue)) for queue in queues}
+        return {queue: await run(connection, Reader(self._plan.name, queue).counts()) for queue in queues}
 
-    async def _stop_when_empty(self, before: dict[str, Left]) -> None:
+    async def _stop_when_empty(self, before: dict[str, Counts]) -> None:
         empty = 0
         while self._ladder.step == RUNNING:
             await asyncio.sleep(EMPTY_SECONDS)
@@ -155,10 +156,10 @@ class Supervisor:
             except BrokerError:
                 continue
             waited_for = [pool.queue for pool in self.pools if pool.state != "fatal"]
-            busy = any(found[queue].jobs for queue in waited_for if not found[queue].paused)
+            busy = any(is_busy(found[queue]) for queue in waited_for)
             empty = 0 if busy else empty + 1
             if empty == 2:
-                self._died_while_empty = any(found[q].died > before[q].died for q in found)
+                self._died_while_empty = any(died(found[queue]) > died(before[queue]) for queue in found)
                 self._ladder.drain("every queue is empty")
                 self._bell.ring()
 
@@ -188,7 +189,7 @@ class Supervisor:
             self._boot_error = StartError(
                 f"queue {pool.queue!r} cannot start: {failed.reason}", CANNOT_START, text
             )
-            self._ladder.release()
+            self._ladder.release(f"{pool.queue} cannot start: stopping")
 
     def on_child_gone(self, pool: Pool, child: Child, *, planned: bool) -> None:
         """A worker has ended: its jobs are taken back at once, or when the broker is back."""
@@ -265,3 +266,13 @@ class Supervisor:
             except (BrokerError, TimeoutError) as error:
                 self._logs.say(f"left without telling the broker: {error}")
         self._link.close()
+
+
+def is_busy(counts: Counts) -> bool:
+    """Whether `--until-empty` waits for this queue."""
+    return counts.paused is None and bool(counts.waiting + counts.delayed + counts.active)
+
+
+def died(counts: Counts) -> int:
+    """How many jobs of the queue ever died."""
+    return counts.stats.get("dead", 0)

@@ -8,9 +8,9 @@ from typing import Literal, Protocol
 
 from pipeline.clock import monotonic_ms
 from pipeline.plan import PoolPlan, SupervisorPlan
+from pipeline.status.snapshot import PoolState
 from pipeline.supervisor.child import PLANNED, Child, Failed, Parent
 from pipeline.supervisor.logs import Logs
-from pipeline.supervisor.publish import PoolRecord
 from pipeline.units import words
 
 BARREN_DEATHS = 20
@@ -217,9 +217,9 @@ class Pool:
             else:
                 child.drain(self._rules.stop_timeout)
 
-    def record(self) -> PoolRecord:
+    def record(self) -> PoolState:
         """The pool, for `status`."""
-        return PoolRecord(self.queue, self.state, len(self.children), self.reason)
+        return PoolState(self.queue, self.state, len(self.children), self.reason)
 
 
 def is_serving(child: Child) -> bool:

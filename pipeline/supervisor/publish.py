@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -11,44 +10,13 @@ from msgspec import Struct
 from pipeline.clock import now_ms
 from pipeline.plan import Plan
 from pipeline.policy import QueuePolicy
+from pipeline.status.snapshot import SupervisorState
 from pipeline.store import keys
+from pipeline.store.reader import server_time
 from pipeline.store.store import Store, run
 from pipeline.store.wire import Connection
 
 RECORD_MS = 5_000
-
-
-class PoolRecord(Struct, frozen=True):
-    """A pool, as `status` shows it."""
-
-    queue: str
-    state: Literal["starting", "running", "backoff", "fatal", "stopping"]
-    processes: int
-    reason: str | None = None
-
-
-class WorkerRecord(Struct, frozen=True):
-    """A worker process: how many jobs it runs, its memory in bytes."""
-
-    name: str
-    pid: int
-    running: int
-    memory: int | None = None
-
-
-class SupervisorRecord(Struct, frozen=True):
-    """A supervisor, for `until` (ms since 1970, the server's clock); then nobody renews it any more."""
-
-    host: str
-    pid: int
-    generation: int
-    hash: str
-    state: Literal["ready", "stale", "behind", "stopping"]
-    reason: str | None
-    started_at: int
-    pools: list[PoolRecord]
-    workers: list[WorkerRecord]
-    until: int = 0
 
 
 class Published(Struct, frozen=True):
@@ -56,12 +24,6 @@ class Published(Struct, frozen=True):
 
     generation: int
     behind: bool = False
-
-
-async def server_time(connection: Connection) -> int:
-    """The broker's time in ms since 1970."""
-    seconds, micros = await connection.call(("TIME",))
-    return int(seconds) * 1000 + int(micros) // 1000
 
 
 async def publish(connection: Connection, plan: Plan) -> Published:
@@ -85,7 +47,7 @@ async def _generation(connection: Connection, plan: Plan) -> Published:
 
 
 async def _runs(connection: Connection, project: str, hash: str) -> bool:
-    now = await server_time(connection)
+    now = await run(connection, server_time())
     records = await read_records(connection, project)
     return any(record.hash == hash and record.until > now for record in records.values())
 
@@ -104,19 +66,19 @@ async def _publish_queue(connection: Connection, project: str, policy: QueuePoli
             await run(connection, store.resume())
 
 
-async def read_records(connection: Connection, project: str) -> dict[str, SupervisorRecord]:
+async def read_records(connection: Connection, project: str) -> dict[str, SupervisorState]:
     """Every supervisor that left a record; those of dead ones are past their `until`."""
     reply = await connection.call(("HGETALL", keys.supervisors(project)))
     records = {}
     for name, text in zip(reply[::2], reply[1::2], strict=True):
         # Another version of this program may have written it.
         with contextlib.suppress(msgspec.MsgspecError):
-            records[name.decode()] = msgspec.json.decode(text, type=SupervisorRecord)
+            records[name.decode()] = msgspec.json.decode(text, type=SupervisorState)
     return records
 
 
 async def write_record(
-    connection: Connection, project: str, name: str, record: SupervisorRecord, now: int
+    connection: Connection, project: str, name: str, record: SupervisorState, now: int
 ) -> None:
     """Say that we are here, and remove those who said so last more than their time ago."""
     record = msgspec.structs.replace(record, until=now + RECORD_MS)

@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterator
 
 from pipeline.plan import Plan
+from pipeline.status.snapshot import SupervisorState, WorkerState
 from pipeline.supervisor.fitness import Fitness
 from pipeline.supervisor.host import host_name
 from pipeline.supervisor.pool import Pool
-from pipeline.supervisor.publish import Published, SupervisorRecord, WorkerRecord
+from pipeline.supervisor.publish import Published
 
 
 def start_lines(
@@ -29,10 +30,10 @@ def start_lines(
 
 def record_of(
     plan: Plan, pools: list[Pool], published: Published, started_at: int, *, stopping: bool
-) -> SupervisorRecord:
+) -> SupervisorState:
     """The supervisor, for `status`."""
     children = [child for pool in pools for child in pool.children]
-    return SupervisorRecord(
+    return SupervisorState(
         host=host_name(),
         pid=os.getpid(),
         generation=published.generation,
@@ -41,5 +42,5 @@ def record_of(
         reason="a newer file runs elsewhere" if published.behind else None,
         started_at=started_at,
         pools=[pool.record() for pool in pools],
-        workers=[WorkerRecord(c.label, c.pid, len(c.running()), c.memory()) for c in children],
+        workers=[WorkerState(c.label, c.pid, len(c.running()), c.memory()) for c in children],
     )

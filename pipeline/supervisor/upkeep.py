@@ -12,13 +12,13 @@ from pipeline.job import decode_outcome
 from pipeline.plan import Plan
 from pipeline.policy import QueuePolicy
 from pipeline.store import keys
+from pipeline.store.reader import server_time
 from pipeline.store.store import Store, run
 from pipeline.store.wire import Connection
 from pipeline.supervisor.child import Child
 from pipeline.supervisor.host import is_orphan
 from pipeline.supervisor.logs import Logs
 from pipeline.supervisor.pool import Pool
-from pipeline.supervisor.publish import server_time
 from pipeline.supervisor.recover import HOST_DIED, Mode, Recovered, Scene, reclaim, relieve
 
 STILL_MS = 2_000
@@ -70,7 +70,7 @@ class Upkeep:
             self._burying = False
 
     async def _bury(self, connection: Connection, gone: Gone) -> None:
-        now = await server_time(connection)
+        now = await run(connection, server_time())
         store, policy = self._stores[gone.pool.queue], gone.pool.plan.queue
         recovered = await reclaim(store, connection, gone.child.name, "dead", policy, gone.scene, now)
         gone.pool.note_settled(len(recovered.dead))
@@ -81,7 +81,7 @@ class Upkeep:
     async def adopt(self, connection: Connection, *, lapsed: bool) -> None:
         """Take back the jobs of workers of others: of supervisors that died here, and with `lapsed` of hosts
         that have been silent for longer than their lease. Raises BrokerError."""
-        now = await server_time(connection)
+        now = await run(connection, server_time())
         for pool in self._pools:
             workers = keys.workers(self._stores[pool.queue].queue)
             reply = await connection.call(("ZRANGE", workers, 0, -1, "WITHSCORES"))
@@ -167,7 +167,7 @@ class Upkeep:
 
     async def sweep(self, connection: Connection) -> None:
         """Trim ended jobs by number and age, in bounded steps. Raises BrokerError."""
-        now = await server_time(connection)
+        now = await run(connection, server_time())
         for pool in self._pools:
             store, policy = self._stores[pool.queue], pool.plan.queue
             for _ in range(SWEEPS):

@@ -6,15 +6,15 @@ import msgspec
 from msgspec.structs import replace
 
 from pipeline.policy import QueuePolicy
+from pipeline.status.snapshot import SupervisorState
 from pipeline.store import keys
+from pipeline.store.reader import server_time
 from pipeline.store.store import Store, run
 from pipeline.supervisor.publish import (
     Published,
-    SupervisorRecord,
     publish,
     read_records,
     remove_record,
-    server_time,
     write_record,
 )
 
@@ -31,8 +31,8 @@ async def meta(connection, field):
 
 
 async def say_that_runs(connection, hash, for_ms):
-    now = await server_time(connection)
-    record = SupervisorRecord("other", 1, 1, hash, "ready", None, now, [], [])
+    now = await run(connection, server_time())
+    record = SupervisorState("other", 1, 1, hash, "ready", None, now, [], [])
     await write_record(connection, "test", "other", record, now + for_ms - 5_000)
 
 
@@ -88,8 +88,8 @@ async def test_a_persons_pause_beats_the_file_until_the_file_says_something_new(
 
 
 async def test_a_record_is_there_until_it_is_removed_and_a_dead_ones_is_pruned(connection):
-    now = await server_time(connection)
-    record = SupervisorRecord("host", 1, 1, "h1", "ready", None, now, [], [])
+    now = await run(connection, server_time())
+    record = SupervisorState("host", 1, 1, "h1", "ready", None, now, [], [])
     await write_record(connection, "test", "old", record, now - 60_000)
     await write_record(connection, "test", "new", record, now)
     assert list(await read_records(connection, "test")) == ["new"]

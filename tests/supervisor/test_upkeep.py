@@ -10,11 +10,11 @@ from msgspec.structs import replace
 from pipeline.job import Outcome, encode
 from pipeline.policy import Retention
 from pipeline.store import keys
+from pipeline.store.reader import server_time
 from pipeline.store.store import Store, run
 from pipeline.supervisor.host import host_label, host_name
 from pipeline.supervisor.logs import Logs
 from pipeline.supervisor.pool import Pool
-from pipeline.supervisor.publish import server_time
 from pipeline.supervisor.upkeep import Upkeep
 
 STORE = Store("test", "a")
@@ -53,7 +53,7 @@ async def make(plan):
 
 async def given_ended(connection, state, *ages):
     """Ended jobs 1, 2, ... of these ages in ms, the oldest first."""
-    now = await server_time(connection)
+    now = await run(connection, server_time())
     for id, age in enumerate(ages, 1):
         await connection.call(("HSET", keys.jobs(BASE), id, '[1,"job",{}]'))
         await connection.call(("HSET", keys.outcomes(BASE), id, encode(Outcome(1, None, now - age))))
