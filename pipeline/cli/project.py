@@ -63,7 +63,8 @@ def operator(config: str | None, queue: str) -> Iterator[Operator]:
         connection = BlockingConnection(parse(url), timeout=30.0)
         try:
             check_queue(connection, plan, queue)
-            yield Operator(connection, plan.name, queue)
+            pool = plan.pools.get(queue)
+            yield Operator(connection, plan.name, queue, pool.queue if pool else None)
         finally:
             connection.close()
 

@@ -96,7 +96,7 @@ def header(snapshot: Snapshot) -> Text:
     memory = size(broker.used_memory) if broker.used_memory else None
     return line(
         (snapshot.name, "bold"),
-        f"  generation {snapshot.generation or '-'}  ",
+        f"  generation {snapshot.generation}  " if snapshot.generation else "  ",
         sync[snapshot.in_sync],
         "  ·  broker ",
         (", ".join(filter(None, [*about, memory])), "" if broker.ok else "bold red"),

@@ -48,6 +48,7 @@ ALL = Filter()
 def list_jobs(
     connection: BlockingConnection,
     reader: Reader,
+    policy: QueuePolicy,
     states: Sequence[State] = LISTED,
     *,
     only: Filter = ALL,
@@ -57,7 +58,6 @@ def list_jobs(
 
     Pages are read as the iterator goes on. Raises JobNotFound when `after` is not in the list.
     """
-    policy = run_blocking(connection, reader.policy())
     walks = [
         _walk(connection, reader, state, page, policy)
         for state in states
@@ -89,7 +89,7 @@ def _behind(jobs: Iterator[JobView], after: str, queue: str) -> Iterator[JobView
 
 
 def _walk(
-    connection: BlockingConnection, reader: Reader, state: State, page: Page, policy: QueuePolicy | None
+    connection: BlockingConnection, reader: Reader, state: State, page: Page, policy: QueuePolicy
 ) -> Iterator[JobView]:
     for first in itertools.count(0, PAGE):
         ids = page(first, first + PAGE - 1)

@@ -39,10 +39,16 @@ class Redriven(Struct, frozen=True):
 
 
 class Operator:
-    """The moves of a person on one queue. `progress` callbacks get the jobs done since the last call."""
+    """The moves of a person on one queue. `progress` callbacks get the jobs done since the last call.
 
-    def __init__(self, connection: BlockingConnection, project: str, queue: str) -> None:
+    `policy` is what the file says, for as long as no supervisor has published any.
+    """
+
+    def __init__(
+        self, connection: BlockingConnection, project: str, queue: str, policy: QueuePolicy | None = None
+    ) -> None:
         self.connection = connection
+        self._policy = policy or QueuePolicy(queue)
         self.queue = queue
         self.reader = Reader(project, queue)
         self._store = Store(project, queue)
@@ -58,7 +64,12 @@ class Operator:
         self, states: Sequence[State] = listing.LISTED, only: Filter = listing.ALL, after: str | None = None
     ) -> Iterator[JobView]:
         """The jobs in these states, newest first; see `listing.list_jobs`."""
-        return listing.list_jobs(self.connection, self.reader, states, only=only, after=after)
+        policy = self.policy()
+        return listing.list_jobs(self.connection, self.reader, policy, states, only=only, after=after)
+
+    def policy(self) -> QueuePolicy:
+        """What holds for the queue."""
+        return run_blocking(self.connection, self.reader.policy()) or self._policy
 
     def time(self) -> int:
         """The server's clock, in ms since 1970."""
@@ -119,7 +130,7 @@ class Operator:
 
     def remove_many(self, jobs: Iterable[JobView], progress: Progress = _silent) -> int:
         """Delete jobs that do not run, in chunks; the result counts them."""
-        removed, keep = 0, self._ids_keep()
+        removed, keep = 0, self.policy().ids_keep
         entries = [(job.id, job.priority, job.key, "" if job.id.isdigit() else keep) for job in jobs]
         for chunk in _chunks(entries):
             answers = run_blocking(self.connection, self._store.remove(chunk))
@@ -148,19 +159,15 @@ class Operator:
         return purged
 
     def _find(self, id: str) -> JobView:
-        policy = run_blocking(self.connection, self.reader.policy())
-        (job,) = run_blocking(self.connection, self.reader.show([id], policy))
-        return self._kept(id, job)
+        (job,) = run_blocking(self.connection, self.reader.show([id], self.policy()))
+        if job is None:
+            raise self._missing(id)
+        return job
 
     def _known(self, id: str, state: str | None) -> str:
         if state is None:
             raise self._missing(id)
         return state
-
-    def _kept(self, id: str, job: JobView | None) -> JobView:
-        if job is None:
-            raise self._missing(id)
-        return job
 
     def _missing(self, id: str) -> JobNotFound:
         help = "it may have ended and been trimmed; `pipeline jobs list` shows what is kept"
@@ -168,11 +175,7 @@ class Operator:
 
     def _keep(self, id: str) -> int | str:
         """How long a caller's id stays taken after its job, in ms; nothing for ids of ours."""
-        return "" if id.isdigit() else self._ids_keep()
-
-    def _ids_keep(self) -> int:
-        policy = run_blocking(self.connection, self.reader.policy())
-        return (policy or QueuePolicy(self.queue)).ids_keep
+        return "" if id.isdigit() else self.policy().ids_keep
 
 
 def _chunks(entries: list[Entry]) -> Iterator[list[Entry]]:

@@ -12,7 +12,7 @@ from pipeline.client import Client
 from pipeline.job import KeptError, Outcome, Runs, State, encode
 from pipeline.policy import JobPolicy, QueuePolicy, RetryPolicy
 from pipeline.producer import Wanted
-from pipeline.store.listing import ALL, Filter, list_jobs
+from pipeline.store.listing import ALL, Filter
 from pipeline.store.operator import Operator
 from pipeline.store.reader import Counts, JobView
 from pipeline.store.store import Move, Store, run_blocking
@@ -83,7 +83,7 @@ class Bench:
 
     def ids(self, *states: State, only: Filter = ALL, after: str | None = None) -> list[str]:
         """The ids that a list shows."""
-        return [job.id for job in list_jobs(self.connection, self.reader, states, only=only, after=after)]
+        return [job.id for job in self.operator.jobs(states, only, after)]
 
     def counts(self) -> Counts:
         """The queue's figures."""
