@@ -178,3 +178,20 @@ def test_a_worker_that_was_reclaimed_is_replaced(project):
     project.enqueue("a", {})
     project.sees("end", 2)
     assert run.stop() == 0
+
+
+def test_of_hundreds_of_jobs_under_a_rain_of_kills_each_is_completed_once(project):
+    project.queue("a", "hands:work", processes=2, concurrency=10, max_crashes=100)
+    ids = project.enqueue("a", *[{"seconds": 0.02}] * 600)
+    run = project.run("--until-empty")
+    for kills in range(1, 9):
+        project.sees("begin", 50 * kills)
+        for pid in run.children()[:1]:
+            os.kill(pid, signal.SIGKILL)
+    assert run.ends() == 0
+    stats = project.stats("a")
+    assert stats["completed"] == len(ids)
+    assert {event.id for event in project.events("end")} == {*ids}
+    assert stats.get("lost_leases", 0) == 0
+    extra = len(project.events("begin")) - len(ids)
+    assert extra <= 8 * 10 * 3  # what ran or had ended untold when its process was killed
