@@ -33,6 +33,8 @@ class Script:
         self.arguments = [*names["KEYS"], *names.get("ARGV", [])]
         self.keys = len(names["KEYS"])
         self.variadic = REST.search(text) is not None
+        # `unpack` returns 8,000 values at most: it is given only the fixed ones of a variadic script.
+        text = text.replace("= unpack(ARGV)", f"= unpack(ARGV, 1, {len(names.get('ARGV', []))})")
         self.source = INCLUDE.sub(_paste, text).encode()
         self.sha = sha1(self.source, usedforsecurity=False).hexdigest().encode()
 
