@@ -107,7 +107,9 @@ class Child:
             case "retiring":
                 if self.state in ("starting", "running"):
                     self.state, self.retiring_since = "retiring", monotonic_ms()
-                    self._parent.on_retiring(self, str(event.get("reason", "")), event.get("reruns", []))
+                    again = event.get("reruns")
+                    reruns = [str(id) for id in again] if isinstance(again, list) else []
+                    self._parent.on_retiring(self, str(event.get("reason", "")), reruns)
 
     def _ended(self, code: int) -> None:
         self.code = code

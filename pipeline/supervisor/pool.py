@@ -104,7 +104,7 @@ class Pool:
 
     def on_retiring(self, child: Child, reason: str, reruns: list[str]) -> None:
         """A worker ends by itself: its replacement starts now."""
-        again = f"; runs again: {', '.join(map(str, reruns))}" if reruns else ""
+        again = f"; runs again: {', '.join(reruns)}" if reruns else ""
         self._logs.say(f"{child.label} is replaced: {reason}{again}")
         self.keep()
 

@@ -85,15 +85,14 @@ class Exit:
     def _ended(self) -> None:
         self._loop.remove_reader(self._fd)
         os.close(self._fd)
-        self._reap()
-
-    def _look(self) -> None:
-        if os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-            self._loop.call_later(0.05, self._look)
-        else:
-            self._reap()
-
-    def _reap(self) -> None:
         # What it left behind must not go on with its jobs; until it is reaped nobody else has its pid.
         kill_group(self._process)
         self._on_exit(self._process.wait())
+
+    def _look(self) -> None:
+        code = self._process.poll()
+        if code is None:
+            self._loop.call_later(0.05, self._look)
+        else:
+            kill_group(self._process)
+            self._on_exit(code)
