@@ -30,6 +30,8 @@ ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / "configs" / "dev.yaml"
 PIPELINE = [sys.executable, "-m", "pipeline"]
 BROKER_SECONDS = 20.0
+ORDER_PAUSE = 0.05
+INTERRUPTED = 130
 
 
 class Shop:
@@ -68,7 +70,7 @@ class Shop:
             path.write_text("\n".join(lines))
             self.count(self.pipeline("enqueue", queue, job, "--from", str(path)))
         # The books are closed when the day's captures are done.
-        self.count([self.pipeline("enqueue", "payments", "reconcile", "--delay", "4s")])
+        self.count([self.pipeline("enqueue", "payments", "reconcile", "{}", "--delay", "4s")])
 
     def while_open(self, first: int, last: int) -> None:
         """Jobs that a web application puts in while the workers run."""
@@ -76,7 +78,7 @@ class Shop:
             for number in range(first, last):
                 for queue, job, data in orders.order(self.run, number):
                     self.answers[queue, client.enqueue(queue, job, data).status] += 1
-                time.sleep(0.02)
+                time.sleep(ORDER_PAUSE)
             reset = orders.mail(self.run, first)
             self.answers["emails", client.enqueue("emails", "password-reset", reset).status] += 1
             for number in (1, 2, 3):
@@ -112,7 +114,9 @@ def a_day(around: Neighbours, wanted: int, *run_options: str) -> Day:
     # The broker outlives the workers, so that the queues can be asked when all is done.
     with started(around, "broker", str(CONFIG), stdout=subprocess.DEVNULL, start_new_session=True):
         before = wait_for_broker(shop)
+        print("The broker runs. Putting the night's orders into the queues ...", flush=True)
         shop.before_opening(wanted * 3 // 4)
+        print("The workers come; a web application puts more in meanwhile.\n", flush=True)
         with started(around, "run", str(CONFIG), "--until-empty", *run_options) as workers:
             shop.while_open(wanted * 3 // 4, wanted)
             workers.wait()
@@ -145,9 +149,13 @@ def main() -> int:
     parser.add_argument("--orders", type=int, default=200, help="how many orders come in (default 200)")
     parser.add_argument("--plain", action="store_true", help="log lines instead of the live view")
     options = parser.parse_args()
-    with neighbours() as around:
-        day = a_day(around, options.orders, *(["--plain"] if options.plain else []))
-        return summarise(day)
+    print("A payment gateway and a mail server start, then the shop's own broker ...", flush=True)
+    try:
+        with neighbours() as around:
+            return summarise(a_day(around, options.orders, *(["--plain"] if options.plain else [])))
+    except KeyboardInterrupt:
+        print("\nStopped. What is left in the queues waits for the next time.")
+        return INTERRUPTED
 
 
 if __name__ == "__main__":
