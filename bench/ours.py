@@ -94,7 +94,7 @@ def alone(profile: Path | None = None) -> Peer:
         path = [str(profile)] if profile else []
         return [[sys.executable, script, root, str(load.concurrency), *path]] * load.processes
 
-    peer = _peer(project, 50_000, "one worker process, no supervisor")
+    peer = _peer(project, 100_000, "one worker process, no supervisor")
     return replace(peer, command=command, supervised=False)
 
 

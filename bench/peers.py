@@ -3,7 +3,7 @@
 from bench import commands, ours
 from bench.peer import NODE, Load, Peer
 
-_FAST = 50_000  # so that the drain of a fast one lasts for more than a second
+_FAST = 100_000  # so that the drain of a fast one lasts for a second
 
 # Section 8 of the design sets its bars against the first five: each acknowledges after the job ran.
 RIVALS: dict[str, Peer] = {

@@ -50,6 +50,8 @@ async function produce(peer, mode, kind, n, seconds) {
     process.exit(0);
   }
   const pause = (ms) => new Promise((r) => setTimeout(r, ms));
+  // A rate counts after a first job, as in produce.py.
+  if (mode === "single" || mode === "bulk") await q.add(kind, PAYLOAD);
   const start = process.hrtime.bigint();
   const took = () => Number(process.hrtime.bigint() - start) / 1e9;
   const bulk = q.addBulk && (mode === "bulk" || mode === "fill" || mode === "ids");
