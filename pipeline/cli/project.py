@@ -43,9 +43,9 @@ def find(file: str | None, config: str | None) -> Path:
 
 def plan_of(file: str | None, config: str | None) -> Plan:
     """The plan of the project. Raises ConfigError with every finding."""
-    from pipeline.config.load import require
+    from pipeline.cli.cache import plan_of_file
 
-    return require(find(file, config))
+    return plan_of_file(find(file, config))
 
 
 @contextmanager
