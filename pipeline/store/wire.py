@@ -159,11 +159,19 @@ async def connect(address: Address, timeout: float = 5.0) -> Connection:
                 _, connection = await loop.create_connection(
                     Connection, address.host, address.port, ssl=context
                 )
-            for command in address.greeting():
-                await connection.call(command)
+            await _greet(connection, address)
     except OSError as error:
         raise unavailable(address, error) from error
     return connection
+
+
+async def _greet(connection: Connection, address: Address) -> None:
+    try:
+        for command in address.greeting():
+            await connection.call(command)
+    except BaseException:
+        connection.close()
+        raise
 
 
 def unavailable(address: Address, error: Exception) -> BrokerUnavailable:
@@ -183,6 +191,9 @@ class BlockingConnection:
                 self.call(command)
         except OSError as error:
             raise unavailable(address, error) from error
+        except BrokerRefused:
+            self.close()
+            raise
 
     @staticmethod
     def _open(address: Address, timeout: float) -> socket.socket:
@@ -214,6 +225,10 @@ class BlockingConnection:
         except OSError as error:
             self.close()
             raise BrokerUnavailable(f"no answer from the broker: {error}") from error
+        except BaseException:
+            # The reply to a call that was interrupted must not be taken for the next one's.
+            self.close()
+            raise
         if isinstance(reply, hiredis.ReplyError):
             if is_missing_script(reply) and command[0] == b"EVALSHA":
                 return self.call(whole(command))
