@@ -5,6 +5,7 @@ Commands are imported when they are called, so that a short one starts fast.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -70,6 +71,9 @@ class Pipeline(Commands):
     def main(self, args: Sequence[str] | None = None, *positional: Any, **extra: Any) -> NoReturn:
         """Run, and end the process with the exit code of the contract. No traceback reaches a user."""
         given = list(sys.argv[1:] if args is None else args)
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")  # a payload may hold what a terminal's encoding cannot
         extra["standalone_mode"] = False
         sys.exit(self._run(given, *positional, **extra))
 

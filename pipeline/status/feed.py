@@ -40,7 +40,7 @@ class Feed:
             await self._look_for_failures(connection, snapshot)
         except BrokerError as error:
             self.close()
-            return Look(self._last, self._failures, error.message)
+            return Look(self._last, self._failures, self._problem(error))
         self._last = snapshot
         return Look(snapshot, self._failures)
 
@@ -49,6 +49,11 @@ class Feed:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def _problem(self, error: BrokerError) -> str:
+        if self._plan.broker.url == "embedded":
+            return "the embedded broker does not run"
+        return error.message
 
     async def _connected(self) -> Connection:
         if self._connection is None or self._connection.lost.done():

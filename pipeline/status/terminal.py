@@ -23,8 +23,10 @@ from pipeline.units import words
 
 BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.,:-=+#"
 NARROW, WIDE = 72, 118
+BESIDE_BARS = 38
 FAILURES_SHOWN = 5
-SMALL, RESERVED = 16, 12
+# Lines around the queues, around the failures, and kept for the log.
+FRAME, FAILURES_FRAME, LOG = 6, 2, 6
 POOL_STYLES = {
     "running": "green",
     "starting": "cyan",
@@ -230,7 +232,8 @@ def _hints_of_queues(snapshot: Snapshot) -> Iterator[Text]:
 
 def outcome(snapshot: Snapshot, width: int) -> RenderableType:
     """What `run` leaves on the terminal when its view ends."""
-    return Group(queue_table(snapshot.queues, None, width), *_hints_of_queues(snapshot))
+    hints = list(_hints_of_queues(snapshot))
+    return Group(queue_table(snapshot.queues, None, width), *([Text(), *hints] if hints else []))
 
 
 # --- the live view -----------------------------------------------------------------------------------------
@@ -248,9 +251,9 @@ class View:
 
     def show(self, look: Look) -> None:
         """This is what there is to draw now."""
-        self._look = look
-        if look.snapshot is not None and look.problem is None:
+        if look.snapshot is not None and look.snapshot is not self._look.snapshot:
             self._history.add(look.snapshot)
+        self._look = look
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         height = (options.height or console.height) - 1
@@ -270,8 +273,9 @@ class View:
             yield line((self._title, "bold"), "  looking ...")
             return
         notes = list(troubles(snapshot))
-        failures = look.failures[: FAILURES_SHOWN if height > SMALL else 0]
-        room = max(height - len(notes) - len(failures) - RESERVED, 2)
+        free = height - len(notes) - FRAME - (LOG if self._logs is not None else 0)
+        room = max(min(len(snapshot.queues), free), 2)
+        failures = look.failures[: max(min(free - room - FAILURES_FRAME, FAILURES_SHOWN), 0)]
         yield from (header(snapshot), *notes, Text())
         yield from self._queues(snapshot, width, room, unicode=unicode)
         if failures:
@@ -290,11 +294,11 @@ class View:
         yield queue_table(snapshot.queues, paces, width, room)
         if len(snapshot.queues) > room:
             yield line((f"... and {len(snapshot.queues) - room} more queues", "dim"))
-        values = self._history.throughput()
+        values = self._history.throughput()[-max(width - BESIDE_BARS, 10) :]
         bars = spark(values, BARS if unicode else PLAIN_BARS)
         peak = max(values, default=0.0)
         yield Text()
-        yield line(("done/s ", "dim"), (bars, "green"), ("  last minute, peak ", "dim"), rate(peak))
+        yield line(("done/s ", "dim"), (bars, "green"), (f"  last {len(values)} s, peak ", "dim"), rate(peak))
         yield workers_line(snapshot)
 
 

@@ -1,0 +1,172 @@
+"""What a terminal shows, as text: every size, every trouble, and nothing that can steer it."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from pipeline.status.failures import Failure
+from pipeline.status.feed import Look
+from pipeline.status.snapshot import (
+    BrokerState,
+    PoolState,
+    QueueState,
+    Snapshot,
+    SupervisorState,
+    WorkerState,
+)
+from pipeline.status.terminal import View, rate, size, span, spark, status
+
+QUEUE = QueueState(
+    waiting=3, delayed=2, active=1, blocked=0, completed=9, dead=0, cancelled=0, paused=False, workers=2,
+    oldest_waiting_ms=1500, enqueued_total=10, completed_total=1234, dead_total=0, cancelled_total=0,
+    redriven_total=0, purged_total=0, failed_attempts_total=0, lost_leases_total=0, duplicates_total=0,
+    reruns_total=0, paused_by=None, in_file=True, run_ms=(1.5, 20.0), wait_ms=None,
+)  # fmt: skip
+SUPERVISOR = SupervisorState(
+    "box",
+    7,
+    1,
+    "abc",
+    "ready",
+    None,
+    5,
+    [PoolState("emails", "running", 2)],
+    [WorkerState("emails.1", 8, 1, 2**25)],
+)
+SNAPSHOT = Snapshot(
+    "shop", 4, True, BrokerState("valkey", "9.1", "everysec", 2**21, True), [SUPERVISOR], {"emails": QUEUE},
+    1_000, {"emails": {}}, {"emails": {}},
+)  # fmt: skip
+FAILURE = Failure(1_000, "emails", "17", "evil\x1b[2J\u202ename", 2, 3, False, "Error: a\nb\x07")
+
+
+def changed(**changes: Any) -> Snapshot:
+    """The snapshot with one queue that differs."""
+    return msgspec.structs.replace(SNAPSHOT, queues={"emails": msgspec.structs.replace(QUEUE, **changes)})
+
+
+def drawn(
+    thing: Any, width: int = 120, height: int = 30, *, color: bool = False, encoding: str = "utf-8"
+) -> str:
+    """The thing as a terminal of that size shows it."""
+    raw = io.BytesIO()
+    out = io.TextIOWrapper(raw, encoding=encoding, write_through=True)
+    console = Console(
+        file=out, width=width, height=height, force_terminal=color, color_system="truecolor" if color else None,
+        legacy_windows=False, highlight=False, markup=False, emoji=False, _environ={},
+    )  # fmt: skip
+    console.print(thing, end="")
+    return raw.getvalue().decode(encoding)
+
+
+def live(look: Look, *, logs: list[str] | None = None, **screen: Any) -> list[str]:
+    """The lines of the live view."""
+    view = View("shop", "q quits", logs=logs)
+    view.show(look)
+    return drawn(view, **screen).split("\n")
+
+
+def test_status_tells_what_runs_and_what_every_queue_holds() -> None:
+    text = drawn(status(SNAPSHOT, 120, "shop.yaml"))
+    assert "shop  generation 4  in sync  ·  broker valkey, 9.1, durability everysec, 2.0 MiB" in text
+    assert "supervisor box:7  ready  since" in text
+    assert text.rstrip().split("\n")[-1].split() == [
+        "emails",
+        "3",
+        "2",
+        "1",
+        "1,234",
+        "0",
+        "2",
+        "1.5s",
+        "1.5ms",
+        "/",
+        "20ms",
+        "-",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "says"),
+    [
+        (changed(dead=3), "3 dead in emails: pipeline dead list emails"),
+        (changed(paused=True, paused_by="ann@box"), "emails is paused, by ann@box: pipeline resume emails"),
+        (changed(in_file=False, waiting=312), "emails is not in the file, 312 waiting: put it back, or pipeline purge emails"),
+        (msgspec.structs.replace(SNAPSHOT, supervisors=[]), "no supervisor runs; start one: pipeline run shop.yaml"),
+    ],
+)  # fmt: skip
+def test_status_says_what_to_do_next(snapshot: Snapshot, says: str) -> None:
+    assert says in drawn(status(snapshot, 120, "shop.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("trouble", "says"),
+    [
+        ({"pools": [PoolState("emails", "fatal", 0, "no module named 'x'")]}, "! pool emails is FATAL: no module named 'x'"),
+        ({"pools": [PoolState("emails", "backoff", 0, "next try in 2s")]}, "! pool emails is backoff: next try in 2s"),
+        ({"state": "stale", "reason": "no sign of life for 9s"}, "! supervisor box:7 is stale: no sign of life for 9s"),
+        ({"state": "behind", "reason": "a newer file runs"}, "! supervisor box:7 is behind: a newer file runs"),
+    ],
+)  # fmt: skip
+def test_troubles_are_told_with_their_reason(trouble: dict[str, Any], says: str) -> None:
+    snapshot = msgspec.structs.replace(SNAPSHOT, supervisors=[msgspec.structs.replace(SUPERVISOR, **trouble)])
+    assert says in drawn(status(snapshot, 120, "shop.yaml"))
+    assert says in "\n".join(live(Look(snapshot, [])))
+
+
+@pytest.mark.parametrize("width", [20, 50, 80, 130, 300])
+@pytest.mark.parametrize("height", [5, 12, 24, 60])
+def test_the_live_view_fills_every_terminal_exactly(width: int, height: int) -> None:
+    snapshot = many_queues(9)
+    lines = live(Look(snapshot, [FAILURE] * 9), logs=["x" * 200] * 99, width=width, height=height)
+    assert len(lines) == height
+    assert max(map(len, lines)) <= width
+    assert lines[-1] == "q quits"
+
+
+def test_the_live_view_has_figures_failures_and_the_tail_of_the_log() -> None:
+    lines = live(Look(SNAPSHOT, [FAILURE]), logs=["old"] * 50 + ["newest"])
+    text = "\n".join(lines)
+    assert "workers  1, 32.0 MiB   running  emails.1 1" in text
+    assert "attempt 2/3" in text
+    assert lines[-2] == "newest"
+
+
+def test_queues_that_do_not_fit_are_counted() -> None:
+    snapshot = many_queues(40)
+    text = "\n".join(live(Look(snapshot, []), height=20))
+    assert "more queues" in text
+
+
+def test_a_broker_that_is_away_is_told_over_the_last_picture() -> None:
+    text = "\n".join(live(Look(SNAPSHOT, [], "no broker at box:6379")))
+    assert "! no broker at box:6379  trying again" in text
+    assert "emails" in text
+    assert "looking ..." in "\n".join(live(Look(None, [], "no broker")))
+
+
+@pytest.mark.parametrize("color", [False, True])
+def test_names_and_errors_of_jobs_cannot_steer_the_terminal(color: bool) -> None:
+    text = "\n".join(live(Look(SNAPSHOT, [FAILURE]), logs=["log \x1b[2J [bold]"], width=140, color=color))
+    for dangerous in ("\x1b[2J", "\x07", "\u202e"):
+        assert dangerous not in text
+    assert "\\x1b[2J" in text
+    assert "Error: a\\nb\\x07" in text
+    assert "[bold]" in text
+
+
+def test_a_terminal_without_unicode_gets_plain_bars() -> None:
+    assert "▁" not in "\n".join(live(Look(msgspec.structs.replace(SNAPSHOT), []), encoding="latin-1"))
+
+
+def test_figures_are_short() -> None:
+    assert [size(0), size(1_536), size(5 * 2**30)] == ["0 B", "1.5 KiB", "5.0 GiB"]
+    assert [span(0.05), span(12.4), span(1_500), span(150_000)] == ["0.05ms", "12ms", "1.5s", "2m"]
+    assert [rate(0), rate(2.25), rate(1_234.5)] == ["-", "2.2/s", "1,234/s"]
+    assert spark([0, 1, 4, 8]) == "▁▂▅█"
+    assert spark([0, 0]) == "▁▁"
