@@ -50,6 +50,13 @@ def changed(**changes: Any) -> Snapshot:
     return msgspec.structs.replace(SNAPSHOT, queues={"emails": msgspec.structs.replace(QUEUE, **changes)})
 
 
+def many_queues(count: int) -> Snapshot:
+    """The snapshot with so many queues."""
+    queues = {f"queue-{n}": QUEUE for n in range(count)}
+    none: dict[str, dict[int, int]] = {name: {} for name in queues}
+    return msgspec.structs.replace(SNAPSHOT, queues=queues, run=none, wait=none)
+
+
 def drawn(
     thing: Any, width: int = 120, height: int = 30, *, color: bool = False, encoding: str = "utf-8"
 ) -> str:
