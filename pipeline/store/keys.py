@@ -41,7 +41,7 @@ def wait(queue: str, level: int) -> str:
 
 
 def levels(queue: str) -> str:
-    """sorted set: the priorities that have waiting jobs, the highest first."""
+    """Sorted set: the priorities that have waiting jobs, the highest first."""
     return f"{queue}:levels"
 
 
@@ -56,7 +56,7 @@ def stale(queue: str) -> str:
 
 
 def delayed(queue: str) -> str:
-    """sorted set: id by the time it is due."""
+    """Sorted set: id by the time it is due."""
     return f"{queue}:delayed"
 
 
@@ -71,7 +71,7 @@ def active(queue: str, worker: str) -> str:
 
 
 def workers(queue: str) -> str:
-    """sorted set: worker by the time its lease ends."""
+    """Sorted set: worker by the time its lease ends."""
     return f"{queue}:workers"
 
 
@@ -96,12 +96,12 @@ def completed(queue: str) -> str:
 
 
 def dead(queue: str) -> str:
-    """sorted set: id by the time it died."""
+    """Sorted set: id by the time it died."""
     return f"{queue}:dead"
 
 
 def cancelled(queue: str) -> str:
-    """sorted set: id by the time it was cancelled."""
+    """Sorted set: id by the time it was cancelled."""
     return f"{queue}:cancelled"
 
 
@@ -111,7 +111,7 @@ def dedup(queue: str, key: str) -> str:
 
 
 def ids(queue: str) -> str:
-    """sorted set: callers' ids of ended jobs, by the time until which they stay taken."""
+    """Sorted set: callers' ids of ended jobs, by the time until which they stay taken."""
     return f"{queue}:ids"
 
 

@@ -168,7 +168,7 @@ class Store:
         """A worker begins; its lease holds for `lease` ms. The result is the server's time."""
         return Call(script("join").command(queue=self.queue, worker=worker, lease=lease), _plain)
 
-    def turn(  # noqa: PLR0913 - one value for each part of the turn
+    def turn(
         self,
         worker: str,
         number: int,
@@ -264,7 +264,7 @@ class Store:
         )
         return Call(command, _plain)
 
-    def sweep(  # noqa: PLR0913 - one bound for each kind of ended job
+    def sweep(
         self,
         *,
         completed_count: int | str,

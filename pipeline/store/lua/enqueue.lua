@@ -17,14 +17,18 @@ local fixed = 4
 local count = #ARGV - fixed
 local first = redis.call('INCRBY', queue .. ':last_id', count) - count + 1
 
--- The last call of each producer is remembered, so a call repeated after a lost answer adds nothing. The ids
--- that it took are a gap: what was enqueued is counted by the ids.
+-- The last call of each producer is remembered: repeated after a lost answer it adds nothing, and an older one
+-- that comes late is refused. The ids that it took are a gap: what was enqueued is counted by the ids.
 local memory = queue .. ':call:' .. producer
 local before = redis.call('SET', memory, call .. ':' .. first, 'EX', 60, 'GET')
-if before and string.sub(before, 1, #call + 1) == call .. ':' then
-  redis.call('SET', memory, before, 'EX', 60)
-  redis.call('HINCRBY', queue .. ':stats', 'gaps', count)
-  return tonumber(string.sub(before, #call + 2))
+if before then
+  local last, answer = string.match(before, '^(%d+):(.+)$')
+  if tonumber(last) >= tonumber(call) then
+    redis.call('SET', memory, before, 'EX', 60)
+    redis.call('HINCRBY', queue .. ':stats', 'gaps', count)
+    if last == call then return tonumber(answer) end
+    return redis.error_reply('STALE call ' .. call)
+  end
 end
 
 if count == 1 then

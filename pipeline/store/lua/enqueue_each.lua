@@ -17,8 +17,10 @@ end
 
 local memory = queue .. ':call:' .. producer
 local before = redis.call('GET', memory)
-if before and string.sub(before, 1, #call + 1) == call .. ':' then
-  return cjson.decode(string.sub(before, #call + 2))
+if before then
+  local last, answer = string.match(before, '^(%d+):(.+)$')
+  if last == call then return cjson.decode(answer) end
+  if tonumber(last) > tonumber(call) then return redis.error_reply('STALE call ' .. call) end
 end
 
 local time, answers, created, own, nearer = now(), {}, 0, 0, false

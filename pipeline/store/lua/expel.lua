@@ -5,6 +5,7 @@
 -- or its lease holds.
 -- include now
 -- include held
+-- include wake
 local queue = unpack(KEYS)
 local worker, mode = unpack(ARGV)
 
@@ -12,6 +13,8 @@ local ends = redis.call('ZSCORE', queue .. ':workers', worker)
 if not ends or (mode == 'lapsed' and tonumber(ends) > now()) then return false end
 redis.call('SREM', queue .. ':idle', worker)
 redis.call('DEL', queue .. ':inbox:' .. worker)
+-- Its inbox may have held the wake-up for a job that waits.
+if redis.call('EXISTS', queue .. ':levels') == 1 then wake(queue, 1) end
 if mode ~= 'still' then redis.call('HDEL', queue .. ':turns', worker) end
 local ids = held(queue, worker)
 if #ids == 0 then return { {}, {}, {}, {} } end

@@ -6,7 +6,7 @@ local worker, lease = unpack(ARGV)
 
 local time = now()
 redis.call('ZADD', queue .. ':workers', time + lease, worker)
-redis.call('HSET', queue .. ':turns', worker, 0)
+redis.call('HSETNX', queue .. ':turns', worker, 0)
 -- A hash of short values is a list inside the server, and searched from end to end; one long value makes it a
 -- table. The field '' is no job's id.
 local pad = string.rep(' ', 100)
