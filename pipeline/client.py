@@ -382,7 +382,9 @@ class AsyncClient:
             lane = len(self._numbers)
             self._numbers.append(0)
         self._numbers[lane] += 1
-        call = batch.call(self._store(queue), f"{self._token}/{lane}", self._numbers[lane], generation)
+        # A forked child is another producer, or its calls would be taken for repeated ones.
+        producer = f"{self._token}/{os.getpid()}/{lane}"
+        call = batch.call(self._store(queue), producer, self._numbers[lane], generation)
         try:
             return await self._run(call)
         finally:
