@@ -32,7 +32,7 @@ def resolve(path: str) -> Any:
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        if error.name and module_name.startswith(error.name):
+        if error.name and f"{module_name}.".startswith(f"{error.name}."):
             raise StartError(f"{path}: no module named {error.name!r}", CANNOT_START) from None
         raise
     try:
@@ -48,7 +48,7 @@ def load(path: str) -> Handler:
         raise StartError(f"{path} is not callable", CANNOT_START)
     try:
         inspect.signature(call).bind(None)
-    except TypeError:
+    except (TypeError, ValueError):
         raise StartError(f"{path} must take one argument, the job", CANNOT_START) from None
     is_async = inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(
         getattr(call, "__call__", None)  # noqa: B004 - an object whose __call__ is `async def`

@@ -219,10 +219,13 @@ class Store:
         command = script("expel").command(queue=self.queue, worker=worker, mode=mode)
         return Call(command, lambda reply: None if reply is None else _held(reply))
 
-    def reclaim(self, worker: str, moves: list[Move], reruns: int = 0) -> Call[int]:
-        """Carry out the moves of a worker that is gone; the result counts those that were still its own."""
+    def reclaim(self, worker: str, moves: list[Move], reruns: int = 0, failed: int = 0) -> Call[int]:
+        """Carry out the moves of a worker that is gone; the result counts those that were still its own.
+
+        `reruns` of them had begun and run again through no fault of theirs; `failed` passed their time limit.
+        """
         command = script("reclaim").command(
-            queue=self.queue, worker=worker, reruns=reruns, rest=_flat(moves)
+            queue=self.queue, worker=worker, reruns=reruns, failed=failed, rest=_flat(moves)
         )
         return Call(command, _plain)
 

@@ -199,8 +199,12 @@ class BlockingConnection:
     def _open(address: Address, timeout: float) -> socket.socket:
         if address.path:
             sock = socket.socket(socket.AF_UNIX)
-            sock.settimeout(timeout)
-            sock.connect(address.path)
+            try:
+                sock.settimeout(timeout)
+                sock.connect(address.path)
+            except OSError:
+                sock.close()
+                raise
         else:
             sock = socket.create_connection((address.host, address.port), timeout)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

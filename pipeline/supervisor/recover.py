@@ -57,8 +57,9 @@ async def reclaim(
     moves = [move(job, policy, scene, now) for job in reversed(by_lease(held))]
     moved = 0
     if moves:
-        reruns = sum((job.id.decode(), int(job.lease)) in scene.rerun for job in held)
-        moved = await run(connection, store.reclaim(worker, moves, reruns))
+        names = {(job.id.decode(), int(job.lease)) for job in held}
+        reruns, failed = len(names & scene.rerun), len(names & scene.timed_out)
+        moved = await run(connection, store.reclaim(worker, moves, reruns, failed))
     await run(connection, store.leave(worker))
     alone = sum(step.move == "alone" for step in moves)
     return Recovered(moved, alone, tuple(_id(step) for step in moves if step.move == "dead"))

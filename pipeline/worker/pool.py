@@ -91,6 +91,7 @@ class Pool:
         free = self.concurrency - len(self._held) + len(self.ledger)
         want = 0 if self.quiet else max(free + self._ahead(), 0)
         if not want and not self.ledger and not self._parked:
+            self._leave_if_done()
             return
         page = self.ledger.take()
         self._turning, self._flight = True, page

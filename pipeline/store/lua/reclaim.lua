@@ -7,14 +7,16 @@
 -- include unlock
 -- include settle
 local queue = unpack(KEYS)
-local worker, reruns = unpack(ARGV)
+local worker, reruns, failed = unpack(ARGV)
 -- rest: moves (see settle)
 
-local fixed = 2
+local fixed = 3
 local count = (#ARGV - fixed) / 9
 local moved = count - #settle(queue, worker, now(), fixed, count)
 if moved > 0 then
-  if tonumber(reruns) > 0 then redis.call('HINCRBY', queue .. ':stats', 'reruns', math.min(reruns, moved)) end
+  for counter, by in pairs({ reruns = reruns, failed = failed }) do
+    if tonumber(by) > 0 then redis.call('HINCRBY', queue .. ':stats', counter, math.min(by, moved)) end
+  end
   wake(queue, moved)
 end
 return moved
