@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 0.5
 
 
-@click.command()
+@click.command(short_help="Run the embedded broker alone.")
 @takes_file
 def broker(file: str | None, config_: str | None) -> None:
     """Run the embedded broker of a project until SIGTERM or Ctrl-C."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.store.reader import JobView
 
 
-@click.group(cls=Commands)
+@click.group(cls=Commands, short_help="Jobs that are kept for a person.")
 def dead() -> None:
     """Dead letters: out of attempts or discarded, kept for a person."""
 

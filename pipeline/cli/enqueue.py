@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 CHUNK = 1_000
 
 
-@click.command()
+@click.command(short_help="Put a job in, or one for each line of a file.")
 @click.argument("queue")
 @click.argument("job")
 @click.argument("data", required=False)

@@ -15,7 +15,7 @@ SUFFIX = ".template"
 SCHEMA = "schemas/pipeline.schema.json"
 
 
-@click.command()
+@click.command(short_help="Write a new project.")
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(file_okay=False, path_type=Path))
 def init(folder: Path) -> None:
     """Write a new project to DIR: a config, a handler, its schema, a test. Nothing is overwritten."""

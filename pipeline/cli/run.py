@@ -21,7 +21,7 @@ KEYS = "Ctrl-C stops: jobs that run are ended first; twice gives them back at on
 LAST_LINES = 12
 
 
-@click.command()
+@click.command(short_help="Run the queues of a file.")
 @takes_file
 @click.option("--until-empty", is_flag=True, help="End when no job waits, runs or is delayed.")
 @click.option("--queues", metavar="A,B", help="Only these queues.")

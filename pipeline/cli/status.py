@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FRAME_SECONDS, PLAIN_SECONDS = 0.4, 2.0
 
 
-@click.command()
+@click.command(short_help="What runs, and what every queue holds.")
 @takes_file
 @as_json
 @click.option("--watch", "-w", is_flag=True, help="A live view; q ends it.")

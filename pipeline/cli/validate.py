@@ -29,7 +29,7 @@ BROKER_CODES = {
 Format = Literal["text", "json", "github"]
 
 
-@click.command()
+@click.command(short_help="Check files: every mistake at once.")
 @click.argument("files", nargs=-1)
 @click.option("--connect", is_flag=True, help="Look at the broker too: version, eviction, durability.")
 @click.option("--no-import", is_flag=True, help="Do not import the handlers.")

@@ -71,7 +71,6 @@ class Counts(Struct, frozen=True):
 
     time: int
     generation: int | None
-    policy: QueuePolicy | None
     paused: str | None
     stats: dict[str, int]
     waiting: int
@@ -167,7 +166,6 @@ def _counts(reply: Reply) -> Counts:
     row: list[Any] = [
         time,
         _integer(meta.get("generation")),
-        _policy(meta.get("policy")),
         None if paused is None else paused.decode(),
         {name: int(value) for name, value in _pairs(stats).items()},
         *figures,
