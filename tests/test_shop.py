@@ -21,6 +21,7 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.timeout(180)
 def test_the_shops_books_agree_at_the_end_of_the_day(checkout: Path) -> None:
     done = subprocess.run(
         [sys.executable, "examples/shop.py", "--plain"],
