@@ -11,108 +11,24 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-import msgspec
 from msgspec import Struct
 
-from pipeline.errors import BrokerUnavailable, JobNotFound, NoPolicy, UnknownJob, UnknownQueue
-from pipeline.plan import Plan
-from pipeline.policy import Backoff, QueuePolicy
-from pipeline.producer import CHUNK, Batch, Duration, Plain, Wanted, batches, record
+from pipeline.errors import BrokerUnavailable
+from pipeline.policies import Known, Policies, found, locate
+from pipeline.policy import Backoff
+from pipeline.producer import CHUNK, Batch, Duration, Plain, Wanted, record
 from pipeline.store.reader import JobView, Reader
 from pipeline.store.store import Accepted, Call, StalePolicy, Store, run, run_blocking
-from pipeline.store.wire import Address, BlockingConnection, Connection, connect, parse
+from pipeline.store.wire import BlockingConnection, Connection, connect
 
-decode_policy = msgspec.json.Decoder(QueuePolicy).decode
-FRESH_SECONDS = 60.0
-
-
-class Known(Struct, frozen=True):
-    """What a producer knows of a queue. `offset` turns this host's monotonic ms into the server's time."""
-
-    generation: str
-    policy: QueuePolicy
-    offset: float
-    asked: float
-
-    def server_ms(self) -> int:
-        return int(time.monotonic() * 1000 + self.offset)
-
-
-class Policies:
-    """The policy of each queue with the generation that it belongs to, as far as it is known here."""
-
-    def __init__(self, plan: Plan | None) -> None:
-        self._file = {name: pool.queue for name, pool in plan.pools.items()} if plan else {}
-        self._known: dict[str, Known] = {}
-
-    def get(self, queue: str) -> Known | None:
-        """What is known; None when the broker must be asked first. A clock's drift ends with a minute."""
-        known = self._known.get(queue)
-        return known if known is not None and time.monotonic() - known.asked < FRESH_SECONDS else None
-
-    def learn(self, queue: str, answer: list[Any]) -> Known:
-        """Take in the broker's answer. Raises UnknownQueue, or NoPolicy when nothing says what queues exist."""
-        now = time.monotonic()
-        at, generation, policy = (*answer, None, None)[:3]
-        offset = at - now * 1000
-        if generation is not None and policy is not None:
-            known = Known(generation.decode(), decode_policy(policy), offset, now)
-        elif queue in self._file:
-            known = Known("", self._file[queue], offset, now)
-        elif self._file:
-            raise unknown_queue(queue, self._file)
-        else:
-            raise NoPolicy(
-                f"nothing says what queue {queue!r} is: no supervisor has run, and this client has no file",
-                "give the client the config file, or start `pipeline run` first",
-            )
-        self._known[queue] = known
-        return known
-
-    def batches(self, queue: str, known: Known, wanted: Sequence[Wanted]) -> list[Batch]:
-        """The jobs, checked. A job that only the producer's own file knows is taken, and waits."""
-        try:
-            return batches(known.policy, known.server_ms(), wanted)
-        except UnknownJob:
-            if queue not in self._file or known.policy is self._file[queue]:
-                raise
-            return batches(self._file[queue], known.server_ms(), wanted)
-
-
-def unknown_queue(queue: str, known: Iterable[str]) -> UnknownQueue:
-    """The refusal, with the near name or all of them."""
-    from pipeline.config.suggest import did_you_mean
-
-    names = sorted(known)
-    return UnknownQueue(
-        f"there is no queue {queue!r}", did_you_mean(queue, names) or f"there are {', '.join(names)}"
-    )
-
-
-def found(queue: str, id: str, jobs: list[JobView | None]) -> JobView:
-    """The one job asked for."""
-    if jobs[0] is None:
-        raise JobNotFound(f"queue {queue!r} keeps no job {id!r}", "it may have been trimmed; see retention")
-    return jobs[0]
-
-
-def locate(target: str | Path, name: str | None) -> tuple[str, Address, Plan | None]:
-    """Project, address and plan of a config file, or of a broker's URL and a project's name."""
-    if isinstance(target, str) and "://" in target:
-        if name is None:
-            raise TypeError("a client with a URL needs name=, the `name` in the project's file")
-        return name, parse(target), None
-    from pipeline.config.load import require
-    from pipeline.state import broker_url
-
-    plan = require(Path(target))
-    return plan.name, parse(broker_url(plan)), plan
+Result = TypeVar("Result")
+NOTHING_OF_ITS_OWN = (None,) * 7
 
 
 class Line:
@@ -140,7 +56,7 @@ class Client:
         self._pid = os.getpid()
         self._lock = threading.Lock()
 
-    def enqueue(  # noqa: PLR0913 - the options of a job
+    def enqueue(
         self,
         queue: str,
         job: str,
@@ -158,7 +74,7 @@ class Client:
 
         Raises EnqueueError when it is refused, BrokerUnavailable when the broker is away.
         """
-        if id is delay is at is priority is attempts is backoff is timeout is None:
+        if (id, delay, at, priority, attempts, backoff, timeout) == NOTHING_OF_ITS_OWN:
             known = self._policies.get(queue)
             plain = record(known.policy, known.server_ms(), job, data) if known else None
             if known and plain:
@@ -224,14 +140,14 @@ class Client:
     def _learn(self, queue: str) -> Known:
         return self._policies.learn(queue, self._call(self._store(queue).policy()))
 
-    def _call(self, call: Call[Any]) -> Any:
+    def _call(self, call: Call[Result]) -> Result:
         line = self._take_line()
         try:
             return self._run(line, call)
         finally:
             self._lines.append(line)
 
-    def _run(self, line: Line, call: Call[Any]) -> Any:
+    def _run(self, line: Line, call: Call[Result]) -> Result:
         """Run a call that may be repeated; open a connection where there is none."""
         end, pause = time.monotonic() + self._timeout, 0.02
         while True:
@@ -279,7 +195,7 @@ class AsyncClient:
         self._connection: Connection | None = None
         self._opening: asyncio.Lock | None = None
 
-    async def enqueue(  # noqa: PLR0913 - the options of a job
+    async def enqueue(
         self,
         queue: str,
         job: str,
@@ -294,7 +210,7 @@ class AsyncClient:
         timeout: Duration | None = None,
     ) -> Accepted:
         """Put one job in; see Client.enqueue. Those of one tick of the loop travel together."""
-        if id is delay is at is priority is attempts is backoff is timeout is None:
+        if (id, delay, at, priority, attempts, backoff, timeout) == NOTHING_OF_ITS_OWN:
             known = self._policies.get(queue) or await self._learn(queue)
             plain = record(known.policy, known.server_ms(), job, data)
             if plain is not None:
@@ -396,7 +312,7 @@ class AsyncClient:
     async def _learn(self, queue: str) -> Known:
         return self._policies.learn(queue, await self._run(self._store(queue).policy()))
 
-    async def _run(self, call: Call[Any]) -> Any:
+    async def _run(self, call: Call[Result]) -> Result:
         """Run a call that may be repeated, within the time limit."""
         end, pause = time.monotonic() + self._timeout, 0.02
         try:
@@ -413,7 +329,9 @@ class AsyncClient:
                         await asyncio.sleep(pause)
                         pause = min(pause * 2, 0.5)
         except TimeoutError:
-            raise BrokerUnavailable(f"no answer from the broker at {self._address} in {self._timeout:g} s") from None
+            raise BrokerUnavailable(
+                f"no answer from the broker at {self._address} in {self._timeout:g} s"
+            ) from None
 
     async def _open(self) -> Connection:
         if self._opening is None:

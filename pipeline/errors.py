@@ -1,27 +1,27 @@
 """Every error that the product raises, drawn as one tree.
 
-    PipelineError
-    ├── ConfigError            the file has mistakes: every finding at once
-    ├── StartError             a process cannot start: its exit code and the reason
-    ├── EnqueueError           a job was refused, and nothing of the call was stored
-    │   ├── UnknownQueue
-    │   ├── UnknownJob
-    │   ├── InvalidPayload     not JSON, or against its schema
-    │   ├── PayloadTooLarge
-    │   ├── InvalidOption      an id, priority or delay out of its range
-    │   └── NoPolicy           neither a file nor a supervisor says what the queue is
-    ├── JobError               a command that this job cannot take
-    │   ├── JobNotFound
-    │   └── WrongState
-    ├── BrokerError
-    │   ├── BrokerUnavailable  away, or silent for longer than the time limit
-    │   ├── BrokerRefused      it answered with an error
-    │   └── BrokerUnfit        too old, or set up to lose jobs
-    ├── LeaseLost              the job or worker was reclaimed meanwhile
-    └── WorkerCrashed          what a job died of that took its process along
+PipelineError
+├── ConfigError            the file has mistakes: every finding at once
+├── StartError             a process cannot start: its exit code and the reason
+├── EnqueueError           a job was refused, and nothing of the call was stored
+│   ├── UnknownQueue
+│   ├── UnknownJob
+│   ├── InvalidPayload     not JSON, or against its schema
+│   ├── PayloadTooLarge
+│   ├── InvalidOption      an id, priority or delay out of its range
+│   └── NoPolicy           neither a file nor a supervisor says what the queue is
+├── JobError               a command that this job cannot take
+│   ├── JobNotFound
+│   └── WrongState
+├── BrokerError
+│   ├── BrokerUnavailable  away, or silent for longer than the time limit
+│   ├── BrokerRefused      it answered with an error
+│   └── BrokerUnfit        too old, or set up to lose jobs
+├── LeaseLost              the job or worker was reclaimed meanwhile
+└── WorkerCrashed          what a job died of that took its process along
 
-    Discard, RetryLater        what a handler raises to say how its attempt ends
-    SoftTimeout                raised inside a handler at its soft limit (a TimeoutError)
+Discard, RetryLater        what a handler raises to say how its attempt ends
+SoftTimeout                raised inside a handler at its soft limit (a TimeoutError)
 """
 
 from __future__ import annotations

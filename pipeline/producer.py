@@ -148,7 +148,9 @@ def _id(id: str | None) -> str:
 
 def _priority(priority: int) -> int:
     if isinstance(priority, bool) or not isinstance(priority, int) or abs(priority) > MAX_PRIORITY:
-        raise InvalidOption(f"priority {priority!r} is not an integer from -{MAX_PRIORITY:,} to {MAX_PRIORITY:,}")
+        raise InvalidOption(
+            f"priority {priority!r} is not an integer from -{MAX_PRIORITY:,} to {MAX_PRIORITY:,}"
+        )
     return priority
 
 

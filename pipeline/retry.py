@@ -67,6 +67,6 @@ def _curve(backoff: Backoff, attempt: int) -> int:
             return backoff.delay * attempt
         case "exponential":
             # 2**60 ms is beyond every date; it keeps the number finite at any attempt.
-            return backoff.delay * 2 ** min(attempt - 1, 60)
+            return backoff.delay << min(attempt - 1, 60)
         case "list":
             return backoff.delays[min(attempt, len(backoff.delays)) - 1]

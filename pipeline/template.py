@@ -29,7 +29,9 @@ def render(template: str, roots: Mapping[str, Any]) -> str | None:
         if isinstance(value, bool):
             value = str(value).lower()
         if not isinstance(value, str | int):
-            raise LookupError(f"{{{'.'.join(path)}}} is not a string, an integer or a boolean")
+            raise LookupError(  # noqa: TRY004 - one error for all that a payload can lack
+                f"{{{'.'.join(path)}}} is not a string, an integer or a boolean"
+            )
         parts.append(str(value))
     return "".join(parts)
 

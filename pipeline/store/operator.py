@@ -151,7 +151,8 @@ class Operator:
         """Delete all waiting jobs, in chunks; the result counts them."""
         purged = 0
         while jobs := run_blocking(self.connection, self._store.purge(PURGE_CHUNK)):
-            held = [(id.decode(), key) for id, record in jobs if (key := decode_job(record).options.key)]
+            ended = [(id.decode(), decode_job(record).options.key) for id, record in jobs]
+            held = [(id, key, self._keep(id)) for id, key in ended if key or not id.isdigit()]
             if held:
                 run_blocking(self.connection, self._store.free(held))
             purged += len(jobs)

@@ -22,7 +22,6 @@ REST = re.compile(r"^-- rest: ", re.MULTILINE)
 Argument = str | bytes | int
 
 
-
 class Script:
     """One lua/<name>.lua with its includes pasted in. `sha` is what EVALSHA takes."""
 

@@ -203,7 +203,7 @@ class Store:
         command = script("hold").command(queue=self.queue, worker=worker, number=number)
         return Call(command, lambda reply: (reply[0], _held(reply[1:])))
 
-    def note(self, worker: str, id: str, lease: str | bytes, progress: bytes, line: str) -> Call[int]:
+    def note(self, worker: str, id: str, lease: int, progress: bytes, line: str) -> Call[int]:
         """Keep a running job's progress (JSON), or one line of its log. 0: the lease is lost."""
         command = script("note").command(
             queue=self.queue, worker=worker, id=id, lease=lease, progress=progress, line=line
@@ -294,6 +294,6 @@ class Store:
         command = script("purge").command(queue=self.queue, count=count)
         return Call(command, lambda reply: list(zip(reply[0], reply[1], strict=True)))
 
-    def free(self, held: list[tuple[str, str]]) -> Call[None]:
-        """Free the deduplication keys (id, key) of jobs that were purged."""
-        return Call(script("free").command(queue=self.queue, rest=_flat(held)), _plain)
+    def free(self, ended: list[tuple[str, str, int | str]]) -> Call[None]:
+        """Free what jobs (id, key, keep) held that were purged: deduplication keys, and ids in time."""
+        return Call(script("free").command(queue=self.queue, rest=_flat(ended)), _plain)

@@ -137,7 +137,7 @@ class Connection(asyncio.Protocol):
             else:
                 done(reply)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self._lose()
 
     def _lose(self) -> None:
@@ -211,7 +211,7 @@ class BlockingConnection:
         if address.tls:
             return ssl.create_default_context().wrap_socket(sock, server_hostname=address.host)
         # The kernel keeps the time limit: Python's own costs a poll before every read and write.
-        sock.setblocking(True)
+        sock.settimeout(None)
         limit = struct.pack("@ll", int(timeout), int(timeout % 1 * 1_000_000))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
@@ -224,7 +224,7 @@ class BlockingConnection:
             while (reply := self._reader.gets()) is False:
                 data = self._socket.recv(65536)
                 if not data:
-                    raise ConnectionResetError(CLOSED)
+                    raise ConnectionResetError(CLOSED)  # noqa: TRY301 - as when the system says so
                 self._reader.feed(data)
         except OSError as error:
             self.close()

@@ -150,9 +150,7 @@ def check_executor(handler: Handler, executor: str) -> None:
             f"{handler.path} is not `async def`, but the queue says executor: async", CANNOT_START
         )
     if executor == "thread" and handler.is_async:
-        raise StartError(
-            f"{handler.path} is `async def`, but the queue says executor: thread", CANNOT_START
-        )
+        raise StartError(f"{handler.path} is `async def`, but the queue says executor: thread", CANNOT_START)
 
 
 def retry_policy(job: Job[Any], policy: JobPolicy) -> RetryPolicy:

@@ -100,7 +100,7 @@ class Ledger:
         moves = [m for m in page.moves if leases.get(m.id) == m.lease]
         self._page.done[:0] = done
         self._page.moves[:0] = moves
-        return [job.id for job in (*done, *moves)]
+        return [attempt.id for attempt in done] + [move.id for move in moves]
 
     def outcomes(self, done: list[Attempt]) -> list[bytes]:
         """(id, outcome), flat, of those completed jobs that the retention will keep."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from pipeline.errors import BrokerError
 from pipeline.store.wire import Address, Command, Connection, Reply, connect
@@ -21,7 +22,9 @@ log = logging.getLogger("pipeline.worker")
 class Link:
     """`on_open` is awaited with the turns' connection each time that both are there."""
 
-    def __init__(self, address: Address, inbox: str, on_open: Callable[[Connection], object]) -> None:
+    def __init__(
+        self, address: Address, inbox: str, on_open: Callable[[Connection], Awaitable[None]]
+    ) -> None:
         self._address = address
         self._listen: Command = ("BLMPOP", LISTEN_SECONDS, 1, inbox, "LEFT", "COUNT", 100)
         self._on_open = on_open
@@ -68,8 +71,8 @@ class Link:
                 turns, inbox = await connect(self._address), await connect(self._address)
                 self.turns, self._inbox = turns, inbox
                 for connection in (turns, inbox):
-                    connection.lost.add_done_callback(lambda _, of=turns: self._broke(of))
-                await self._on_open(turns)  # type: ignore[misc]
+                    connection.lost.add_done_callback(partial(self._broke, turns))
+                await self._on_open(turns)
             except BrokerError as error:
                 log.warning("%s; trying again in %.1f s", error, pause)
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))
@@ -77,7 +80,7 @@ class Link:
             else:
                 return
 
-    def _broke(self, turns: Connection) -> None:
+    def _broke(self, turns: Connection, _: asyncio.Future[None]) -> None:
         # Only the connection in use counts: both break when one does, and old ones break late.
         if turns is self.turns:
             self.reset()

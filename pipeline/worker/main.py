@@ -41,7 +41,7 @@ class Orders(asyncio.Protocol):
         for line in lines:
             self._obey(msgspec.json.decode(line))
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         os._exit(1)
 
     def _obey(self, order: dict[str, Any]) -> None:
@@ -76,8 +76,7 @@ def prepare(plan: WorkerPlan) -> Handlers:
 
 async def serve(plan: WorkerPlan, handlers: Handlers, board: Board, orders: int, up: Up) -> int:
     """Work until told to stop: the exit code."""
-    pool = Pool(plan, handlers, board)
-    pool.on_retire = lambda reason: up.tell("retiring", reason=reason)  # type: ignore[method-assign]
+    pool = Pool(plan, handlers, board, lambda reason: up.tell("retiring", reason=reason))
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: Orders(pool), os.fdopen(orders, "rb", buffering=0))
     up.tell("ready")

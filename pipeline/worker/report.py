@@ -23,3 +23,9 @@ def tell_failure(job: Job[Any], why: Failure, move: Move) -> None:
         log.info("%s, comes back in %s: %s", run, words(why.later), error)
     else:
         log.warning("%s, failed and runs again in %s: %s", run, words(move.delay), error)
+
+
+def listed(ids: list[bytes]) -> str:
+    """A few ids, and how many more there are."""
+    shown = ", ".join(id.decode() for id in ids[:5])
+    return shown + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")

@@ -60,7 +60,9 @@ class LoopSlots:
         self._buffer: deque[Buffered] = deque()
         self._free: list[asyncio.Future[None]] = []
         self._loop = asyncio.get_running_loop()
-        self._tasks = {slot: self._loop.create_task(self._serve(slot)) for slot in range(first, first + count)}
+        self._tasks = {
+            slot: self._loop.create_task(self._serve(slot)) for slot in range(first, first + count)
+        }
 
     def __len__(self) -> int:
         return len(self._buffer)

@@ -6,13 +6,14 @@ A worker here does what pipeline/worker/pool.py does, one command at a time and 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from typing import Literal
 
 from pipeline.errors import BrokerRefused
 from pipeline.job import Options, Outcome, Runs, decode_job, decode_runs, encode, encode_record
 from pipeline.store import keys
 from pipeline.store.store import Held, Move, NewJob
-from tests.simulator.world import LEASE, Actor, Client, Lost, Violation, World
+from pipeline.store.wire import Command, Reply
+from tests.simulator.world import LEASE, Actor, Client, Lost, Steps, Violation, World
 
 CONCURRENCY = 2
 ATTEMPTS = 3
@@ -33,8 +34,8 @@ def producer(world: World, name: str, calls: int) -> Client:
             own = chance.choice(("", f"{name}-{number}", "shared"))
             due = chance.choice(("", "", "+20", "+300"))
             job = NewJob(own, level, due, chance.choice(("", "k")), 200, record)
-            call = world.store.enqueue_each(name, number, "", [job])
-            ids = [(yield from until_answered(call.command))[0].decode()]
+            own_call = world.store.enqueue_each(name, number, "", [job])
+            ids = [(yield from until_answered(own_call.command))[0].decode()]
         world.accepted.update(ids)
 
 
@@ -43,7 +44,7 @@ def priority(record: bytes | None) -> int:
     return decode_job(record).options.priority if record else 0
 
 
-def until_answered(command: tuple[object, ...]) -> Iterator[object]:
+def until_answered(command: Command) -> Steps:
     """Repeat a command that may be repeated until its answer arrives."""
     while True:
         try:
@@ -96,7 +97,7 @@ class Worker:
                     return
                 raise Violation(error.message) from None
 
-    def turn(self) -> Iterator[object]:
+    def turn(self) -> Steps:
         self.number += 1
         self.flight, self.ended = self.ended, []
         want = CONCURRENCY + self.world.random.choice((0, 0, 2)) - len(self.held) + len(self.flight)
@@ -104,7 +105,7 @@ class Worker:
             self.name,
             self.number,
             want=max(want, 0),
-            park=CONCURRENCY > len(self.held) - len(self.flight),
+            park=len(self.held) - len(self.flight) < CONCURRENCY,
             source="",
             keep=-1,
             ids=[],
@@ -125,7 +126,7 @@ class Worker:
         self.wake_at = reply[0] + due if due is not None and due >= 0 else math.inf
         return due is not None
 
-    def look_around(self, reply: list[object]) -> None:
+    def look_around(self, reply: Reply) -> None:
         """Right after a turn the broker must see this worker as it sees itself."""
         queue = self.world.store.queue
         if self.world.call("LLEN", keys.inbox(queue, self.name)):
@@ -133,7 +134,7 @@ class Worker:
         if reply[2] is None and self.world.call("SISMEMBER", keys.idle(queue), self.name):
             raise Violation("a worker that is not parked stands in idle")
 
-    def ask_what_is_held(self) -> Iterator[object]:
+    def ask_what_is_held(self) -> Steps:
         self.number += 1
         _, *columns = yield self.world.store.hold(self.name, self.number).command
         ours = {row[0]: Held(*row) for row in sorted(zip(*columns, strict=True))}
@@ -191,7 +192,9 @@ class Worker:
         if fate == "dead" or spent.attempts >= ATTEMPTS:
             return Move("dead", job.id, int(job.lease), runs=encode(spent), outcome=outcome)
         delay = self.world.random.choice((0, 30))
-        return Move("delayed" if delay else "back", job.id, int(job.lease), priority(job.record), delay, encode(spent))
+        return Move(
+            "delayed" if delay else "back", job.id, int(job.lease), priority(job.record), delay, encode(spent)
+        )
 
 
 def supervisor(world: World, host: str) -> Client:
@@ -220,9 +223,9 @@ def supervisor(world: World, host: str) -> Client:
             continue
 
 
-def take_back(world: World, worker: str, mode: str) -> Iterator[object]:
+def take_back(world: World, worker: str, mode: Literal["dead", "lapsed"]) -> Steps:
     """What supervisor/recover.py does: expel, decide, reclaim, leave."""
-    columns = yield world.store.expel(worker, mode).command  # type: ignore[arg-type]
+    columns = yield world.store.expel(worker, mode).command
     if columns is None:
         return
     begun = world.begun.get(worker, set())
@@ -238,7 +241,7 @@ def take_back(world: World, worker: str, mode: str) -> Iterator[object]:
     yield world.store.leave(worker).command
 
 
-def relieve(world: World, worker: str) -> Iterator[object]:
+def relieve(world: World, worker: str) -> Steps:
     """Take from a worker that stands still what it has not begun."""
     columns = yield world.store.expel(worker, "still").command
     rows = [Held(*row) for row in sorted(zip(*(columns or ((), (), (), ())), strict=True))]

@@ -8,7 +8,18 @@ from pipeline.store import keys
 from tests.simulator.clients import person, producer, supervisor
 from tests.simulator.world import LEASE, Actor, Violation, World
 
-LEFT = {"last_id", "last_lease", "stats", "meta", "jobs", "runs", "outcomes", "completed", "dead", "cancelled"}
+LEFT = {
+    "last_id",
+    "last_lease",
+    "stats",
+    "meta",
+    "jobs",
+    "runs",
+    "outcomes",
+    "completed",
+    "dead",
+    "cancelled",
+}
 PASSING = {"call", "dedup", "workers", "turns", "idle", "active", "inbox", "ids"}
 
 

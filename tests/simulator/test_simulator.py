@@ -26,7 +26,11 @@ MUTATIONS = {
     "an enqueue that comes late adds a job": ("enqueue", ">= tonumber(call)", "== tonumber(call)"),
     "a repeated enqueue of own jobs adds one": ("enqueue_each", "if before then", "if false then"),
     "a turn does not un-park": ("turn", "redis.call('SREM', queue .. ':idle', worker)", ""),
-    "an enqueue wakes nobody": ("enqueue", "if direct and hand_over(queue, first, ARGV[fixed + 1]) then return first end", ""),
+    "an enqueue wakes nobody": (
+        "enqueue",
+        "if direct and hand_over(queue, first, ARGV[fixed + 1]) then return first end",
+        "",
+    ),
     "the inbox is not read": ("turn", "redis.call('LPOP', queue .. ':inbox:' .. worker, 1000) or {}", "{}"),
     "stale entries are run": ("turn", "if marked and", "if false and"),
     "resume wakes nobody": ("pause", "wake(queue, 1000)", ""),

@@ -36,6 +36,7 @@ SIM_CLOCK = f"return tonumber(redis.call('GET', '{NOW}'))"
 LEASE = 500
 
 Client = Generator[Command, Reply, None]
+Steps = Generator[Command, Reply, Any]
 
 
 class Lost(Exception):
@@ -173,8 +174,8 @@ class World:
 
     def waiting(self) -> int:
         levels = self.call("ZRANGE", keys.levels(self.store.queue), 0, -1)
-        lists = sum(self.call("LLEN", keys.wait(self.store.queue, int(level))) for level in levels)
-        return lists - sum(map(int, self.call("HVALS", keys.stale(self.store.queue))))
+        lists = [int(self.call("LLEN", keys.wait(self.store.queue, int(level)))) for level in levels]
+        return sum(lists) - sum(map(int, self.call("HVALS", keys.stale(self.store.queue))))
 
     def stats(self) -> dict[str, int]:
         flat = self.call("HGETALL", keys.stats(self.store.queue))

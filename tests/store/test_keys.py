@@ -76,7 +76,7 @@ def test_a_queue_that_drained_keeps_counters_only(queue: Queue) -> None:
     queue.age("delayed", 1_000)
     leases = queue.take("w1", 9)
     assert list(leases) == ["7", "1", "2", "3", "4", "5", "6", "x", "8"]
-    run_blocking(queue.connection, queue.store.note("w1", "2", str(leases["2"]), b"", "line"))
+    run_blocking(queue.connection, queue.store.note("w1", "2", leases["2"], b"", "line"))
     queue.turn(
         done={"1": leases["1"]},
         moves=[

@@ -1,9 +1,11 @@
 #!lua flags=allow-oom
--- Free the deduplication keys of jobs that were purged. Returns nothing.
+-- Free what purged jobs held: their deduplication keys, and their own ids after `keep` ms. Returns nothing.
+-- include now
+-- include unlock
 local queue = unpack(KEYS)
--- rest: id, key pairs
+-- rest: id, key, keep for each job
 
-for i = 1, #ARGV, 2 do
-  local key = queue .. ':dedup:' .. ARGV[i + 1]
-  if redis.call('GET', key) == ARGV[i] then redis.call('DEL', key) end
+local time = now()
+for i = 1, #ARGV, 3 do
+  unlock(queue, time, ARGV[i], ARGV[i + 1], ARGV[i + 2])
 end

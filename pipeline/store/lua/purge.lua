@@ -7,6 +7,7 @@ local queue = unpack(KEYS)
 local count = unpack(ARGV)
 
 local ids = take(queue, tonumber(count))
+if #ids == 0 then ids = redis.call('LPOP', queue .. ':alone', count) or {} end
 if #ids == 0 then return { ids, ids } end
 local records = redis.call('HMGET', queue .. ':jobs', unpack(ids))
 drop(queue, ids)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.store.store import StalePolicy
+from pipeline.store.store import StalePolicy, StaleTurn
 from tests.store.lua.given import Queue
 
 
@@ -116,6 +116,14 @@ def test_a_call_is_remembered_for_a_minute_of_its_producer_only(queue: Queue) ->
     queue.enqueue("b", call=2)
     assert queue.enqueue("b", call=2) == 2
     assert queue.send("KEYS", "*:call:*") == [f"{queue.name}:call:p"]
+
+
+def test_an_older_call_that_comes_late_is_refused_and_adds_no_job(queue: Queue) -> None:
+    queue.enqueue("a", call=5)
+    with queue.changes() as changed, pytest.raises(StaleTurn, match="STALE call 4"):
+        queue.enqueue("b", call=4)
+    assert changed == {"last_id": "2", "stats": {"gaps": "1"}}
+    assert queue.enqueue("a", call=5) == 1
 
 
 def test_a_call_under_another_generation_is_refused_and_nothing_is_stored(queue: Queue) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.store.store import Accepted, StalePolicy
+from pipeline.store.store import Accepted, StalePolicy, StaleTurn
 from tests.store.lua.given import HOUR, Queue, move, new
 
 
@@ -145,6 +145,13 @@ def test_a_repeated_call_adds_nothing_and_answers_the_same(queue: Queue) -> None
     first = queue.each(*jobs, call=9)
     with queue.changes() as changed:
         assert queue.each(*jobs, call=9) == first
+    assert changed == {}
+
+
+def test_an_older_call_that_comes_late_is_refused_and_adds_no_job(queue: Queue) -> None:
+    queue.each(new("a", id="x"), call=5)
+    with queue.changes() as changed, pytest.raises(StaleTurn, match="STALE call 4"):
+        queue.each(new("b", id="y"), call=4)
     assert changed == {}
 
 

@@ -203,5 +203,5 @@ def test_a_purge_of_a_thousand_is_one_call(queue: Queue) -> None:
 def test_the_keys_of_purged_jobs_are_freed_unless_another_holds_them(queue: Queue) -> None:
     queue.each(new("a", key="k"), new("b", key="l"))
     with queue.changes() as changed:
-        run_blocking(queue.connection, queue.store.free([("1", "k"), ("1", "l"), ("1", "m")]))
+        run_blocking(queue.connection, queue.store.free([("1", "k", ""), ("1", "l", ""), ("1", "m", "")]))
     assert changed == {"dedup:k": None}

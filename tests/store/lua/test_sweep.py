@@ -38,7 +38,7 @@ def four(queue: Queue, state: str) -> None:
             queue.cancel(id)
             continue
         lease = queue.take()[id]
-        run_blocking(queue.connection, queue.store.note("w1", id, str(lease), b"", "a line"))
+        run_blocking(queue.connection, queue.store.note("w1", id, lease, b"", "a line"))
         queue.turn(moves=[move(state, id, lease, runs=b"[1,0,[]]", outcome=b"o")])
 
 
@@ -150,8 +150,8 @@ def test_the_oldest_is_the_first_of_the_highest_level(queue: Queue) -> None:
 
 def test_at_rest_what_came_in_equals_what_ended(queue: Queue) -> None:
     queue.join("w1")
-    queue.enqueue(*(RECORD for _ in range(10)), call=70)
-    queue.enqueue(*(RECORD for _ in range(10)), call=70)
+    queue.enqueue(*(RECORD for _ in range(10)), call=0)
+    queue.enqueue(*(RECORD for _ in range(10)), call=0)
     queue.each(new(RECORD, id="x"), new(RECORD, key="k"), new(RECORD, id="x"), new(RECORD, due="+9999"))
     leases = queue.take(want=4)
     queue.turn(

@@ -303,7 +303,7 @@ def test_what_is_not_kept_leaves_nothing_behind(queue: Queue) -> None:
 def note(
     queue: Queue, id: str, lease: int, *, progress: bytes = b"", line: str = "", worker: str = "w1"
 ) -> int:
-    command, read = queue.store.note(worker, id, str(lease), progress, line)
+    command, read = queue.store.note(worker, id, lease, progress, line)
     return int(read(queue.connection.call(command)))
 
 

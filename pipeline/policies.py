@@ -1,0 +1,104 @@
+"""What producers know: the policies of the queues, the server's time, and where the broker is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from pipeline.errors import JobNotFound, NoPolicy, UnknownJob, UnknownQueue
+from pipeline.plan import Plan
+from pipeline.policy import QueuePolicy
+from pipeline.producer import Batch, Wanted, batches
+from pipeline.store.reader import JobView
+from pipeline.store.wire import Address, parse
+
+decode_policy = msgspec.json.Decoder(QueuePolicy).decode
+FRESH_SECONDS = 60.0
+
+
+class Known(Struct, frozen=True):
+    """What a producer knows of a queue. `offset` turns this host's monotonic ms into the server's time."""
+
+    generation: str
+    policy: QueuePolicy
+    offset: float
+    asked: float
+
+    def server_ms(self) -> int:
+        return int(time.monotonic() * 1000 + self.offset)
+
+
+class Policies:
+    """The policy of each queue with the generation that it belongs to, as far as it is known here."""
+
+    def __init__(self, plan: Plan | None) -> None:
+        self._file = {name: pool.queue for name, pool in plan.pools.items()} if plan else {}
+        self._known: dict[str, Known] = {}
+
+    def get(self, queue: str) -> Known | None:
+        """What is known; None when the broker must be asked first. A clock's drift ends with a minute."""
+        known = self._known.get(queue)
+        return known if known is not None and time.monotonic() - known.asked < FRESH_SECONDS else None
+
+    def learn(self, queue: str, answer: list[Any]) -> Known:
+        """Take in the broker's answer. Raises UnknownQueue, or NoPolicy when nothing says what queues exist."""
+        now = time.monotonic()
+        at, generation, policy = (*answer, None, None)[:3]
+        offset = at - now * 1000
+        if generation is not None and policy is not None:
+            known = Known(generation.decode(), decode_policy(policy), offset, now)
+        elif queue in self._file:
+            known = Known("", self._file[queue], offset, now)
+        elif self._file:
+            raise unknown_queue(queue, self._file)
+        else:
+            raise NoPolicy(
+                f"nothing says what queue {queue!r} is: no supervisor has run, and this client has no file",
+                "give the client the config file, or start `pipeline run` first",
+            )
+        self._known[queue] = known
+        return known
+
+    def batches(self, queue: str, known: Known, wanted: Sequence[Wanted]) -> list[Batch]:
+        """The jobs, checked. A job that only the producer's own file knows is taken, and waits."""
+        try:
+            return batches(known.policy, known.server_ms(), wanted)
+        except UnknownJob:
+            if queue not in self._file or known.policy is self._file[queue]:
+                raise
+            return batches(self._file[queue], known.server_ms(), wanted)
+
+
+def unknown_queue(queue: str, known: Iterable[str]) -> UnknownQueue:
+    """The refusal, with the near name or all of them."""
+    from pipeline.config.suggest import did_you_mean
+
+    names = sorted(known)
+    return UnknownQueue(
+        f"there is no queue {queue!r}", did_you_mean(queue, names) or f"there are {', '.join(names)}"
+    )
+
+
+def found(queue: str, id: str, jobs: list[JobView | None]) -> JobView:
+    """The one job asked for."""
+    if jobs[0] is None:
+        raise JobNotFound(f"queue {queue!r} keeps no job {id!r}", "it may have been trimmed; see retention")
+    return jobs[0]
+
+
+def locate(target: str | Path, name: str | None) -> tuple[str, Address, Plan | None]:
+    """Project, address and plan of a config file, or of a broker's URL and a project's name."""
+    if isinstance(target, str) and "://" in target:
+        if name is None:
+            raise TypeError("a client with a URL needs name=, the `name` in the project's file")
+        return name, parse(target), None
+    from pipeline.config.load import require
+    from pipeline.state import broker_url
+
+    plan = require(Path(target))
+    return plan.name, parse(broker_url(plan)), plan

@@ -1,0 +1,93 @@
+"""What the broker has leased to this worker: buffered, running, or ended and not told yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pipeline.store.store import Held
+from pipeline.worker.attempt import Attempt, Buffered, Handlers
+from pipeline.worker.ledger import Ledger, Page
+from pipeline.worker.slots import Desk, LoopSlots, ThreadSlots
+
+
+class Hand:
+    """All jobs that this worker holds, by id and lease, and the slots that they go to."""
+
+    def __init__(self, desk: Desk, handlers: Handlers, ledger: Ledger, slots: int) -> None:
+        self._handlers = handlers
+        self._ledger = ledger
+        self._leases: dict[bytes, int] = {}
+        self._aside: list[Buffered] = []
+        self.running: dict[int, Attempt] = {}
+        self.lanes: dict[bool, LoopSlots | ThreadSlots] = {}
+        kinds = handlers.kinds
+        if True in kinds or not kinds:
+            self.lanes[True] = LoopSlots(desk, 0, slots)
+        if False in kinds:
+            self.lanes[False] = ThreadSlots(desk, slots if self.lanes else 0, slots)
+
+    def __len__(self) -> int:
+        return len(self._leases)
+
+    @property
+    def buffered(self) -> int:
+        """How many jobs no slot has begun."""
+        return sum(map(len, self.lanes.values()))
+
+    def receive(self, jobs: list[Buffered]) -> None:
+        """The broker leased us these jobs."""
+        self._leases.update([(job.id, job.lease) for job in jobs])
+
+    def begin(self, jobs: list[Buffered]) -> None:
+        """Give jobs to the slots that can run them."""
+        if len(self.lanes) == 1:
+            for lane in self.lanes.values():
+                lane.add(jobs)
+            return
+        for job in jobs:
+            self.lanes[self._handlers.is_async(job.record)].add([job])
+
+    def set_aside(self, job: Buffered) -> None:
+        """Keep a job that a slot asked for until it is known to be ours still. From any thread."""
+        self._aside.append(job)
+
+    def take_back(self) -> list[Buffered]:
+        """Everything that no slot has begun."""
+        aside, self._aside = self._aside, []
+        return [job for lane in self.lanes.values() for job in lane.drain()] + aside
+
+    def let_go(self, page: Page) -> None:
+        """The broker has settled these."""
+        leases = self._leases
+        for attempt in page.done:
+            leases.pop(attempt.id, None)
+        for move in page.moves:
+            leases.pop(move.id, None)
+
+    def reconcile(self, told: list[Held], flight: Page | None) -> list[Buffered]:
+        """Go by what the broker says we hold. `flight` is a page without an answer.
+
+        What it did not settle is told again, what is not ours any more is forgotten; returns what is to be
+        begun, with what we did not know of.
+        """
+        leases = {job.id: int(job.lease) for job in told}
+        if flight is not None:
+            self.let_go(flight)
+            for id in self._ledger.restore(flight, leases):
+                self._leases[id] = leases[id]
+        ours = []
+        for job in self.take_back():
+            if leases.get(job.id) == job.lease:
+                ours.append(job)
+            else:
+                del self._leases[job.id]
+        new = self._unknown(told, leases)
+        self.receive(new)
+        return ours + new
+
+    def _unknown(self, told: list[Held], leases: Mapping[bytes, int]) -> list[Buffered]:
+        return [
+            Buffered(job.id, leases[job.id], job.record, job.runs)
+            for job in told
+            if self._leases.get(job.id) != leases[job.id] and job.record is not None
+        ]
