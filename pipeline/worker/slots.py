@@ -186,26 +186,28 @@ class ThreadSlots:
             if attempt is None:
                 continue
             error: BaseException | None = None
+            # Who stops it softly takes the limit away before.
+            limited = attempt.soft != math.inf
+            # SoftTimeout may arrive after the handler returned: it must hit neither the next job nor this loop.
             try:
-                value = attempt.handler.call(attempt.job)
-                if value is not None:
-                    store_result(attempt, value)
-            except BaseException as raised:  # noqa: BLE001 - whatever a handler raises ends its attempt only
-                error = raised
-            if attempt.soft != math.inf:
-                error = self._shield(attempt, error)
+                try:
+                    value = attempt.handler.call(attempt.job)
+                    if value is not None:
+                        store_result(attempt, value)
+                except BaseException as raised:  # noqa: BLE001 - whatever a handler raises ends its attempt only
+                    error = raised
+                if limited:
+                    self._shield(attempt)
+            except SoftTimeout:
+                attempt.ended = now()
             ended(slot, attempt, error)
 
-    def _shield(self, attempt: Attempt, error: BaseException | None) -> BaseException | None:
-        # The exception may arrive after the handler returned: it must not hit the next job.
-        try:
-            with self._lock:
-                attempt.ended = now()
-                if attempt.stopped == "soft":
-                    _raise_in(threading.current_thread(), None)
-        except SoftTimeout:
+    def _shield(self, attempt: Attempt) -> None:
+        """From here on `stop` raises nothing in this thread, and what is under way is called off."""
+        with self._lock:
             attempt.ended = now()
-        return error
+            if attempt.stopped == "soft":
+                _raise_in(threading.current_thread(), None)
 
 
 def _raise_in(thread: threading.Thread, error: type[BaseException] | None) -> None:
