@@ -39,6 +39,12 @@ class Line:
         self.number = 0
         self.connection: BlockingConnection | None = None
 
+    def hang_up(self) -> None:
+        """The next call opens a new connection."""
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
 
 class Client:
     """Puts jobs in from code without a loop. Safe to share between threads, and after a fork.
@@ -98,8 +104,7 @@ class Client:
         with self._lock:
             lines, self._lines = self._lines, []
         for line in lines:
-            if line.connection is not None:
-                line.connection.close()
+            line.hang_up()
 
     def __enter__(self) -> Self:
         return self
@@ -157,7 +162,7 @@ class Client:
                     line.connection = BlockingConnection(self._address, left)
                 return run_blocking(line.connection, call)
             except BrokerUnavailable:
-                line.connection = None
+                line.hang_up()
                 if time.monotonic() + pause > end:
                     raise
                 time.sleep(pause)

@@ -13,10 +13,9 @@ from typing import Any, NoReturn
 import yaml
 
 from pipeline.config.report import Report
-from pipeline.config.syntax import explain
+from pipeline.config.syntax import MAX_DEPTH, TOO_DEEP, explain
 from pipeline.config.tree import TOP, Entry, Mapping, Node, Plain, Scalar, Sequence, Span
 
-MAX_DEPTH = 64
 MAX_EXPANDED = 50_000
 MAX_VALUES = 250_000
 _NULL = ("", "~", "null", "Null", "NULL")
@@ -150,7 +149,7 @@ class _Composer:
     def _open(self, event: Any) -> None:
         above = self._stack[-1] if self._stack else None
         if len(self._stack) >= MAX_DEPTH:
-            self._stop("P013", f"more than {MAX_DEPTH} levels of nesting", event)
+            self._stop("P013", TOO_DEEP, event)
         if above and not isinstance(above.start, yaml.SequenceStartEvent) and above.key is None:
             doubled = event.flow_style and above.start.flow_style
             self._stop(

@@ -9,6 +9,8 @@ import yaml
 from pipeline.config.report import Report
 from pipeline.config.tree import Span
 
+MAX_DEPTH = 64
+TOO_DEEP = f"more than {MAX_DEPTH} levels of nesting"
 _QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'|(?:^|\s)#.*$")
 _REFERENCE = re.compile(r"\$\{")
 _TEMPLATE = re.compile(r"(?<!\$)\{(\{)?\s*[A-Za-z_][\w-]*(?:\.[\w-]+)*\??\s*\}(?(1)\})")
@@ -52,8 +54,19 @@ def explain(error: yaml.MarkedYAMLError, last_quoted: Span | None, report: Repor
         if _braces(report, number):
             return
     problem = error.problem or "this is not YAML"
+    if "nesting depth" in problem:
+        column = _too_deep(report.lines[line], column)
+        report.error("P013", TOO_DEEP, Span(line + 1, column + 1, column + 2))
+        return
     message, help = _WORDS.get(problem, (problem, ""))
     report.error("P005", message, Span(line + 1, column + 1, column + 2), help=help)
+
+
+def _too_deep(text: str, column: int) -> int:
+    """Where on its line the nesting passed our limit; newer parsers stop at one of their own, further on."""
+    openings = [at for at, character in enumerate(text[:column]) if character in "[{"]
+    # The file's own map, and the key that the first bracket belongs to, are two levels already.
+    return openings[MAX_DEPTH - 1] if len(openings) >= MAX_DEPTH else column
 
 
 def _tab(lines: list[str], number: int) -> Span | None:

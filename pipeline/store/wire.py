@@ -67,8 +67,10 @@ def parse(url: str) -> Address:
     return Address(host, port, "", user, password, int(database), tls=parts.scheme == "rediss")
 
 
-def refusal(error: Exception) -> BrokerRefused:
-    """The server's error reply as ours."""
+def refusal(error: Exception) -> BrokerRefused | BrokerUnavailable:
+    """The server's error reply as ours. One that still loads its data is as good as away."""
+    if str(error).startswith("LOADING"):
+        return BrokerUnavailable("the broker is loading its data", "it answers when that is done")
     return BrokerRefused(f"the broker refused: {error}")
 
 

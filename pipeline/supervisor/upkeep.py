@@ -5,6 +5,8 @@ Every step is harmless when repeated, also by several supervisors at once.
 
 from __future__ import annotations
 
+import asyncio
+
 from msgspec import Struct
 
 from pipeline.clock import monotonic_ms
@@ -52,22 +54,17 @@ class Upkeep:
         self._pools = pools
         self._logs = logs
         self._stores = {pool.queue: Store(plan.name, pool.queue) for pool in pools}
-        self._burying = False
+        self._burying = asyncio.Lock()
         self.gone: list[Gone] = []
 
     # --- workers that are gone ---------------------------------------------------------------------------
 
     async def bury(self, connection: Connection) -> None:
         """Take back the jobs of every worker whose process has ended. Raises BrokerError."""
-        if self._burying:
-            return
-        self._burying = True
-        try:
+        async with self._burying:
             while self.gone:
                 await self._bury(connection, self.gone[0])
                 self.gone.pop(0).child.forget()
-        finally:
-            self._burying = False
 
     async def _bury(self, connection: Connection, gone: Gone) -> None:
         now = await run(connection, server_time())
@@ -122,7 +119,7 @@ class Upkeep:
             for name, child in children.items():
                 if name not in gone:
                     child.joined = True
-                elif child.joined:
+                elif child.joined and child.state in ("running", "retiring"):
                     self._logs.say(f"{child.label} lost its lease: its jobs run elsewhere")
                     child.kill()
 

@@ -6,6 +6,7 @@ without what the broker did settle.
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
@@ -62,11 +63,10 @@ class Ledger:
     def fail(self, attempt: Attempt | Refused, failure: Failure) -> Move:
         """A handler failed, or could not be called: the move that follows."""
         verdict = decide(retry_policy(attempt.job, attempt.policy), attempt.runs.attempts + 1, failure)
-        begun, ended = (attempt.begun, attempt.ended) if isinstance(attempt, Attempt) else (None, None)
-        at = self.server_ms(ended) if ended else 0
+        at = self.server_ms(attempt.ended if isinstance(attempt, Attempt) else time.monotonic())
         runs = attempt.runs.failed(failure.error, at, spent=verdict.spent)
         if verdict.move == "dead":
-            started = self.server_ms(begun) if begun else None
+            started = self.server_ms(attempt.begun) if isinstance(attempt, Attempt) else None
             outcome = Outcome(attempt.runs.attempts + 1, started, at, None, runs.errors[-1])
             move = Move("dead", attempt.id, attempt.lease, runs=encode(runs), outcome=encode(outcome))
             move = self._ending(move, attempt)
