@@ -85,7 +85,7 @@ class Client:
             plain = record(known.policy, known.server_ms(), job, data) if known else None
             if known and plain:
                 try:
-                    return self._send(queue, known.generation, Plain(plain[0], [plain[1]]))[0]
+                    return self._send_one(queue, known.generation, *plain)
                 except StalePolicy:
                     self._learn(queue)
         wanted = Wanted(job, data, id, delay, at, priority, attempts, backoff, timeout)
@@ -130,6 +130,15 @@ class Client:
                 rest = self._policies.batches(queue, known, wanted[len(answers) :])
         return answers
 
+    def _send_one(self, queue: str, generation: str, level: int, written: bytes) -> Accepted:
+        line = self._take_line()
+        line.number += 1
+        call = self._store(queue).enqueue(line.producer, line.number, generation, level, [written])
+        try:
+            return Accepted(str(self._run(line, call)), "created")
+        finally:
+            self._lines.append(line)
+
     def _send(self, queue: str, generation: str, batch: Batch) -> list[Accepted]:
         line = self._take_line()
         line.number += 1
@@ -156,9 +165,9 @@ class Client:
         """Run a call that may be repeated; open a connection where there is none."""
         end, pause = time.monotonic() + self._timeout, 0.02
         while True:
-            left = max(end - time.monotonic(), 0.001)
             try:
                 if line.connection is None:
+                    left = max(end - time.monotonic(), 0.001)
                     line.connection = BlockingConnection(self._address, left)
                 return run_blocking(line.connection, call)
             except BrokerUnavailable:

@@ -128,10 +128,14 @@ def _record(queue: QueuePolicy, at: int, job: Wanted, options: Options) -> bytes
 
 
 def _options(job: Wanted, priority: int, key: str) -> Options:
-    if not (priority or key or job.attempts or job.backoff or job.timeout):
+    if not (priority or key) and job.attempts is job.backoff is job.timeout is None:
         return NO_OPTIONS
-    if job.attempts is not None and job.attempts < 1:
-        raise InvalidOption("attempts counts the first run too: give 1 or more")
+    if job.attempts is not None and (type(job.attempts) is not int or job.attempts < 1):
+        raise InvalidOption(
+            f"attempts {job.attempts!r} is no count: give 1 or more, the first run counts too"
+        )
+    if job.backoff is not None and not isinstance(job.backoff, Backoff):
+        raise InvalidOption(f"backoff {job.backoff!r} is no Backoff", "use pipeline.policy.Backoff")
     timeout = Timeout(hard=_milliseconds("timeout", job.timeout)) if job.timeout is not None else None
     return Options(priority, job.attempts, job.backoff, timeout, key)
 

@@ -134,22 +134,14 @@ class Store:
 
     def __init__(self, project: str, queue: str) -> None:
         self.queue = keys.base(project, queue)
+        self._enqueue = script("enqueue")
 
     def enqueue(
         self, producer: str, call: int, generation: str, level: int, records: list[bytes]
     ) -> Call[int]:
         """Store jobs that are alike; the result is the first one's id. `call` numbers a producer's calls."""
-        return Call(
-            script("enqueue").command(
-                queue=self.queue,
-                producer=producer,
-                call=call,
-                generation=generation,
-                level=level,
-                rest=records,
-            ),
-            _plain,
-        )
+        command = self._enqueue.in_order(self.queue, producer, call, generation, level, *records)
+        return Call(command, _plain)
 
     def enqueue_each(
         self, producer: str, call: int, generation: str, jobs: list[NewJob]

@@ -190,7 +190,12 @@ def describe(error: BaseException) -> AttemptError:
     except Exception as broken:  # noqa: BLE001 - a user's __str__ may raise anything
         message = f"<its text cannot be made: {type(broken).__name__}>"
     text = "".join(traceback.format_exception(error, limit=-50))
-    return AttemptError(type(error).__qualname__, message, text, mro)
+    return AttemptError(type(error).__qualname__, _storable(message), _storable(text), mro)
+
+
+def _storable(text: str) -> str:
+    """Text that JSON can hold: a file's name may bring lone surrogates into a message."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def class_name(cls: type) -> str:

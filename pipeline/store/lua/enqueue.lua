@@ -8,8 +8,12 @@ local queue = unpack(KEYS)
 local producer, call, generation, level = unpack(ARGV)
 -- rest: records
 
+local memory = queue .. ':call:' .. producer
 local meta = redis.call('HMGET', queue .. ':meta', 'generation', 'paused', 'limited')
 if (meta[1] or '') ~= generation then
+  -- Taken under the policy before, and the answer was lost: checked anew it would be a second job.
+  local last, answer = string.match(redis.call('GET', memory) or '', '^(%d+):(.+)$')
+  if last == call then return tonumber(answer) end
   return redis.error_reply('POLICY ' .. (meta[1] or ''))
 end
 
@@ -19,7 +23,6 @@ local first = redis.call('INCRBY', queue .. ':last_id', count) - count + 1
 
 -- The last call of each producer is remembered: repeated after a lost answer it adds nothing, and an older one
 -- that comes late is refused. The ids that it took are a gap: what was enqueued is counted by the ids.
-local memory = queue .. ':call:' .. producer
 local before = redis.call('SET', memory, call .. ':' .. first, 'EX', 60, 'GET')
 if before then
   local last, answer = string.match(before, '^(%d+):(.+)$')

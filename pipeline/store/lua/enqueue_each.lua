@@ -10,17 +10,17 @@ local producer, call, generation = unpack(ARGV)
 -- rest: id, level, due, key, window, record for each job. An id of '' is made here; due is '' (now),
 -- '+ms' or a time; window is '' (until the job is done) or ms.
 
-local meta = redis.call('HMGET', queue .. ':meta', 'generation', 'paused', 'limited')
-if (meta[1] or '') ~= generation then
-  return redis.error_reply('POLICY ' .. (meta[1] or ''))
-end
-
 local memory = queue .. ':call:' .. producer
 local before = redis.call('GET', memory)
 if before then
   local last, answer = string.match(before, '^(%d+):(.+)$')
   if last == call then return cjson.decode(answer) end
   if tonumber(last) > tonumber(call) then return redis.error_reply('STALE call ' .. call) end
+end
+
+local meta = redis.call('HMGET', queue .. ':meta', 'generation', 'paused', 'limited')
+if (meta[1] or '') ~= generation then
+  return redis.error_reply('POLICY ' .. (meta[1] or ''))
 end
 
 local time, answers, created, own, nearer = now(), {}, 0, 0, false

@@ -82,6 +82,7 @@ local meta = redis.call('HMGET', queue .. ':meta', 'paused', 'limited')
 local ids = {}
 if source == 'alone' then
   ids = want > 0 and redis.call('LPOP', queue .. ':alone', want) or {}
+  if moves > 0 then wake(queue, 1) end
 elseif not meta[1] then
   local limit = meta[2] and room(queue, tonumber(meta[2])) or 1000
   if want > 0 then ids = take(queue, math.min(want, limit)) end
