@@ -128,7 +128,7 @@ def _record(queue: QueuePolicy, at: int, job: Wanted, options: Options) -> bytes
 
 
 def _options(job: Wanted, priority: int, key: str) -> Options:
-    if not (priority or key) and job.attempts is job.backoff is job.timeout is None:
+    if not (priority or key) and (job.attempts, job.backoff, job.timeout) == (None, None, None):
         return NO_OPTIONS
     if job.attempts is not None and (type(job.attempts) is not int or job.attempts < 1):
         raise InvalidOption(

@@ -122,9 +122,16 @@ def test_a_time_without_a_zone_and_a_time_beside_a_delay_are_refused() -> None:
         new_job(QUEUE, AT, Wanted("sync", None, delay="5s", at=datetime.now(UTC)))
 
 
-def test_a_job_has_one_attempt_at_least() -> None:
-    with pytest.raises(InvalidOption, match="attempts counts the first run too: give 1 or more"):
-        new_job(QUEUE, AT, Wanted("sync", None, attempts=-1))
+@pytest.mark.parametrize("attempts", [0, -1, 1.5, True, "3"])
+def test_a_job_has_a_whole_number_of_attempts_and_one_at_least(attempts: Any) -> None:
+    with pytest.raises(InvalidOption, match="give 1 or more, the first run counts too"):
+        new_job(QUEUE, AT, Wanted("sync", None, attempts=attempts))
+
+
+@pytest.mark.parametrize("backoff", ["2s", 5, {"type": "fixed", "delay": 5}])
+def test_a_backoff_that_no_worker_could_read_is_refused(backoff: Any) -> None:
+    with pytest.raises(InvalidOption, match="is no Backoff"):
+        new_job(QUEUE, AT, Wanted("sync", None, backoff=backoff))
 
 
 def test_a_payload_without_its_key_is_refused_unless_the_key_may_be_missing() -> None:

@@ -232,6 +232,12 @@ def test_an_error_whose_text_cannot_be_made_is_described_all_the_same() -> None:
     assert describe(Broken()).message == "<its text cannot be made: RuntimeError>"
 
 
+def test_an_error_about_a_file_with_an_undecodable_name_can_be_kept() -> None:
+    error = describe(OSError("no \udcff"))
+    assert error.message == "no \\udcff"
+    encode(error)
+
+
 def test_discard_makes_dead_and_retry_later_comes_back() -> None:
     assert failure(Discard("declined")).discard
     assert failure(Discard("declined")).error.message == "declined"

@@ -118,6 +118,17 @@ def test_a_call_is_remembered_for_a_minute_of_its_producer_only(queue: Queue) ->
     assert queue.send("KEYS", "*:call:*") == [f"{queue.name}:call:p"]
 
 
+def test_a_call_repeated_under_a_newer_policy_adds_nothing_and_answers_the_same(queue: Queue) -> None:
+    queue.publish(1)
+    assert queue.enqueue("a", "b", call=9, generation="1") == 1
+    queue.publish(2)
+    with queue.changes() as changed:
+        assert queue.enqueue("a", "b", call=9, generation="1") == 1
+    assert changed == {}
+    with pytest.raises(StalePolicy):
+        queue.enqueue("c", call=10, generation="1")
+
+
 def test_an_older_call_that_comes_late_is_refused_and_adds_no_job(queue: Queue) -> None:
     queue.enqueue("a", call=5)
     with queue.changes() as changed, pytest.raises(StaleTurn, match="STALE call 4"):

@@ -148,6 +148,15 @@ def test_a_repeated_call_adds_nothing_and_answers_the_same(queue: Queue) -> None
     assert changed == {}
 
 
+def test_a_call_repeated_under_a_newer_policy_adds_nothing_and_answers_the_same(queue: Queue) -> None:
+    queue.publish(1)
+    first = queue.each(new("a", id="x"), new("b", key="k"), call=9, generation="1")
+    queue.publish(2)
+    with queue.changes() as changed:
+        assert queue.each(new("a", id="x"), new("b", key="k"), call=9, generation="1") == first
+    assert changed == {}
+
+
 def test_an_older_call_that_comes_late_is_refused_and_adds_no_job(queue: Queue) -> None:
     queue.each(new("a", id="x"), call=5)
     with queue.changes() as changed, pytest.raises(StaleTurn, match="STALE call 4"):

@@ -264,6 +264,16 @@ def test_jobs_given_back_wake_a_parked_worker(queue: Queue, kind: str) -> None:
     assert queue.state()["inbox:w3"] == [""]
 
 
+def test_a_lonely_job_that_goes_back_wakes_a_parked_worker(queue: Queue) -> None:
+    queue.join("w1")
+    queue.enqueue("a")
+    queue.turn(moves=[move("alone", "1", queue.take()["1"])])
+    lease = queue.take(source="alone")["1"]
+    queue.park("w2")
+    queue.turn(source="alone", moves=[move("back", "1", lease)])
+    assert queue.state()["inbox:w2"] == [""]
+
+
 # --- what is kept --------------------------------------------------------------------------------------
 
 
