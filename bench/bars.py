@@ -46,6 +46,8 @@ BARS: list[Bar] = [
     Bar("the same, beside Dramatiq", "drain_low", 8, ("dramatiq", "drain_low"), ours="ours-threads"),
     Bar("enqueue in batches of 100", "enqueue_bulk", 4, BEST),
     Bar("enqueue one by one, beside a bare EVALSHA loop", "enqueue_single", 0.8, ("floor", "bare_evalsha")),
+    Bar("the same, beside a bare loop of the same script", "enqueue_single", 0.8, ("floor", "bare_enqueue")),
+    Bar("the same, beside redis-py's EVALSHA loop", "enqueue_single", 0.8, ("floor", "redis_evalsha")),
     Bar("enqueue from 50 coroutines, beside redis-py's pool", "enqueue_gather", 4, ("floor", "pool_evalsha")),
     _cost("latency of an idle worker, p50", "latency_p50", 1.1, "ms", 2, BEST),
     _cost("latency of an idle worker, p99", "latency_p99", 1.1, "ms", 2, BEST),
