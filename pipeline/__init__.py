@@ -9,15 +9,20 @@ from pipeline.errors import Discard, PipelineError, RetryLater, SoftTimeout
 from pipeline.job import Job
 
 if TYPE_CHECKING:
-    from pipeline.client import AsyncClient, Client
+    from pipeline.async_client import AsyncClient
+    from pipeline.client import Client
 
 __all__ = ["AsyncClient", "Client", "Discard", "Job", "PipelineError", "RetryLater", "SoftTimeout"]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("AsyncClient", "Client"):
-        from pipeline import client
+    if name == "Client":
+        from pipeline.client import Client
 
-        return getattr(client, name)
+        return Client
+    if name == "AsyncClient":
+        from pipeline.async_client import AsyncClient
+
+        return AsyncClient
     raise AttributeError(f"module 'pipeline' has no attribute {name!r}")

@@ -19,6 +19,8 @@ from pipeline.store.wire import Address, parse
 
 decode_policy = msgspec.json.Decoder(QueuePolicy).decode
 FRESH_SECONDS = 60.0
+NOTHING_OF_ITS_OWN = (None,) * 7
+"""The options of an enqueue call that only has a payload."""
 
 
 class Known(Struct, frozen=True):
@@ -91,14 +93,15 @@ def found(queue: str, id: str, jobs: list[JobView | None]) -> JobView:
     return jobs[0]
 
 
-def locate(target: str | Path, name: str | None) -> tuple[str, Address, Plan | None]:
+def locate(target: str | Path | Plan, name: str | None) -> tuple[str, Address, Plan | None]:
     """Project, address and plan of a config file, or of a broker's URL and a project's name."""
     if isinstance(target, str) and "://" in target:
         if name is None:
             raise TypeError("a client with a URL needs name=, the `name` in the project's file")
         return name, parse(target), None
+    # A client with a URL needs neither the file's reader nor its model.
     from pipeline.config.load import require
     from pipeline.state import broker_url
 
-    plan = require(Path(target))
+    plan = target if isinstance(target, Plan) else require(Path(target))
     return plan.name, parse(broker_url(plan)), plan

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import islice
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -62,7 +61,7 @@ def enqueue(
     payload = None if source is not None else read_payload(data)
     options: dict[str, Any] = {"delay": None if delay is None else timedelta(milliseconds=delay)}
     options |= {"at": at, "priority": priority}
-    with client(config_, queue, job) as to:
+    with client(config_) as to:
         if source is None:
             print_answer(queue, to.enqueue(queue, job, payload, id=id_, **options), as_json=as_json)
         else:
@@ -70,30 +69,14 @@ def enqueue(
 
 
 @contextmanager
-def client(config: str | None, queue: str, job: str) -> Iterator[Client]:
+def client(config: str | None) -> Iterator[Client]:
     """A client of the project; an embedded broker that does not run is started meanwhile."""
+    from pipeline.client import Client
     from pipeline.supervisor.embedded import open_broker
 
-    file = find(None, config)
-    plan = plan_of(str(file), None)
-    with open_broker(plan, start=True) as url, fitting(url, plan.name, file, queue, job) as to:
+    plan = plan_of(str(find(None, config)), None)
+    with open_broker(plan, start=True), Client(plan) as to:
         yield to
-
-
-def fitting(url: str, project: str, file: Path, queue: str, job: str) -> Client:
-    """A client by address where the policy that runs knows the job: reading the file anew takes its time."""
-    from pipeline.client import Client
-    from pipeline.store.reader import Reader
-    from pipeline.store.store import run_blocking
-    from pipeline.store.wire import BlockingConnection, parse
-
-    connection = BlockingConnection(parse(url))
-    try:
-        policy = run_blocking(connection, Reader(project, queue).policy())
-    finally:
-        connection.close()
-    known = policy is not None and policy.job(job) is not None
-    return Client(url, project) if known else Client(file)
 
 
 def read_payload(data: str | None) -> Any:

@@ -1,0 +1,197 @@
+"""The producer for coroutines, which share one pipelining connection. Otherwise as `Client`, in client.py."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from msgspec import Struct
+
+from pipeline.errors import BrokerUnavailable
+from pipeline.plan import Plan
+from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate
+from pipeline.policy import Backoff
+from pipeline.producer import CHUNK, Batch, Duration, Plain, Wanted, record
+from pipeline.store.reader import JobView, Reader
+from pipeline.store.store import Accepted, Call, StalePolicy, Store, run
+from pipeline.store.wire import Connection, connect
+
+Result = TypeVar("Result")
+
+
+class Together(Struct, frozen=True):
+    """Records that leave in one call, and who waits for their ids."""
+
+    generation: str
+    records: list[bytes]
+    futures: list[asyncio.Future[int]]
+
+
+class AsyncClient:
+    """Puts jobs in from coroutines, which share one pipelining connection. As `Client` otherwise."""
+
+    def __init__(self, target: str | Path | Plan, name: str | None = None, timeout: float = 5.0) -> None:
+        self._project, self._address, plan = locate(target, name)
+        self._policies = Policies(plan)
+        self._stores: dict[str, Store] = {}
+        self._timeout = timeout
+        self._token = secrets.token_hex(4)
+        self._free: list[int] = []
+        self._numbers: list[int] = []
+        self._together: dict[str, Together] = {}
+        self._travelling: set[asyncio.Task[None]] = set()
+        self._connection: Connection | None = None
+        self._opening: asyncio.Lock | None = None
+
+    async def enqueue(
+        self,
+        queue: str,
+        job: str,
+        data: Any = None,
+        *,
+        id: str | None = None,
+        delay: Duration | None = None,
+        at: datetime | None = None,
+        priority: int | None = None,
+        attempts: int | None = None,
+        backoff: Backoff | None = None,
+        timeout: Duration | None = None,
+    ) -> Accepted:
+        """Put one job in; see Client.enqueue. Those of one tick of the loop travel together."""
+        if (id, delay, at, priority, attempts, backoff, timeout) == NOTHING_OF_ITS_OWN:
+            known = self._policies.get(queue) or await self._learn(queue)
+            plain = record(known.policy, known.server_ms(), job, data)
+            if plain is not None:
+                try:
+                    return Accepted(str(await self._along(queue, known.generation, plain[1])), "created")
+                except StalePolicy:
+                    await self._learn(queue)
+        wanted = Wanted(job, data, id, delay, at, priority, attempts, backoff, timeout)
+        return (await self._enqueue(queue, [wanted]))[0]
+
+    async def enqueue_many(self, queue: str, jobs: Iterable[tuple[str, Any] | Wanted]) -> list[Accepted]:
+        """Put many in; see Client.enqueue_many."""
+        return await self._enqueue(queue, [Wanted(*job) for job in jobs])
+
+    async def job(self, queue: str, id: str) -> JobView:
+        """What is kept of a job. Raises JobNotFound."""
+        return found(queue, id, await self._run(Reader(self._project, queue).show([id])))
+
+    async def close(self) -> None:
+        """Hang up."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _enqueue(self, queue: str, wanted: list[Wanted]) -> list[Accepted]:
+        if not wanted:
+            return []
+        known = self._policies.get(queue) or await self._learn(queue)
+        answers: list[Accepted] = []
+        rest = self._policies.batches(queue, known, wanted)
+        while rest:
+            try:
+                answers += await self._send(queue, known.generation, rest[0])
+                rest = rest[1:]
+            except StalePolicy:
+                known = await self._learn(queue)
+                rest = self._policies.batches(queue, known, wanted[len(answers) :])
+        return answers
+
+    def _along(self, queue: str, generation: str, written: bytes) -> asyncio.Future[int]:
+        """Send a record with the others of this tick; the future is its id."""
+        together = self._together.get(queue)
+        if together is None or together.generation != generation or len(together.records) >= CHUNK:
+            together = self._together[queue] = Together(generation, [], [])
+            asyncio.get_running_loop().call_soon(self._depart, queue, together)
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        together.records.append(written)
+        together.futures.append(future)
+        return future
+
+    def _depart(self, queue: str, together: Together) -> None:
+        if self._together.get(queue) is together:
+            del self._together[queue]
+        task = asyncio.get_running_loop().create_task(self._travel(queue, together))
+        self._travelling.add(task)
+        task.add_done_callback(self._travelling.discard)
+
+    async def _travel(self, queue: str, together: Together) -> None:
+        try:
+            batch = Plain(0, together.records)
+            accepted = await self._send(queue, together.generation, batch)
+        except Exception as error:  # noqa: BLE001 - each caller is told
+            for future in together.futures:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        first = int(accepted[0].id)
+        for place, future in enumerate(together.futures):
+            if not future.done():
+                future.set_result(first + place)
+
+    async def _send(self, queue: str, generation: str, batch: Batch) -> list[Accepted]:
+        # A lane has one call under way at most: the broker remembers the last call of each.
+        if self._free:
+            lane = self._free.pop()
+        else:
+            lane = len(self._numbers)
+            self._numbers.append(0)
+        self._numbers[lane] += 1
+        # A forked child is another producer, or its calls would be taken for repeated ones.
+        producer = f"{self._token}/{os.getpid()}/{lane}"
+        call = batch.call(self._store(queue), producer, self._numbers[lane], generation)
+        try:
+            return await self._run(call)
+        finally:
+            self._free.append(lane)
+
+    def _store(self, queue: str) -> Store:
+        return self._stores.get(queue) or self._stores.setdefault(queue, Store(self._project, queue))
+
+    async def _learn(self, queue: str) -> Known:
+        return self._policies.learn(queue, await self._run(self._store(queue).policy()))
+
+    async def _run(self, call: Call[Result]) -> Result:
+        """Run a call that may be repeated, within the time limit."""
+        end, pause = time.monotonic() + self._timeout, 0.02
+        try:
+            async with asyncio.timeout(self._timeout):
+                while True:
+                    try:
+                        connection = self._connection
+                        if connection is None or connection.lost.done():
+                            connection = await self._open()
+                        return await run(connection, call)
+                    except BrokerUnavailable:
+                        if time.monotonic() + pause > end:
+                            raise
+                        await asyncio.sleep(pause)
+                        pause = min(pause * 2, 0.5)
+        except TimeoutError:
+            raise BrokerUnavailable(
+                f"no answer from the broker at {self._address} in {self._timeout:g} s"
+            ) from None
+
+    async def _open(self) -> Connection:
+        if self._opening is None:
+            self._opening = asyncio.Lock()
+        async with self._opening:
+            if self._connection is None or self._connection.lost.done():
+                self._connection = await connect(self._address, self._timeout)
+            return self._connection
