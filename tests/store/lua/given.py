@@ -163,9 +163,9 @@ class Queue:
         """What a worker that is gone holds."""
         return run_blocking(self.connection, self.store.expel(worker, mode))
 
-    def reclaim(self, worker: str, *moves: Move, reruns: int = 0) -> int:
+    def reclaim(self, worker: str, *moves: Move, reruns: int = 0, failed: int = 0) -> int:
         """Carry out the moves of a worker that is gone."""
-        return run_blocking(self.connection, self.store.reclaim(worker, list(moves), reruns))
+        return run_blocking(self.connection, self.store.reclaim(worker, list(moves), reruns, failed))
 
     def leave(self, worker: str) -> int:
         """A worker is no more."""

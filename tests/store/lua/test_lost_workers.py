@@ -27,6 +27,13 @@ def test_a_worker_that_joins_is_known_with_its_lease(queue: Queue) -> None:
     assert changed == {"workers": ["w1"], "turns": {"w1": "0"}}
 
 
+def test_a_worker_that_joins_again_after_a_lost_answer_keeps_the_number_of_its_turn(queue: Queue) -> None:
+    queue.join("w1")
+    queue.turn(number=7)
+    queue.join("w1")
+    assert queue.state()["turns"] == {"w1": "7"}
+
+
 def test_a_renewed_lease_holds_anew_and_those_reclaimed_are_named(queue: Queue) -> None:
     queue.join("w1", "w2", lease=1_000)
     queue.expel("w2")
@@ -116,6 +123,14 @@ def test_an_expelled_worker_leaves_idle_with_its_inbox(queue: Queue) -> None:
     assert queue.state()["wait:0"] == ["2"]
 
 
+def test_the_wake_up_in_an_expelled_workers_inbox_goes_to_another(queue: Queue) -> None:
+    queue.park("w1", "w2", "w3")
+    queue.enqueue("a", "b")
+    (parked,) = queue.state()["idle"]
+    queue.expel(next(worker for worker in ("w1", "w2", "w3") if worker != parked))
+    assert queue.state()[f"inbox:{parked}"] == [""]
+
+
 def test_nobody_is_expelled_who_is_not_there(queue: Queue) -> None:
     assert queue.expel("never") is None
 
@@ -174,6 +189,12 @@ def test_no_more_reruns_are_counted_than_jobs_were_moved(queue: Queue, lease: in
     queue.expel("w1")
     queue.reclaim("w1", move("front", "1", lease), move("front", "2", lease), reruns=2)
     assert queue.stat("reruns") == 1
+
+
+def test_attempts_that_passed_their_limit_are_counted_as_failed(queue: Queue, lease: int) -> None:
+    queue.expel("w1")
+    queue.reclaim("w1", move("back", "1", lease, runs=b"[1,0,[]]"), move("front", "2", lease), failed=1)
+    assert (queue.stat("failed"), queue.stat("reruns")) == (1, 0)
 
 
 def test_a_thousand_jobs_are_reclaimed_in_one_call(queue: Queue) -> None:
