@@ -99,9 +99,14 @@ def locate(target: str | Path | Plan, name: str | None) -> tuple[str, Address, P
         if name is None:
             raise TypeError("a client with a URL needs name=, the `name` in the project's file")
         return name, parse(target), None
-    # A client with a URL needs neither the file's reader nor its model.
-    from pipeline.config.load import require
     from pipeline.state import broker_url
 
-    plan = target if isinstance(target, Plan) else require(Path(target))
+    plan = target if isinstance(target, Plan) else _read(Path(target))
     return plan.name, parse(broker_url(plan)), plan
+
+
+def _read(file: Path) -> Plan:
+    # Its imports take longer than an enqueue: a client with an address or a plan goes without them.
+    from pipeline.config.load import require
+
+    return require(file)
