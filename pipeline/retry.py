@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from pipeline.job import AttemptError
+from pipeline.job import AttemptError, Runs
 from pipeline.policy import Backoff, RetryPolicy
 
 
@@ -37,6 +37,12 @@ def decide(
         return Verdict("dead")
     delay = pause(policy.backoff, attempt, chance)
     return Verdict("delayed" if delay else "back", delay)
+
+
+def way_back(runs: Runs, max_crashes: int) -> Literal["front", "alone"]:
+    """Where a job goes back to unused. One whose next crash would be its last runs alone, so that nothing dies
+    by a crash that it did not cause."""
+    return "alone" if 0 < max_crashes - 1 <= runs.crashes else "front"
 
 
 def is_retried(policy: RetryPolicy, mro: tuple[str, ...]) -> bool:

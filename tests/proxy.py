@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -26,12 +27,16 @@ class Proxy:
         self._flows.set()
         self._lock = threading.Lock()
         self._losing = 0
+        self._then: Callable[[], object] = object
         self._start(self._accept)
 
-    def lose_replies(self, count: int = 1) -> None:
-        """Each of the next `count` replies is lost, and its connection with it: the command was carried out."""
+    def lose_replies(self, count: int = 1, then: Callable[[], object] = object) -> None:
+        """Each of the next `count` replies is lost, and its connection with it: the command was carried out.
+
+        `then` is called, in a thread, between the loss and the end of the connection.
+        """
         with self._lock:
-            self._losing = count
+            self._losing, self._then = count, then
 
     def hold(self) -> None:
         """Keep replies back until `flow`."""
@@ -102,6 +107,7 @@ class Proxy:
             while data := server.recv(1 << 20):
                 self._flows.wait()
                 if self._loses():
+                    self._then()
                     break
                 client.sendall(data)
         _break(client, server)

@@ -295,6 +295,17 @@ def test_a_call_that_lost_its_answer_makes_no_second_job(
     assert shop.counts().enqueued == 2
 
 
+@pytest.mark.parametrize("options", [{}, {"id": "x"}, {"delay": "1h"}], ids=["plain", "own id", "delayed"])
+def test_a_newer_policy_between_a_lost_answer_and_the_repeated_call_makes_no_second_job(
+    shop: Broker, proxy: Proxy, options: dict[str, Any]
+) -> None:
+    with Client(proxy.url, "shop") as client:
+        client.enqueue("emails", "send")
+        proxy.lose_replies(then=lambda: shop.publish(EMAILS, generation=2))
+        assert client.enqueue("emails", "send", **options).status == "created"
+    assert shop.counts().enqueued == 2
+
+
 def test_many_jobs_that_lost_their_answer_twice_are_stored_once(shop: Broker, proxy: Proxy) -> None:
     with Client(proxy.url, "shop") as client:
         client.enqueue("emails", "send")

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from pipeline.job import NO_RUNS, AttemptError, Job, KeptError, Outcome, Runs, decode_job, decode_runs, encode
 from pipeline.policy import JobPolicy, QueuePolicy
-from pipeline.retry import Verdict, decide
+from pipeline.retry import Verdict, decide, way_back
 from pipeline.store.store import Held, Move, Store, run
 from pipeline.store.wire import Connection
 from pipeline.worker.attempt import retry_policy, timed_out
@@ -66,12 +66,14 @@ async def reclaim(
 
 
 async def relieve(
-    store: Store, connection: Connection, worker: str, begun: frozenset[tuple[str, int]]
+    store: Store, connection: Connection, worker: str, policy: QueuePolicy, begun: frozenset[tuple[str, int]]
 ) -> int:
     """Give back what a worker that stands still has not begun; how many jobs that was. Raises BrokerError."""
     held = await run(connection, store.expel(worker, "still"))
     waiting = [job for job in by_lease(held or []) if (job.id.decode(), int(job.lease)) not in begun]
-    moves = [_front(job, decode_job(job.record)) for job in reversed(waiting) if job.record is not None]
+    moves = [
+        _unused(job, decode_job(job.record), policy) for job in reversed(waiting) if job.record is not None
+    ]
     return await run(connection, store.reclaim(worker, moves)) if moves else 0
 
 
@@ -90,11 +92,12 @@ def move(held: Held, policy: QueuePolicy, scene: Scene, now: int) -> Move:
         return _after_timeout(held, job, policy, now)
     if scene.crashed is None or key in scene.crashed:
         return _after_crash(held, job, policy, now)
-    return _front(held, job)
+    return _unused(held, job, policy)
 
 
-def _front(held: Held, job: Job[object]) -> Move:
-    return Move("front", held.id, int(held.lease), job.options.priority)
+def _unused(held: Held, job: Job[object], policy: QueuePolicy) -> Move:
+    back = way_back(_runs(held), policy.max_crashes)
+    return Move(back, held.id, int(held.lease), job.options.priority)
 
 
 def _after_crash(held: Held, job: Job[object], policy: QueuePolicy, now: int) -> Move:
@@ -103,9 +106,8 @@ def _after_crash(held: Held, job: Job[object], policy: QueuePolicy, now: int) ->
         message = f"{CRASHED.message}, {runs.crashes} times"
         kept = KeptError(runs.attempts + 1, now, CRASHED.type, message)
         return _dead(held, job, policy, runs, kept, now)
-    if runs.crashes == policy.max_crashes - 1:
-        return Move("alone", held.id, int(held.lease), runs=encode(runs))
-    return Move("front", held.id, int(held.lease), job.options.priority, runs=encode(runs))
+    back = way_back(runs, policy.max_crashes)
+    return Move(back, held.id, int(held.lease), job.options.priority, runs=encode(runs))
 
 
 def _after_timeout(held: Held, job: Job[object], policy: QueuePolicy, now: int) -> Move:

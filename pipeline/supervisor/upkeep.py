@@ -129,7 +129,9 @@ class Upkeep:
             for child in pool.children:
                 if child.joined and child.stood_still() > STILL_MS:
                     begun = frozenset((job.id, job.lease) for job in child.running())
-                    moved = await relieve(self._stores[pool.queue], connection, child.name, begun)
+                    moved = await relieve(
+                        self._stores[pool.queue], connection, child.name, pool.plan.queue, begun
+                    )
                     if moved:
                         self._logs.say(f"{child.label} stands still: {moved} jobs go to other workers")
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from typing import Literal
 
 from msgspec import Struct
 
-from pipeline.job import Outcome, encode
+from pipeline.job import NO_RUNS, Outcome, Runs, decode_runs, encode
 from pipeline.policy import QueuePolicy
-from pipeline.retry import Failure, decide
+from pipeline.retry import Failure, decide, way_back
 from pipeline.store.store import Move
 from pipeline.worker.attempt import Attempt, Buffered, Refused, retry_policy
 
@@ -65,6 +66,9 @@ class Ledger:
         verdict = decide(retry_policy(attempt.job, attempt.policy), attempt.runs.attempts + 1, failure)
         at = self.server_ms(attempt.ended if isinstance(attempt, Attempt) else time.monotonic())
         runs = attempt.runs.failed(failure.error, at, spent=verdict.spent)
+        if self._way_back(attempt) == "alone":
+            # It ran alone and the process lives: the crashes before were another's.
+            runs = Runs(runs.attempts, 0, runs.errors)
         if verdict.move == "dead":
             started = self.server_ms(attempt.begun) if isinstance(attempt, Attempt) else None
             outcome = Outcome(attempt.runs.attempts + 1, started, at, None, runs.errors[-1])
@@ -82,7 +86,7 @@ class Ledger:
 
     def give_back(self, held: Iterable[Buffered | Attempt]) -> None:
         """Jobs go back unused, to the front of their level, in the order in which they came."""
-        moves = [Move("front", job.id, job.lease, job.priority) for job in held]
+        moves = [Move(self._way_back(job), job.id, job.lease, job.priority) for job in held]
         self._page.moves.extend(reversed(moves))
 
     def take(self) -> Page:
@@ -115,6 +119,10 @@ class Ledger:
     def server_ms(self, moment: float) -> int:
         """The server's time of a moment of the monotonic clock."""
         return int(moment * 1000 + self.offset)
+
+    def _way_back(self, job: Buffered | Attempt | Refused) -> Literal["front", "alone"]:
+        runs = job.runs if isinstance(job.runs, Runs) else decode_runs(job.runs) if job.runs else NO_RUNS
+        return way_back(runs, self.policy.max_crashes)
 
     def _outcome(self, attempt: Attempt) -> bytes:
         begun, ended = self.server_ms(attempt.begun), self.server_ms(attempt.ended)

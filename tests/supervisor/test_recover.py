@@ -59,6 +59,12 @@ def test_of_a_dead_host_every_job_counts_as_begun():
     assert decode_runs(move(held(), policy(), HOST_DIED, NOW).runs).crashes == 1
 
 
+@pytest.mark.parametrize(("crashes", "back"), [(0, "front"), (1, "front"), (2, "alone")])
+def test_a_job_that_had_not_begun_goes_back_to_where_it_waited(crashes, back):
+    """One that waited to run alone must not come among neighbours."""
+    assert move(held(runs=Runs(0, crashes)), policy(), Scene(), NOW).move == back
+
+
 def test_a_job_past_its_limit_fails_by_the_policy():
     step = move(held(), policy(), Scene(timed_out=BEGUN), NOW)
     assert (step.move, step.delay) == ("delayed", 500)
@@ -122,7 +128,7 @@ async def test_reclaiming_twice_moves_nothing_twice(connection):
 
 async def test_a_worker_that_stands_still_keeps_what_it_has_begun(connection):
     await given(connection, "w", "1", "2", "3")
-    assert await relieve(STORE, connection, "w", frozenset({("2", 2)})) == 2
+    assert await relieve(STORE, connection, "w", policy(), frozenset({("2", 2)})) == 2
     assert await waiting(connection) == [b"1", b"3"]
     assert await holds(connection, "w") == [b"2"]
 

@@ -187,3 +187,17 @@ def test_the_pace_rises_at_once_and_falls_slowly(ledger: Ledger) -> None:
     ledger.complete(quick)
     ledger.take()
     assert ledger.pace == pytest.approx(0.25 * 0.95)
+
+
+# --- jobs that run alone -------------------------------------------------------------------------------
+
+
+def test_a_job_that_ran_alone_and_failed_is_not_blamed_for_the_crashes_before(ledger: Ledger) -> None:
+    move = fail(ledger, attempt("17", runs=Runs(0, crashes=2)))
+    assert decode_runs(move.runs).crashes == 0
+    assert decode_runs(fail(ledger, attempt("18", runs=Runs(0, crashes=1))).runs).crashes == 1
+
+
+def test_a_job_that_waits_to_run_alone_goes_back_to_where_it_waited(ledger: Ledger) -> None:
+    ledger.give_back([attempt("1"), attempt("2", runs=Runs(0, crashes=2))])
+    assert [(move.move, move.id) for move in ledger.take().moves] == [("alone", b"2"), ("front", b"1")]

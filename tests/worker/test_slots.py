@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import sys
 import threading
 import time
@@ -43,7 +44,7 @@ class Desk:
             self.most = max(self.most, self._running)
         call = self.handlers[id]
         job: Job[Any] = Job(1, "send", None, id=id)
-        handler = Handler("shop:send", call, asyncio.iscoroutinefunction(call))
+        handler = Handler("shop:send", call, inspect.iscoroutinefunction(call))
         attempt = Attempt(held.id, held.lease, job, Runs(), JobPolicy(), handler, time.monotonic(), self.soft)
         self.begun[id] = self.last = (slot, attempt)
         return attempt
