@@ -42,13 +42,22 @@ class AsyncClient:
         self._policies = Policies(plan)
         self._stores: dict[str, Store] = {}
         self._timeout = timeout
+        self._home: tuple[int, asyncio.AbstractEventLoop] | None = None
+        self._travelling: set[asyncio.Task[None]] = set()
+        self._connection: Connection | None = None
+
+    def _settle_in(self) -> None:
+        """One client may serve one loop after another, also in a forked child: each is a producer of its own."""
+        here = os.getpid(), asyncio.get_running_loop()
+        if self._home == here:
+            return
+        self._home = here
         self._token = secrets.token_hex(4)
         self._free: list[int] = []
         self._numbers: list[int] = []
         self._together: dict[str, Together] = {}
-        self._travelling: set[asyncio.Task[None]] = set()
-        self._connection: Connection | None = None
-        self._opening: asyncio.Lock | None = None
+        self._connection = None
+        self._opening = asyncio.Lock()
 
     async def enqueue(
         self,
@@ -65,6 +74,7 @@ class AsyncClient:
         timeout: Duration | None = None,
     ) -> Accepted:
         """Put one job in; see Client.enqueue. Those of one tick of the loop travel together."""
+        self._settle_in()
         if (id, delay, at, priority, attempts, backoff, timeout) == NOTHING_OF_ITS_OWN:
             known = self._policies.get(queue) or await self._learn(queue)
             plain = record(known.policy, known.server_ms(), job, data)
@@ -78,10 +88,12 @@ class AsyncClient:
 
     async def enqueue_many(self, queue: str, jobs: Iterable[tuple[str, Any] | Wanted]) -> list[Accepted]:
         """Put many in; see Client.enqueue_many."""
+        self._settle_in()
         return await self._enqueue(queue, [Wanted(*job) for job in jobs])
 
     async def job(self, queue: str, id: str) -> JobView:
         """What is kept of a job. Raises JobNotFound."""
+        self._settle_in()
         return found(queue, id, await self._run(Reader(self._project, queue).show([id])))
 
     async def close(self) -> None:
@@ -153,9 +165,7 @@ class AsyncClient:
             lane = len(self._numbers)
             self._numbers.append(0)
         self._numbers[lane] += 1
-        # A forked child is another producer, or its calls would be taken for repeated ones.
-        producer = f"{self._token}/{os.getpid()}/{lane}"
-        call = batch.call(self._store(queue), producer, self._numbers[lane], generation)
+        call = batch.call(self._store(queue), f"{self._token}/{lane}", self._numbers[lane], generation)
         try:
             return await self._run(call)
         finally:
@@ -189,8 +199,6 @@ class AsyncClient:
             ) from None
 
     async def _open(self) -> Connection:
-        if self._opening is None:
-            self._opening = asyncio.Lock()
         async with self._opening:
             if self._connection is None or self._connection.lost.done():
                 self._connection = await connect(self._address, self._timeout)

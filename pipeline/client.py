@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import threading
 import time
 from collections.abc import Iterable
 from datetime import datetime
@@ -57,7 +56,6 @@ class Client:
         self._timeout = timeout
         self._lines: list[Line] = []
         self._pid = os.getpid()
-        self._lock = threading.Lock()
 
     def enqueue(
         self,
@@ -98,8 +96,7 @@ class Client:
 
     def close(self) -> None:
         """Hang up."""
-        with self._lock:
-            lines, self._lines = self._lines, []
+        lines, self._lines = self._lines, []
         for line in lines:
             line.hang_up()
 
@@ -175,8 +172,11 @@ class Client:
                 pause = min(pause * 2, 0.5)
 
     def _take_line(self) -> Line:
-        with self._lock:
-            if self._pid != os.getpid():
-                # A forked child must not speak on its parent's connections.
-                self._pid, self._lines = os.getpid(), []
-            return self._lines.pop() if self._lines else Line()
+        # Threads share the list without a lock: one that was held during a fork would hang the child.
+        if self._pid != os.getpid():
+            # A forked child must not speak on its parent's connections.
+            self._pid, self._lines = os.getpid(), []
+        try:
+            return self._lines.pop()
+        except IndexError:
+            return Line()

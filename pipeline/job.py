@@ -6,6 +6,7 @@ A record is a JSON array `[enqueued_at, name, data, options?]`; what happened to
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any, Generic, Literal, TypeVar
 
@@ -19,6 +20,7 @@ State = Literal["waiting", "delayed", "active", "blocked", "completed", "dead", 
 
 KEPT_ERRORS = 5
 TRACEBACK_BYTES = 32 * 1024
+MESSAGE_CHARACTERS = 4096
 LOG_LINE_BYTES = 1024
 
 
@@ -100,7 +102,8 @@ class Runs(Struct, frozen=True, array_like=True):
     def failed(self, error: AttemptError, at: int, *, spent: bool) -> Runs:
         """These runs and one more that failed."""
         attempt = self.attempts + 1
-        kept = KeptError(attempt, at, error.type, error.message, error.traceback[-TRACEBACK_BYTES:])
+        message, traceback = error.message[:MESSAGE_CHARACTERS], error.traceback[-TRACEBACK_BYTES:]
+        kept = KeptError(attempt, at, error.type, message, traceback)
         return Runs(attempt if spent else self.attempts, self.crashes, (*self.errors, kept)[-KEPT_ERRORS:])
 
     def crashed(self) -> Runs:
@@ -133,3 +136,12 @@ def encode_record(at: int, name: str, data: Any, options: Options = NO_OPTIONS) 
     Raises TypeError, ValueError, OverflowError or RecursionError when `data` is not JSON.
     """
     return encode((at, name, data) if options is NO_OPTIONS else (at, name, data, options))
+
+
+def has_nan(value: Any) -> bool:
+    """Whether a number in `value` is none that JSON knows: the encoder would write null for it."""
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    if isinstance(value, dict):
+        return any(map(has_nan, value.values()))
+    return isinstance(value, list | tuple | set) and any(map(has_nan, value))

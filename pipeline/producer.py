@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
+import msgspec
 from msgspec import Struct
 
 from pipeline.config.suggest import did_you_mean
 from pipeline.errors import InvalidOption, InvalidPayload, PayloadTooLarge, UnknownJob
-from pipeline.job import NO_OPTIONS, Options, encode, encode_record
+from pipeline.job import NO_OPTIONS, Options, encode, encode_record, has_nan
 from pipeline.policy import ID_PATTERN, MAX_PRIORITY, Backoff, JobPolicy, QueuePolicy, Timeout
 from pipeline.store.store import Accepted, Call, NewJob, Store
 from pipeline.template import render
@@ -76,7 +77,8 @@ def record(queue: QueuePolicy, at: int, name: str, data: Any) -> tuple[int, byte
         written = encode((at, name, data))
     except (TypeError, ValueError, OverflowError, RecursionError):
         return None
-    return (0, written) if len(written) <= queue.max_payload else None
+    # NaN is written as null: where there is a null, somebody has to look.
+    return None if len(written) > queue.max_payload or b"null" in written else (0, written)
 
 
 def batches(queue: QueuePolicy, at: int, wanted: Sequence[Wanted]) -> list[Batch]:
@@ -116,6 +118,8 @@ def _record(queue: QueuePolicy, at: int, job: Wanted, options: Options) -> bytes
         written = encode_record(at, job.name, job.data, options)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InvalidPayload(f"the payload of {job.name!r} is not JSON: {error}") from None
+    if b"null" in written and has_nan(job.data):
+        raise InvalidPayload(f"the payload of {job.name!r} is not JSON: it holds NaN or Infinity")
     if len(written) > queue.max_payload:
         size = len(encode(job.data))
         if size > queue.max_payload:
@@ -134,10 +138,23 @@ def _options(job: Wanted, priority: int, key: str) -> Options:
         raise InvalidOption(
             f"attempts {job.attempts!r} is no count: give 1 or more, the first run counts too"
         )
-    if job.backoff is not None and not isinstance(job.backoff, Backoff):
-        raise InvalidOption(f"backoff {job.backoff!r} is no Backoff", "use pipeline.policy.Backoff")
+    if job.backoff is not None:
+        _check_backoff(job.backoff)
     timeout = Timeout(hard=_milliseconds("timeout", job.timeout)) if job.timeout is not None else None
     return Options(priority, job.attempts, job.backoff, timeout, key)
+
+
+def _check_backoff(backoff: Backoff) -> None:
+    if not isinstance(backoff, Backoff):
+        raise InvalidOption(f"backoff {backoff!r} is no Backoff", "use pipeline.policy.Backoff")
+    try:
+        msgspec.convert(msgspec.to_builtins(backoff), Backoff)
+    except msgspec.ValidationError as error:
+        raise InvalidOption(f"backoff: {error}") from None
+    if backoff.type == "list" and not backoff.delays:
+        raise InvalidOption("backoff: a list needs delays, in ms")
+    if min([backoff.delay, *backoff.delays, backoff.max or 0]) < 0 or not 0 <= backoff.jitter <= 1:
+        raise InvalidOption("backoff: delays are ms from 0 on, jitter is a share from 0 to 1")
 
 
 def _id(id: str | None) -> str:
@@ -201,8 +218,6 @@ def _check_schema(queue: str, name: str, schema: dict[str, Any], data: Any) -> N
 
 @cache
 def _checker(schema: bytes) -> Callable[[Any], str | None]:
-    import msgspec
-
     from pipeline.config.schema import payload_checker
 
     return payload_checker(msgspec.json.decode(schema))

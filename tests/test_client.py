@@ -429,3 +429,15 @@ async def test_a_newer_policy_reaches_coroutines_too(shop: Broker) -> None:
         assert [(await client.job("emails", answer.id)).priority for answer in answers] == [2, 2, 2]
         with pytest.raises(UnknownJob, match="'sent'"):
             await client.enqueue("emails", "sent")
+
+
+def test_an_async_client_serves_one_loop_after_another(shop: Broker) -> None:
+    client = AsyncClient(shop.url, "shop")
+
+    async def work() -> None:
+        await client.enqueue("emails", "send")
+        await client.close()
+
+    asyncio.run(work())
+    asyncio.run(work())
+    assert shop.counts().enqueued == 2

@@ -58,7 +58,9 @@ def test_a_queue_with_one_handler_takes_every_name() -> None:
     assert new_job(queue, AT, Wanted("anything", None)).level == 2
 
 
-@pytest.mark.parametrize("data", [object(), {"a": {1, object()}}, "\ud800", lambda: None])
+@pytest.mark.parametrize(
+    "data", [object(), {"a": {1, object()}}, "\ud800", lambda: None, float("nan"), {"a": [float("-inf")]}]
+)
 def test_a_payload_that_is_not_json_is_refused(data: Any) -> None:
     with pytest.raises(InvalidPayload, match="the payload of 'sync' is not JSON: "):
         new_job(QUEUE, AT, Wanted("sync", data))
@@ -254,3 +256,19 @@ def test_the_short_way_makes_the_same_record() -> None:
 )
 def test_whatever_takes_a_closer_look_does_not_go_the_short_way(name: str, data: Any) -> None:
     assert record(QUEUE, AT, name, data) is None
+
+
+def test_null_is_a_fine_payload() -> None:
+    assert record(QueuePolicy("q", others=JobPolicy()), AT, "a", {"to": None}) is None
+    assert decode_job(
+        new_job(QueuePolicy("q", others=JobPolicy()), AT, Wanted("a", {"to": None})).record
+    ).data == {"to": None}
+
+
+@pytest.mark.parametrize(
+    "backoff",
+    [Backoff("list"), Backoff("fixed", -1), Backoff("fixed", 1, jitter=2), Backoff("fixed", "2s")],  # type: ignore[arg-type]
+)
+def test_a_backoff_that_no_worker_could_follow_is_refused(backoff: Backoff) -> None:
+    with pytest.raises(InvalidOption, match="backoff"):
+        new_job(QUEUE, AT, sync({"backoff": backoff}))

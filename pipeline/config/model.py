@@ -170,7 +170,7 @@ class QueueSettings(JobSettings):
     processes: Annotated[int, whole(1, 1_024)] = _key(
         "hot", "Worker processes on this host.", PoolPlan(_POLICY).processes
     )
-    concurrency: Annotated[int, whole(1, 10_000)] = _key(
+    concurrency: Annotated[int, whole(1, 1_000)] = _key(
         "hot", "Jobs at once in each process.", _POLICY.concurrency
     )
     max_active: Annotated[int, whole(1)] | None = _key("hot", "Jobs at once over all hosts.")

@@ -149,8 +149,9 @@ class Operator:
 
     def purge(self, progress: Progress = _silent) -> int:
         """Delete all waiting jobs, in chunks; the result counts them."""
-        purged = 0
-        while jobs := run_blocking(self.connection, self._store.purge(PURGE_CHUNK)):
+        purged, more = 0, True
+        while more:
+            jobs, more = run_blocking(self.connection, self._store.purge(PURGE_CHUNK))
             ended = [(id.decode(), decode_job(record).options.key) for id, record in jobs]
             held = [(id, key, self._keep(id)) for id, key in ended if key or not id.isdigit()]
             if held:

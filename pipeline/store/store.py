@@ -281,10 +281,10 @@ class Store:
         )
         return Call(command, _plain)
 
-    def purge(self, count: int) -> Call[list[tuple[bytes, bytes]]]:
-        """Delete up to `count` waiting jobs; the result is their ids and records."""
+    def purge(self, count: int) -> Call[tuple[list[tuple[bytes, bytes]], bool]]:
+        """Delete up to `count` waiting jobs; the result is their ids and records, and whether more may wait."""
         command = script("purge").command(queue=self.queue, count=count)
-        return Call(command, lambda reply: list(zip(reply[0], reply[1], strict=True)))
+        return Call(command, lambda reply: (list(zip(reply[0], reply[1], strict=True)), bool(reply[2])))
 
     def free(self, ended: list[tuple[str, str, int | str]]) -> Call[None]:
         """Free what jobs (id, key, keep) held that were purged: deduplication keys, and ids in time."""

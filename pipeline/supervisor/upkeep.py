@@ -161,7 +161,10 @@ class Upkeep:
     async def start_alone(self, connection: Connection) -> None:
         """Start a worker for jobs that must run in a process of their own. Raises BrokerError."""
         for pool in self._pools:
-            if await connection.call(("LLEN", keys.alone(self._stores[pool.queue].queue))):
+            queue = self._stores[pool.queue].queue
+            if await connection.call(("HEXISTS", keys.meta(queue), "paused")):
+                continue
+            if await connection.call(("LLEN", keys.alone(queue))):
                 pool.keep_alone()
 
     async def sweep(self, connection: Connection) -> None:

@@ -48,6 +48,7 @@ class Ledger:
         self.pace = 0.0
         """Seconds that a handler takes, lately: it rises at once and falls slowly."""
         self._page = blank()
+        self._measured = 0
 
     def __len__(self) -> int:
         return len(self._page)
@@ -91,8 +92,8 @@ class Ledger:
 
     def take(self) -> Page:
         """Everything that ended since the last call."""
-        self._measure(self._page.done)
-        page, self._page = self._page, blank()
+        self._measure(self._page.done[self._measured :])
+        page, self._page, self._measured = self._page, blank(), 0
         return page
 
     def restore(self, page: Page, leases: Mapping[bytes, int]) -> list[bytes]:
@@ -104,6 +105,11 @@ class Ledger:
         moves = [m for m in page.moves if leases.get(m.id) == m.lease]
         self._page.done[:0] = done
         self._page.moves[:0] = moves
+        if done or moves:
+            # The turn was not carried out, so nothing of it is counted yet.
+            self._measured += len(done)
+            for name, by in page.counters.items():
+                self._page.counters[name] += by
         return [attempt.id for attempt in done] + [move.id for move in moves]
 
     def outcomes(self, done: list[Attempt]) -> list[bytes]:

@@ -18,7 +18,7 @@ from types import coroutine
 from typing import Any, Protocol
 
 from pipeline.errors import SoftTimeout
-from pipeline.job import encode
+from pipeline.job import encode, has_nan
 from pipeline.worker.attempt import Attempt, Buffered
 
 now = time.monotonic
@@ -46,7 +46,10 @@ def store_result(attempt: Attempt, value: Any) -> None:
         return
     try:
         attempt.result = encode(value)
+        if b"null" in attempt.result and has_nan(value):
+            raise ValueError("NaN or Infinity")  # noqa: TRY301 - as the encoder would say it
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        attempt.result = b""
         raise TypeError(
             f"the handler returned what JSON cannot hold: {error}; return plain values, or None"
         ) from None

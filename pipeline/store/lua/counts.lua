@@ -8,7 +8,12 @@ local levels = redis.call('ZRANGE', queue .. ':levels', 0, -1)
 for i = 1, #levels do
   local list = queue .. ':wait:' .. levels[i]
   waiting = waiting + redis.call('LLEN', list)
-  oldest = oldest or redis.call('LINDEX', list, 0)
+  for _, id in ipairs(oldest and {} or redis.call('LRANGE', list, 0, 99)) do
+    if redis.call('HEXISTS', queue .. ':stale', levels[i] .. ':' .. id) == 0 then
+      oldest = id
+      break
+    end
+  end
 end
 local stale = redis.call('HVALS', queue .. ':stale')
 for i = 1, #stale do waiting = waiting - stale[i] end

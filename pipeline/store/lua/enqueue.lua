@@ -2,8 +2,8 @@
 -- Returns the first id; the others follow it by one. Refuses when `generation` is not the one that runs.
 -- include now
 -- include put
--- include hand_over
 -- include wake
+-- include hand_over
 local queue = unpack(KEYS)
 local producer, call, generation, level = unpack(ARGV)
 -- rest: records

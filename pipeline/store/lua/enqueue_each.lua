@@ -77,6 +77,10 @@ end
 if own > 0 then redis.call('HINCRBY', queue .. ':stats', 'own', own) end
 local duplicates = #answers / 2 - created
 if duplicates > 0 then redis.call('HINCRBY', queue .. ':stats', 'duplicates', duplicates) end
-if nearer or redis.call('EXISTS', queue .. ':levels') == 1 then wake(queue, math.min(#answers / 2, 100)) end
+if nearer then
+  wake(queue, 100)
+elseif redis.call('EXISTS', queue .. ':levels') == 1 then
+  wake(queue, math.min(#answers / 2, 100))
+end
 redis.call('SET', memory, call .. ':' .. cjson.encode(answers), 'EX', 60)
 return answers

@@ -79,22 +79,28 @@ end
 
 promote(queue, time)
 local meta = redis.call('HMGET', queue .. ':meta', 'paused', 'limited')
-local ids = {}
-if source == 'alone' then
-  ids = want > 0 and redis.call('LPOP', queue .. ':alone', want) or {}
-  if moves > 0 then wake(queue, 1) end
-elseif not meta[1] then
+local ids, due = {}, -1
+if not meta[1] then
   local limit = meta[2] and room(queue, tonumber(meta[2])) or 1000
-  if want > 0 then ids = take(queue, math.min(want, limit)) end
-  -- Whoever leaves takeable jobs behind wakes the next worker.
-  if limit > #ids and redis.call('EXISTS', queue .. ':levels') == 1 then wake(queue, 1) end
+  want = math.min(want, limit)
+  if want > 0 and source == 'alone' then
+    ids = redis.call('LPOP', queue .. ':alone', want) or {}
+  elseif want > 0 then
+    ids = take(queue, want)
+  end
+  -- Whoever leaves takeable jobs behind wakes the next worker; or looks again, when all it met was stale.
+  if limit > #ids and redis.call('EXISTS', queue .. ':levels') == 1 then
+    wake(queue, 1)
+    due = 0
+  end
 end
 
 if #ids == 0 then
   if park ~= '1' then return { time, refused, false, 0, {}, {}, {}, inbox } end
   redis.call('SADD', queue .. ':idle', worker)
-  local next = redis.call('ZRANGE', queue .. ':delayed', 0, 0, 'WITHSCORES')
-  return { time, refused, next[2] and math.max(next[2] - time, 0) or -1, 0, {}, {}, {}, inbox }
+  local next = redis.call('ZRANGE', queue .. ':delayed', 0, 0, 'WITHSCORES')[2]
+  if due < 0 and next then due = math.max(next - time, 0) end
+  return { time, refused, due, 0, {}, {}, {}, inbox }
 end
 
 local lease = redis.call('INCR', queue .. ':last_lease')

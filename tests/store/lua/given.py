@@ -186,7 +186,7 @@ class Queue:
         return run_blocking(self.connection, self.store.hasten(id, level))
 
     def purge(self, count: int) -> list[tuple[bytes, bytes]]:
-        return run_blocking(self.connection, self.store.purge(count))
+        return run_blocking(self.connection, self.store.purge(count))[0]
 
     def publish(self, generation: int, policy: str = "{}", limited: int | str = "") -> int:
         return run_blocking(self.connection, self.store.publish(generation, policy.encode(), limited))

@@ -1,5 +1,5 @@
 -- Lease one job straight to a parked worker. Returns whether there was one. A worker whose lease has ended may
--- be gone, and one that finds others waiting must not overtake them: those are only woken. Needs now.
+-- be gone, and one that finds others waiting must not overtake them: those are only woken. Needs now and wake.
 local function hand_over(queue, id, record)
   local time
   for _ = 1, 10 do
@@ -20,5 +20,6 @@ local function hand_over(queue, id, record)
       redis.call('RPUSH', inbox, '')
     end
   end
+  wake(queue, 100)
   return false
 end

@@ -1,6 +1,7 @@
 -- Carry out `count` moves that start behind `ARGV[at]`, 9 values each:
 -- move, id, lease, level, delay, runs, outcome, key, keep. A move whose lease is not held is refused.
--- Returns the refused ids. Needs put and unlock.
+-- Returns the refused ids. A delayed job that is now the next to come due wakes whoever is parked, since they
+-- sleep until the one before. Needs put, unlock and wake.
 local function settle(queue, worker, time, at, count)
   local refused, active = {}, queue .. ':active:' .. worker
   for i = at + 1, at + 9 * count, 9 do
@@ -22,6 +23,7 @@ local function settle(queue, worker, time, at, count)
       elseif move == 'delayed' then
         redis.call('ZADD', queue .. ':delayed', time + delay, id)
         if level ~= '0' then redis.call('HSET', queue .. ':levelof', id, level) end
+        if redis.call('ZRANGE', queue .. ':delayed', 0, 0)[1] == id then wake(queue, 100) end
       elseif move == 'alone' then
         redis.call('RPUSH', queue .. ':alone', id)
       else
