@@ -94,7 +94,9 @@ class AsyncClient:
     async def job(self, queue: str, id: str) -> JobView:
         """What is kept of a job. Raises JobNotFound."""
         self._settle_in()
-        return found(queue, id, await self._run(Reader(self._project, queue).show([id])))
+        return found(
+            queue, id, await self._run(Reader(self._project, queue).show([id], self._policies.policy(queue)))
+        )
 
     async def close(self) -> None:
         """Hang up."""

@@ -92,7 +92,9 @@ class Client:
 
     def job(self, queue: str, id: str) -> JobView:
         """What is kept of a job. Raises JobNotFound."""
-        return found(queue, id, self._call(Reader(self._project, queue).show([id])))
+        return found(
+            queue, id, self._call(Reader(self._project, queue).show([id], self._policies.policy(queue)))
+        )
 
     def close(self) -> None:
         """Hang up."""

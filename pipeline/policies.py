@@ -47,6 +47,11 @@ class Policies:
         known = self._known.get(queue)
         return known if known is not None and time.monotonic() - known.asked < FRESH_SECONDS else None
 
+    def policy(self, queue: str) -> QueuePolicy | None:
+        """The policy as far as it is known without asking."""
+        known = self._known.get(queue)
+        return known.policy if known else self._file.get(queue)
+
     def learn(self, queue: str, answer: list[Any]) -> Known:
         """Take in the broker's answer. Raises UnknownQueue, or NoPolicy when nothing says what queues exist."""
         now = time.monotonic()

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
-import msgspec
 from msgspec import Struct
 
 from pipeline.clock import now_ms
@@ -55,10 +54,7 @@ class Operator:
 
     def job(self, id: str) -> JobView:
         """Everything kept of one job. Raises JobNotFound."""
-        job = self._find(id)
-        logs = run_blocking(self.connection, self.reader.logs(id))
-        due = run_blocking(self.connection, self.reader.due(id)) if job.state == "delayed" else None
-        return msgspec.structs.replace(job, logs=logs, due_at=due)
+        return self._find(id)
 
     def jobs(
         self, states: Sequence[State] = listing.LISTED, only: Filter = listing.ALL, after: str | None = None

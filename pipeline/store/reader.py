@@ -102,21 +102,16 @@ class Reader:
         return Call(("HGET", keys.meta(self.queue), "policy"), _policy)
 
     def show(self, ids: Sequence[str], policy: QueuePolicy | None = None) -> Call[list[JobView | None]]:
-        """What is kept of these jobs, without logs; None for one that is not. `policy` tells `attempts`."""
+        """What is kept of these jobs, with its logs if it is one; None for one that is not kept.
+
+        `policy` tells how many attempts the job has.
+        """
 
         def read(reply: Reply) -> list[JobView | None]:
             found = zip(ids, reply, strict=True)
             return [None if kept is None else _view(self.name, id, policy, *kept) for id, kept in found]
 
         return Call(script("show").command(queue=self.queue, rest=ids), read)
-
-    def logs(self, id: str) -> Call[list[str]]:
-        """The lines that a job logged, the oldest first."""
-        return Call(("LRANGE", keys.logs(self.queue, id), 0, -1), _texts)
-
-    def due(self, id: str) -> Call[int | None]:
-        """When a delayed job becomes takeable, in ms since 1970."""
-        return Call(("ZSCORE", keys.delayed(self.queue), id), _integer)
 
 
 def queue_names(project: str) -> Call[list[str]]:
@@ -185,6 +180,8 @@ def _view(
     outcome_reply: bytes | None,
     progress: bytes | None,
     worker: bytes | None,
+    due: bytes | None,
+    logs: list[bytes],
 ) -> JobView:
     """A job from what show.lua answers, in its order."""
     job = decode_job(record)
@@ -210,6 +207,8 @@ def _view(
         errors=runs.errors,
         crashes=runs.crashes,
         worker=worker.decode() if worker else None,
+        due_at=None if due is None else int(due),
+        logs=_texts(logs),
         key=job.options.key,
     )
 

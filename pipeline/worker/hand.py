@@ -79,7 +79,8 @@ class Hand:
         for job in self.take_back():
             if leases.get(job.id) == job.lease:
                 ours.append(job)
-            else:
+            elif self._leases.get(job.id) == job.lease:
+                # Unless a turn has leased it to us anew meanwhile.
                 del self._leases[job.id]
         new = self._unknown(told, leases)
         self.receive(new)

@@ -33,10 +33,6 @@ class Link:
         self.turns: Connection | None = None
         self.listening = False
 
-    @property
-    def up(self) -> bool:
-        return self.turns is not None and not self.turns.lost.done()
-
     def open(self) -> None:
         """Begin to connect, unless that is under way."""
         if self._opening is None or self._opening.done():
@@ -44,11 +40,20 @@ class Link:
 
     def reset(self) -> None:
         """Hang up both connections and open them anew."""
+        self._hang_up()
+        self.open()
+
+    def close(self) -> None:
+        """Hang up for good."""
+        if self._opening is not None:
+            self._opening.cancel()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
         turns, inbox, self.turns, self._inbox = self.turns, self._inbox, None, None
         for connection in (turns, inbox):
             if connection is not None:
                 connection.close()
-        self.open()
 
     def listen(self, done: Callable[[Reply], None]) -> None:
         """Wait for something in the inbox, unless that is under way; `done` gets the reply."""

@@ -53,7 +53,8 @@ class Pool:
         self._hand = Hand(self, handlers, self.ledger, self.concurrency)
         self._running = self._hand.running
         self._watch = Watch(self, self._hand, self.ledger, board)
-        handlers.note = Notes(self._store, plan.worker, self._link, self._running).send
+        self._notes = Notes(self._store, plan.worker, self._link, self._running)
+        handlers.note = self._notes.send
         self._number = 0
         self._flight: Page | None = None
         self._turning = self._scheduled = self._parked = self._poked = False
@@ -67,7 +68,10 @@ class Pool:
         """Serve until the worker has left. Raises LeaseLost when it was reclaimed meanwhile."""
         self._link.open()
         self._watch.tick()
-        await self._gone
+        try:
+            await self._gone
+        finally:
+            self._link.close()
 
     # --- the turn ------------------------------------------------------------------------------------
 
@@ -219,6 +223,7 @@ class Pool:
 
     def _collect(self) -> None:
         self._poked = False
+        self._notes.flush()
         while self._ended:
             self._enter(*self._ended.popleft())
 

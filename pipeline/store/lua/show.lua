@@ -1,4 +1,5 @@
--- Everything kept of some jobs. Returns for each {state, record, runs, outcome, progress, worker}; nil when not kept.
+-- Everything kept of some jobs. Returns for each {state, record, runs, outcome, progress, worker, due, logs}, nil
+-- when it is not kept; logs only when it is the one asked for.
 -- include where
 local queue = unpack(KEYS)
 -- rest: ids
@@ -14,6 +15,8 @@ for i = 1, #ARGV do
     redis.call('HGET', queue .. ':outcomes', id),
     redis.call('HGET', queue .. ':notes', id),
     worker or false,
+    redis.call('ZSCORE', queue .. ':delayed', id),
+    #ARGV == 1 and redis.call('LRANGE', queue .. ':logs:' .. id, 0, -1) or {},
   } or false
 end
 return found

@@ -1,0 +1,419 @@
+"""A worker's pool on a real broker, in this process: turns, time limits, standstills, lost answers, the end."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from types import ModuleType
+from typing import Any
+
+import msgspec
+import pytest
+
+from pipeline import Discard, Job, RetryLater, SoftTimeout
+from pipeline.async_client import AsyncClient
+from pipeline.plan import WorkerPlan
+from pipeline.policy import Backoff, JobPolicy, QueuePolicy, RetryPolicy, Timeout
+from pipeline.store.reader import Counts, JobView, Reader
+from pipeline.store.store import Move, Store, run, run_blocking
+from pipeline.store.wire import BlockingConnection, connect, parse
+from pipeline.worker.attempt import Handlers
+from pipeline.worker.board import Board
+from pipeline.worker.pool import Pool
+from tests.proxy import Proxy
+
+PATIENCE = 10.0
+MODULE = "handlers_under_test"
+ONCE, NEVER = RetryPolicy(), Timeout()
+
+
+class Shop:
+    """A queue `q`, a client of it, and workers that run the given functions."""
+
+    def __init__(self, broker: str, policy: QueuePolicy, client: AsyncClient) -> None:
+        self.broker = broker
+        self.policy = policy
+        self.client = client
+        self.pools: list[Pool] = []
+        self.retired: list[str] = []
+        self.ends: list[asyncio.Task[None]] = []
+
+    def worker(self, name: str = "w1", broker: str = "") -> Pool:
+        """A worker that begins at once."""
+        plan = WorkerPlan(
+            worker=name, project="shop", root="/", broker=broker or self.broker, queue=self.policy
+        )
+        board = Board.create(2 * self.policy.concurrency)
+        pool = Pool(plan, Handlers(self.policy), board, self.retired.append)
+        self.pools.append(pool)
+        self.ends.append(asyncio.create_task(pool.run()))
+        return pool
+
+    async def enqueue(self, job: str, data: Any = None, **options: Any) -> str:
+        return (await self.client.enqueue("q", job, data, **options)).id
+
+    async def ends_as(self, id: str, *states: str) -> JobView:
+        """The job, once it is in one of these states."""
+        async with asyncio.timeout(PATIENCE):
+            while (found := await self.client.job("q", id)).state not in states:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        return found
+
+    async def counts(self) -> Counts:
+        connection = await connect(parse(self.broker))
+        try:
+            return await run(connection, Reader("shop", "q").counts())
+        finally:
+            connection.close()
+
+
+@asynccontextmanager
+async def shop(
+    broker: str,
+    *handlers: Callable[[Job[Any]], Any],
+    retry: RetryPolicy = ONCE,
+    timeout: Timeout = NEVER,
+    **own: Any,
+) -> AsyncIterator[Shop]:
+    module = ModuleType(MODULE)
+    for handler in handlers:
+        setattr(module, handler.__name__, handler)
+    sys.modules[MODULE] = module
+    jobs = {
+        handler.__name__: JobPolicy(handler=f"{MODULE}:{handler.__name__}", retry=retry, timeout=timeout)
+        for handler in handlers
+    }
+    policy = QueuePolicy("q", jobs=jobs, **own)
+    async with AsyncClient(broker, "shop") as client:
+        connection = await connect(parse(broker))
+        await run(connection, Store("shop", "q").publish(1, msgspec.json.encode(policy), ""))
+        connection.close()
+        found = Shop(broker, policy, client)
+        yield found
+        for pool in found.pools:
+            pool.release()
+        await asyncio.wait_for(asyncio.gather(*found.ends, return_exceptions=True), PATIENCE)
+    del sys.modules[MODULE]
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not holds():  # noqa: ASYNC110 - what is waited for happens elsewhere
+            await asyncio.sleep(0.005)
+
+
+# --- how a job ends ------------------------------------------------------------------------------------
+
+
+async def test_a_result_progress_and_logs_are_kept_with_the_job(broker: str) -> None:
+    async def full(job: Job[Any]) -> dict[str, Any]:
+        await job.progress(50)
+        await job.log("charged")
+        await job.log("and booked")
+        return {"charge": job.data}
+
+    async with shop(broker, full) as it:
+        it.worker()
+        job = await it.ends_as(await it.enqueue("full", "ch_1"), "completed")
+        assert (job.result, job.progress, job.attempt) == ({"charge": "ch_1"}, 50, 1)
+        assert job.logs == ["charged", "and booked"]
+        assert job.enqueued_at <= job.started_at <= job.finished_at  # type: ignore[operator]
+
+
+async def test_a_plain_handler_keeps_notes_without_awaiting_them(broker: str) -> None:
+    def plain(job: Job[Any]) -> int:
+        job.log("in a thread")
+        job.progress({"part": 1})
+        return 7
+
+    async with shop(broker, plain) as it:
+        it.worker()
+        job = await it.ends_as(await it.enqueue("plain"), "completed")
+        assert (job.result, job.progress, job.logs) == (7, {"part": 1}, ["in a thread"])
+
+
+async def test_a_failed_attempt_runs_again_until_none_is_left(broker: str) -> None:
+    async def failing(job: Job[Any]) -> None:
+        raise ValueError(f"attempt {job.attempt} of {job.attempts}")
+
+    retry = RetryPolicy(attempts=3, backoff=Backoff("fixed", 20))
+    async with shop(broker, failing, retry=retry) as it:
+        it.worker()
+        job = await it.ends_as(await it.enqueue("failing"), "dead")
+        assert job.error is not None
+        assert (job.error.type, job.error.message) == ("ValueError", "attempt 3 of 3")
+        assert "raise ValueError" in str(job.error.traceback)
+        assert [error.message for error in job.errors] == [f"attempt {n} of 3" for n in (1, 2, 3)]
+        assert (await it.counts()).stats["failed"] == 3
+
+
+async def test_discard_is_final_and_retry_later_costs_nothing(broker: str) -> None:
+    async def wordy(job: Job[Any]) -> str:
+        if job.data == "never":
+            raise Discard("no such card")
+        seen.append(job.attempt)
+        if len(seen) < 3:
+            raise RetryLater("30ms")
+        return "at last"
+
+    seen: list[int] = []
+    async with shop(broker, wordy, retry=RetryPolicy(attempts=2, backoff=Backoff("fixed", 10))) as it:
+        it.worker()
+        dead = await it.ends_as(await it.enqueue("wordy", "never"), "dead")
+        assert (dead.attempt, dead.error and dead.error.message) == (1, "no such card")
+        assert (await it.ends_as(await it.enqueue("wordy"), "completed")).result == "at last"
+        assert seen == [1, 1, 1]
+
+
+async def test_what_json_cannot_hold_fails_the_attempt_with_advice(broker: str) -> None:
+    async def odd(job: Job[Any]) -> object:
+        return {1, object()}
+
+    async with shop(broker, odd) as it:
+        it.worker()
+        job = await it.ends_as(await it.enqueue("odd"), "dead")
+        assert job.error is not None
+        assert "returned what JSON cannot hold" in job.error.message
+
+
+async def test_async_and_plain_handlers_share_a_queue_and_its_concurrency(broker: str) -> None:
+    running, most = set(), 0
+    gate = threading.Event()
+
+    def note(job: Job[Any]) -> None:
+        nonlocal most
+        running.add(job.id)
+        most = max(most, len(running))
+
+    async def on_loop(job: Job[Any]) -> None:
+        note(job)
+        while not gate.is_set():  # noqa: ASYNC110 - the gate is one for threads, too
+            await asyncio.sleep(0.005)
+        running.discard(job.id)
+
+    def in_thread(job: Job[Any]) -> None:
+        note(job)
+        gate.wait(PATIENCE)
+        running.discard(job.id)
+
+    async with shop(broker, on_loop, in_thread, concurrency=4) as it:
+        ids = [await it.enqueue(name) for name in ("on_loop", "in_thread") * 4]
+        it.worker()
+        await until(lambda: len(running) == 4)
+        gate.set()
+        for id in ids:
+            await it.ends_as(id, "completed")
+        assert most == 4
+
+
+# --- time limits ---------------------------------------------------------------------------------------
+
+
+async def test_a_hard_limit_cancels_an_async_handler_and_the_slot_serves_on(broker: str) -> None:
+    async def slow(job: Job[Any]) -> None:
+        if job.data == "slow":
+            await asyncio.Event().wait()
+
+    async with shop(broker, slow, timeout=Timeout(hard=100), concurrency=1) as it:
+        it.worker()
+        job = await it.ends_as(await it.enqueue("slow", "slow"), "dead")
+        assert job.error is not None
+        assert (job.error.type, job.error.message) == ("TimeoutError", "ran for more than 0.1 s")
+        await it.ends_as(await it.enqueue("slow"), "completed")
+        assert it.retired == []
+
+
+@pytest.mark.parametrize("kind", ["async", "plain"])
+async def test_a_soft_limit_raises_in_the_handler_which_may_clean_up(broker: str, kind: str) -> None:
+    async def on_loop(job: Job[Any]) -> str:
+        try:
+            await asyncio.Event().wait()
+        except SoftTimeout:
+            return "cleaned up"
+        return "never"
+
+    def in_thread(job: Job[Any]) -> str:
+        try:
+            end = time.monotonic() + PATIENCE
+            while time.monotonic() < end:
+                pass
+        except SoftTimeout:
+            return "cleaned up"
+        return "never"
+
+    handler = on_loop if kind == "async" else in_thread
+    async with shop(broker, handler, timeout=Timeout(soft=50, hard=60_000)) as it:
+        it.worker()
+        job = await it.ends_as(await it.enqueue(handler.__name__), "completed")
+        assert job.result == "cleaned up"
+
+
+async def test_a_thread_past_its_hard_limit_has_failed_and_its_process_is_replaced(broker: str) -> None:
+    gate = threading.Event()
+
+    def stuck(job: Job[Any]) -> None:
+        gate.wait(PATIENCE)
+
+    async with shop(broker, stuck, timeout=Timeout(hard=50)) as it:
+        it.worker()
+        job = await it.ends_as(await it.enqueue("stuck"), "dead")
+        assert job.error is not None
+        assert job.error.type == "TimeoutError"
+        assert it.retired == [f"stuck {job.id} does not stop at its time limit"]
+        gate.set()
+        await asyncio.wait_for(it.ends[0], PATIENCE)
+
+
+# --- who takes which job -------------------------------------------------------------------------------
+
+
+async def test_no_job_waits_behind_a_slow_one_while_another_worker_idles(broker: str) -> None:
+    """What was fetched ahead of a handler that turns out slow goes to a worker that has time."""
+    gate = asyncio.Event()
+    ran: list[Any] = []
+
+    async def mixed(job: Job[Any]) -> None:
+        if job.data == "slow":
+            await gate.wait()
+        ran.append(job.data)
+
+    async with shop(broker, mixed, concurrency=1) as it:
+        it.worker("w1")
+        await it.client.enqueue_many("q", [("mixed", "warm up")] * 200)
+        await until(lambda: len(ran) == 200)
+        await it.client.enqueue_many("q", [("mixed", "slow"), *[("mixed", n) for n in range(20)]])
+        it.worker("w2")
+        await until(lambda: set(range(20)) <= set(ran))
+        gate.set()
+
+
+async def test_a_parked_worker_wakes_for_a_delayed_job(broker: str) -> None:
+    async def noted(job: Job[Any]) -> None:
+        pass
+
+    async with shop(broker, noted) as it:
+        it.worker()
+        await it.ends_as(await it.enqueue("noted"), "completed")
+        begun = time.monotonic()
+        job = await it.ends_as(await it.enqueue("noted", delay="150ms"), "completed")
+        assert 0.14 < time.monotonic() - begun < 2
+        assert job.started_at is not None
+        assert job.started_at - job.enqueued_at >= 149
+
+
+# --- lost answers and standstills ----------------------------------------------------------------------
+
+
+async def test_a_turn_whose_answer_is_lost_settles_once_and_leaves_no_job_behind(broker: str) -> None:
+    ran: list[int] = []
+
+    async def counted(job: Job[Any]) -> None:
+        ran.append(job.data)
+        await asyncio.sleep(0.002)
+
+    proxy = Proxy(broker)
+    async with shop(broker, counted, concurrency=5) as it:
+        it.worker(broker=proxy.url)
+        for start in range(0, 400, 50):
+            await it.client.enqueue_many("q", [("counted", n) for n in range(start, start + 50)])
+            proxy.lose_replies(2)
+            await asyncio.sleep(0.05)
+        await until(lambda: len(ran) >= 400)
+        counts = await it.counts()
+        async with asyncio.timeout(PATIENCE):
+            while counts.stats.get("completed", 0) < 400:
+                await asyncio.sleep(0.02)
+                counts = await it.counts()
+        assert (sorted(ran), counts.active, counts.waiting) == (list(range(400)), 0, 0)
+        assert counts.stats.get("lost_leases", 0) == 0
+    proxy.close()
+
+
+async def test_a_worker_that_stood_still_begins_nothing_that_was_given_to_others(broker: str) -> None:
+    """Its loop is blocked while the supervisor takes back what it has not begun."""
+    ran: list[str] = []
+
+    async def blocking(job: Job[Any]) -> None:
+        if job.data == "block":
+            store = Store("shop", "q")
+            time.sleep(1.2)  # noqa: ASYNC251 - a handler that blocks the loop is what this is about
+            connection = BlockingConnection(parse(broker))
+            held = run_blocking(connection, store.expel("w1", "still")) or []
+            moves = [Move("front", row.id, int(row.lease)) for row in held if row.id.decode() != job.id]
+            taken.append(run_blocking(connection, store.reclaim("w1", moves)))
+            connection.close()
+        ran.append(job.id)
+
+    taken: list[int] = []
+    async with shop(broker, blocking, concurrency=1) as it:
+        warm = await it.client.enqueue_many("q", [("blocking", None)] * 100)
+        it.worker("w1")
+        await until(lambda: len(ran) == len(warm))
+        ids = [
+            a.id
+            for a in await it.client.enqueue_many("q", [("blocking", d) for d in ["block"] + [None] * 30])
+        ]
+        for id in ids:
+            await it.ends_as(id, "completed")
+        assert taken[0] > 0
+        assert sorted(ran[100:]) == sorted(ids)
+        assert (await it.counts()).stats.get("lost_leases", 0) == 0
+
+
+# --- the end -------------------------------------------------------------------------------------------
+
+
+async def test_a_drain_ends_what_runs_and_gives_back_the_rest(broker: str) -> None:
+    gate = asyncio.Event()
+    begun: list[str] = []
+
+    async def waits(job: Job[Any]) -> None:
+        begun.append(job.id)
+        await gate.wait()
+
+    async with shop(broker, waits, concurrency=2) as it:
+        ids = [await it.enqueue("waits") for _ in range(5)]
+        pool = it.worker()
+        await until(lambda: len(begun) == 2)
+        pool.stop(60_000)
+        gate.set()
+        await asyncio.wait_for(it.ends[0], PATIENCE)
+        assert begun == ids[:2]
+        counts = await it.counts()
+        assert (counts.waiting, counts.active, counts.workers) == (3, 0, 0)
+
+
+async def test_a_release_costs_the_job_nothing(broker: str) -> None:
+    begun: list[int] = []
+
+    async def waits(job: Job[Any]) -> None:
+        begun.append(job.attempt)
+        await asyncio.Event().wait()
+
+    async with shop(broker, waits) as it:
+        id = await it.enqueue("waits")
+        pool = it.worker()
+        await until(lambda: bool(begun))
+        pool.release()
+        await asyncio.wait_for(it.ends[0], PATIENCE)
+        job = await it.client.job("q", id)
+        assert (job.state, job.attempt, job.errors) == ("waiting", 0, ())
+        it.worker("w2")
+        await until(lambda: begun == [1, 1])
+
+
+async def test_a_quiet_worker_with_nothing_to_do_leaves_at_once(broker: str) -> None:
+    async def idle(job: Job[Any]) -> None:
+        pass
+
+    async with shop(broker, idle) as it:
+        pool = it.worker()
+        await it.ends_as(await it.enqueue("idle"), "completed")
+        pool.hush()
+        await asyncio.sleep(0.1)
+        pool.stop(60_000)
+        await asyncio.wait_for(it.ends[0], 2)
