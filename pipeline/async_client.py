@@ -18,20 +18,20 @@ from pipeline.errors import BrokerUnavailable
 from pipeline.plan import Plan
 from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate
 from pipeline.policy import Backoff
-from pipeline.producer import CHUNK, Batch, Duration, Plain, Wanted, record
+from pipeline.producer import CHUNK, Batch, Duration, Wanted, batch_of, record
 from pipeline.store.reader import JobView, Reader
-from pipeline.store.store import Accepted, Call, StalePolicy, Store, run
+from pipeline.store.store import Accepted, Call, NewJob, StalePolicy, Store, run
 from pipeline.store.wire import Connection, connect
 
 Result = TypeVar("Result")
 
 
 class Together(Struct, frozen=True):
-    """Records that leave in one call, and who waits for their ids."""
+    """Jobs that leave in one call, and who waits for their answers."""
 
     generation: str
-    records: list[bytes]
-    futures: list[asyncio.Future[int]]
+    jobs: list[NewJob]
+    futures: list[asyncio.Future[Accepted]]
 
 
 class AsyncClient:
@@ -75,16 +75,21 @@ class AsyncClient:
     ) -> Accepted:
         """Put one job in; see Client.enqueue. Those of one tick of the loop travel together."""
         self._settle_in()
-        if (id, delay, at, priority, attempts, backoff, timeout) == NOTHING_OF_ITS_OWN:
-            known = self._policies.get(queue) or await self._learn(queue)
-            plain = record(known.policy, known.server_ms(), job, data)
-            if plain is not None:
-                try:
-                    return Accepted(str(await self._along(queue, known.generation, plain[1])), "created")
-                except StalePolicy:
-                    await self._learn(queue)
+        known = self._policies.get(queue) or await self._learn(queue)
         wanted = Wanted(job, data, id, delay, at, priority, attempts, backoff, timeout)
-        return (await self._enqueue(queue, [wanted]))[0]
+        plain = None
+        if wanted[2:] == NOTHING_OF_ITS_OWN:
+            plain = record(known.policy, known.server_ms(), job, data)
+        new = (
+            NewJob("", plain[0], "", "", "", plain[1])
+            if plain
+            else self._policies.new_job(queue, known, wanted)
+        )
+        try:
+            return await self._along(queue, known.generation, new)
+        except StalePolicy:
+            await self._learn(queue)
+            return (await self._enqueue(queue, [wanted]))[0]
 
     async def enqueue_many(self, queue: str, jobs: Iterable[tuple[str, Any] | Wanted]) -> list[Accepted]:
         """Put many in; see Client.enqueue_many."""
@@ -127,14 +132,14 @@ class AsyncClient:
                 rest = self._policies.batches(queue, known, wanted[len(answers) :])
         return answers
 
-    def _along(self, queue: str, generation: str, written: bytes) -> asyncio.Future[int]:
-        """Send a record with the others of this tick; the future is its id."""
+    def _along(self, queue: str, generation: str, job: NewJob) -> asyncio.Future[Accepted]:
+        """Send a job with the others of this tick; the future is its answer."""
         together = self._together.get(queue)
-        if together is None or together.generation != generation or len(together.records) >= CHUNK:
+        if together is None or together.generation != generation or len(together.jobs) >= CHUNK:
             together = self._together[queue] = Together(generation, [], [])
             asyncio.get_running_loop().call_soon(self._depart, queue, together)
-        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        together.records.append(written)
+        future: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
+        together.jobs.append(job)
         together.futures.append(future)
         return future
 
@@ -147,17 +152,15 @@ class AsyncClient:
 
     async def _travel(self, queue: str, together: Together) -> None:
         try:
-            batch = Plain(0, together.records)
-            accepted = await self._send(queue, together.generation, batch)
+            accepted = await self._send(queue, together.generation, batch_of(together.jobs))
         except Exception as error:  # noqa: BLE001 - each caller is told
             for future in together.futures:
                 if not future.done():
                     future.set_exception(error)
             return
-        first = int(accepted[0].id)
-        for place, future in enumerate(together.futures):
+        for future, answer in zip(together.futures, accepted, strict=True):
             if not future.done():
-                future.set_result(first + place)
+                future.set_result(answer)
 
     async def _send(self, queue: str, generation: str, batch: Batch) -> list[Accepted]:
         # A lane has one call under way at most: the broker remembers the last call of each.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -13,10 +13,12 @@ from msgspec import Struct
 from pipeline.errors import JobNotFound, NoPolicy, UnknownJob, UnknownQueue
 from pipeline.plan import Plan
 from pipeline.policy import QueuePolicy
-from pipeline.producer import Batch, Wanted, batches
+from pipeline.producer import Batch, Wanted, batches, new_job
 from pipeline.store.reader import JobView
+from pipeline.store.store import NewJob
 from pipeline.store.wire import Address, parse
 
+Checked = TypeVar("Checked")
 decode_policy = msgspec.json.Decoder(QueuePolicy).decode
 FRESH_SECONDS = 60.0
 NOTHING_OF_ITS_OWN = (None,) * 7
@@ -72,13 +74,21 @@ class Policies:
         return known
 
     def batches(self, queue: str, known: Known, wanted: Sequence[Wanted]) -> list[Batch]:
-        """The jobs, checked. A job that only the producer's own file knows is taken, and waits."""
+        """The jobs, checked, in batches. Raises EnqueueError."""
+        return self._checked(queue, known, lambda policy: batches(policy, known.server_ms(), wanted))
+
+    def new_job(self, queue: str, known: Known, wanted: Wanted) -> NewJob:
+        """One job, checked. Raises EnqueueError."""
+        return self._checked(queue, known, lambda policy: new_job(policy, known.server_ms(), wanted))
+
+    def _checked(self, queue: str, known: Known, check: Callable[[QueuePolicy], Checked]) -> Checked:
+        # A job that only the producer's own file knows is taken, and waits.
         try:
-            return batches(known.policy, known.server_ms(), wanted)
+            return check(known.policy)
         except UnknownJob:
             if queue not in self._file or known.policy is self._file[queue]:
                 raise
-            return batches(self._file[queue], known.server_ms(), wanted)
+            return check(self._file[queue])
 
 
 def unknown_queue(queue: str, known: Iterable[str]) -> UnknownQueue:

@@ -87,10 +87,11 @@ def batches(queue: QueuePolicy, at: int, wanted: Sequence[Wanted]) -> list[Batch
     Raises EnqueueError for the first that cannot be taken.
     """
     jobs = [new_job(queue, at, job) for job in wanted]
-    return [_batch(jobs[i : i + CHUNK]) for i in range(0, len(jobs), CHUNK)]
+    return [batch_of(jobs[i : i + CHUNK]) for i in range(0, len(jobs), CHUNK)]
 
 
-def _batch(jobs: list[NewJob]) -> Batch:
+def batch_of(jobs: list[NewJob]) -> Batch:
+    """The batch that these jobs (1 to 1,000) travel in."""
     level = jobs[0].level
     if all(not (job.id or job.due or job.key) and job.level == level for job in jobs):
         return Plain(level, [job.record for job in jobs])
