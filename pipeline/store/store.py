@@ -7,6 +7,7 @@ same moves serve code with and without a loop.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from msgspec import Struct
@@ -170,12 +171,13 @@ class Store:
         source: str,
         keep: int,
         ids: list[bytes],
-        leases: list[bytes | int],
+        leases: list[int],
         outcomes: list[bytes],
         moves: list[Move],
         counters: list[Argument],
     ) -> Command:
         """Settle and reserve. The last len(outcomes) / 2 of `ids` are kept; `outcomes` is id, outcome, ..."""
+        runs = [value for lease, same in groupby(leases) for value in (lease, sum(1 for _ in same))]
         return script("turn").command(
             queue=self.queue,
             worker=worker,
@@ -185,9 +187,10 @@ class Store:
             source=source,
             keep=keep,
             done=len(ids),
+            runs=len(runs) // 2,
             kept=len(outcomes) // 2,
             moves=len(moves),
-            rest=[*ids, *leases, *outcomes, *_flat(moves), *counters],
+            rest=[*ids, *runs, *outcomes, *_flat(moves), *counters],
         )
 
     def hold(self, worker: str, number: int) -> Call[tuple[int, list[Held]]]:

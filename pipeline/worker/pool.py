@@ -23,7 +23,7 @@ from pipeline.worker.link import Link
 from pipeline.worker.notes import Notes
 from pipeline.worker.report import listed, tell_failure
 from pipeline.worker.slots import now
-from pipeline.worker.watch import Watch
+from pipeline.worker.watch import STALL_SECONDS, Watch
 
 AHEAD_SECONDS, AHEAD_JOBS = 0.004, 256
 BATCH = 1000
@@ -94,6 +94,8 @@ class Pool:
             return
         page = self.ledger.take()
         self._turning, self._flight = True, page
+        if page.done:
+            self._watch.progress(page.done[-1].ended)
         self._number += 1
         keep = self.ledger.policy.completed.count
         command = self._store.turn(
@@ -190,7 +192,7 @@ class Pool:
     def begin(self, slot: int, held: Buffered) -> Attempt | None:
         """The attempt to run in this slot; None when there is nothing to run after all. From any thread."""
         moment = now()
-        if not self._sure or self._watch.stalled(moment):
+        if not self._sure or moment - self._watch.alive > STALL_SECONDS:
             self._hand.set_aside(held)
             self._loop.call_soon_threadsafe(self.doubt)
             return None
@@ -207,7 +209,8 @@ class Pool:
         """An attempt ended, on the loop."""
         attempt.ended = now()
         self._enter(slot, attempt, error)
-        self.kick()
+        if not self._turning:
+            self.kick()
 
     def ended_in_thread(self, slot: int, attempt: Attempt, error: BaseException | None) -> None:
         """An attempt ended, in its thread. The loop is woken once for all that end meanwhile."""
@@ -231,9 +234,7 @@ class Pool:
         """Put down how an attempt ended, unless nobody waited for it any more."""
         if attempt.stopped == "abandoned":
             return
-        if self._running.get(slot) is attempt:
-            del self._running[slot]
-        self._watch.progress(attempt.ended)
+        del self._running[slot]
         if attempt.stopped == "hard":
             self._failed(attempt, None)
         elif error is None:

@@ -32,7 +32,7 @@ class Watched(Protocol):
 
 
 class Watch:
-    """Ticks for as long as the loop runs. `stalled` asks whether it did not for a while."""
+    """Ticks for as long as the loop runs. `alive` is when it last went round."""
 
     def __init__(self, pool: Watched, hand: Hand, ledger: Ledger, board: Board) -> None:
         self._pool = pool
@@ -40,27 +40,23 @@ class Watch:
         self._ledger = ledger
         self._board = board
         self._loop = asyncio.get_running_loop()
-        self._alive = self._progress = now()
+        self.alive = self._progress = now()
 
     def seen(self) -> float:
         """The loop goes round; the moment."""
-        self._alive = now()
-        return self._alive
+        self.alive = now()
+        return self.alive
 
     def progress(self, moment: float) -> None:
         """Jobs came, or one ended."""
         self._progress = moment
 
-    def stalled(self, moment: float) -> bool:
-        """Whether the loop has not gone round for so long that others may have taken our jobs. From any thread."""
-        return moment - self._alive > STALL_SECONDS
-
     def tick(self) -> None:
         """One round: called once, goes on by itself."""
         moment = now()
-        if self.stalled(moment) and len(self._hand):
+        if moment - self.alive > STALL_SECONDS and len(self._hand):
             self._pool.doubt()
-        self._alive = moment
+        self.alive = moment
         self._board.tick(int(moment * 1000), self._ledger.settled)
         for slot, attempt in list(self._hand.running.items()):
             self._limit(slot, attempt, moment)

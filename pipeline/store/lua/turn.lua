@@ -8,14 +8,14 @@
 -- include wake
 -- include drop
 -- include unlock
+-- include complete
 -- include settle
 -- include promote
 -- include take
 -- include room
 local queue = unpack(KEYS)
-local worker, number, want, park, source, keep, done, kept, moves = unpack(ARGV)
--- rest: done ids, their leases, (id, outcome) of the last `kept` of them, the moves (see settle),
--- then (counter, by) pairs
+local worker, number, want, park, source, keep, done, runs, kept, moves = unpack(ARGV)
+-- rest: the completed jobs (see complete), the moves (see settle), then (counter, by) pairs
 
 local last = redis.call('HGET', queue .. ':turns', worker)
 if not last then return redis.error_reply('GONE this worker was reclaimed') end
@@ -26,44 +26,12 @@ local inbox = redis.call('LPOP', queue .. ':inbox:' .. worker, 1000) or {}
 
 local time = now()
 local active, stats = queue .. ':active:' .. worker, queue .. ':stats'
-local fixed = 9
-want, keep, done, kept, moves = tonumber(want), tonumber(keep), tonumber(done), tonumber(kept), tonumber(moves)
+local fixed = 10
+want, keep, moves = tonumber(want), tonumber(keep), tonumber(moves)
+done, runs, kept = tonumber(done), tonumber(runs), tonumber(kept)
 
-local refused = {}
-if done > 0 then
-  local held = redis.call('HMGET', active, unpack(ARGV, fixed + 1, fixed + done))
-  for i = 1, done do
-    if held[i] ~= ARGV[fixed + done + i] then refused[#refused + 1] = ARGV[fixed + i] end
-  end
-  local ids = { unpack(ARGV, fixed + 1, fixed + done) }
-  local outcomes = { unpack(ARGV, fixed + 2 * done + 1, fixed + 2 * done + 2 * kept) }
-  if #refused > 0 then
-    local lost, own, told = {}, {}, {}
-    for i = 1, #refused do lost[refused[i]] = true end
-    for i = 1, done do
-      if not lost[ids[i]] then own[#own + 1] = ids[i] end
-    end
-    for i = 1, 2 * kept, 2 do
-      if not lost[outcomes[i]] then
-        told[#told + 1] = outcomes[i]
-        told[#told + 1] = outcomes[i + 1]
-      end
-    end
-    ids, outcomes = own, told
-  end
-  local plain = #ids - #outcomes / 2
-  if #ids > 0 then
-    redis.call('HDEL', active, unpack(ids))
-    redis.call('HINCRBY', stats, 'completed', #ids)
-  end
-  if plain > 0 then drop(queue, { unpack(ids, 1, plain) }) end
-  if #outcomes > 0 then
-    redis.call('HSET', queue .. ':outcomes', unpack(outcomes))
-    redis.call('LPUSH', queue .. ':completed', unpack(ids, plain + 1))
-  end
-end
-
-local at = fixed + 2 * done + 2 * kept
+local refused = done > 0 and complete(queue, active, fixed, done, runs, kept) or {}
+local at = fixed + done + 2 * runs + 2 * kept
 if moves > 0 then
   local more = settle(queue, worker, time, at, moves)
   for i = 1, #more do refused[#refused + 1] = more[i] end
@@ -111,8 +79,8 @@ for i = 1, #ids do
 end
 redis.call('HSET', active, unpack(leases))
 local records = redis.call('HMGET', queue .. ':jobs', unpack(ids))
-local runs = {}
+local earlier = {}
 if redis.call('EXISTS', queue .. ':runs') == 1 then
-  runs = redis.call('HMGET', queue .. ':runs', unpack(ids))
+  earlier = redis.call('HMGET', queue .. ':runs', unpack(ids))
 end
-return { time, refused, false, lease, ids, records, runs, inbox }
+return { time, refused, false, lease, ids, records, earlier, inbox }

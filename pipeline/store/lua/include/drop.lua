@@ -1,7 +1,7 @@
--- Forget the jobs `ids`: record, outcome, earlier runs, progress and logs.
-local function drop(queue, ids)
+-- Forget the jobs `ids`: record, outcome (unless they have none), earlier runs, progress and logs.
+local function drop(queue, ids, without_outcome)
   redis.call('HDEL', queue .. ':jobs', unpack(ids))
-  redis.call('HDEL', queue .. ':outcomes', unpack(ids))
+  if not without_outcome then redis.call('HDEL', queue .. ':outcomes', unpack(ids)) end
   if redis.call('EXISTS', queue .. ':runs', queue .. ':notes') == 0 then return end
   redis.call('HDEL', queue .. ':runs', unpack(ids))
   local noted = redis.call('HMGET', queue .. ':notes', unpack(ids))
