@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -18,9 +18,9 @@ from pipeline.errors import BrokerUnavailable
 from pipeline.plan import Plan
 from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate
 from pipeline.policy import Backoff
-from pipeline.producer import CHUNK, Batch, Duration, Wanted, batch_of, record
+from pipeline.producer import CHUNK, Batch, Duration, Plain, Wanted, batch_of, record
 from pipeline.store.reader import JobView, Reader
-from pipeline.store.store import Accepted, Call, NewJob, StalePolicy, Store, run
+from pipeline.store.store import Accepted, Call, StalePolicy, Store, run
 from pipeline.store.wire import Connection, connect
 
 Result = TypeVar("Result")
@@ -30,7 +30,7 @@ class Together(Struct, frozen=True):
     """Jobs that leave in one call, and who waits for their answers."""
 
     generation: str
-    jobs: list[NewJob]
+    jobs: list[Any]
     futures: list[asyncio.Future[Accepted]]
 
 
@@ -42,20 +42,23 @@ class AsyncClient:
         self._policies = Policies(plan)
         self._stores: dict[str, Store] = {}
         self._timeout = timeout
-        self._home: tuple[int, asyncio.AbstractEventLoop] | None = None
+        self._loop: asyncio.AbstractEventLoop = None  # type: ignore[assignment]
+        self._pid = 0
         self._travelling: set[asyncio.Task[None]] = set()
         self._connection: Connection | None = None
 
     def _settle_in(self) -> None:
         """One client may serve one loop after another, also in a forked child: each is a producer of its own."""
-        here = os.getpid(), asyncio.get_running_loop()
-        if self._home == here:
+        loop, pid = asyncio.get_running_loop(), os.getpid()
+        if self._loop is loop and self._pid == pid:
             return
-        self._home = here
+        self._loop, self._pid = loop, pid
         self._token = secrets.token_hex(4)
         self._free: list[int] = []
         self._numbers: list[int] = []
-        self._together: dict[str, Together] = {}
+        # What leaves in this tick, by queue: records of jobs that are alike, and jobs of other kinds.
+        self._plain: dict[str, Together] = {}
+        self._each: dict[str, Together] = {}
         self._connection = None
         self._opening = asyncio.Lock()
 
@@ -76,17 +79,18 @@ class AsyncClient:
         """Put one job in; see Client.enqueue. Those of one tick of the loop travel together."""
         self._settle_in()
         known = self._policies.get(queue) or await self._learn(queue)
-        wanted = Wanted(job, data, id, delay, at, priority, attempts, backoff, timeout)
         plain = None
-        if wanted[2:] == NOTHING_OF_ITS_OWN:
+        if (id, delay, at, priority, attempts, backoff, timeout) == NOTHING_OF_ITS_OWN:
             plain = record(known.policy, known.server_ms(), job, data)
-        new = (
-            NewJob("", plain[0], "", "", "", plain[1])
-            if plain
-            else self._policies.new_job(queue, known, wanted)
-        )
+            if plain is not None:
+                try:
+                    return await self._along(queue, known.generation, plain[1], self._plain)
+                except StalePolicy:
+                    known = await self._learn(queue)
+        wanted = Wanted(job, data, id, delay, at, priority, attempts, backoff, timeout)
+        new = self._policies.new_job(queue, known, wanted)
         try:
-            return await self._along(queue, known.generation, new)
+            return await self._along(queue, known.generation, new, self._each)
         except StalePolicy:
             await self._learn(queue)
             return (await self._enqueue(queue, [wanted]))[0]
@@ -94,7 +98,7 @@ class AsyncClient:
     async def enqueue_many(self, queue: str, jobs: Iterable[tuple[str, Any] | Wanted]) -> list[Accepted]:
         """Put many in; see Client.enqueue_many."""
         self._settle_in()
-        return await self._enqueue(queue, [Wanted(*job) for job in jobs])
+        return await self._enqueue(queue, list(jobs))
 
     async def job(self, queue: str, id: str) -> JobView:
         """What is kept of a job. Raises JobNotFound."""
@@ -117,42 +121,45 @@ class AsyncClient:
     ) -> None:
         await self.close()
 
-    async def _enqueue(self, queue: str, wanted: list[Wanted]) -> list[Accepted]:
-        if not wanted:
+    async def _enqueue(self, queue: str, jobs: Sequence[tuple[str, Any] | Wanted]) -> list[Accepted]:
+        if not jobs:
             return []
         known = self._policies.get(queue) or await self._learn(queue)
         answers: list[Accepted] = []
-        rest = self._policies.batches(queue, known, wanted)
+        rest = self._policies.batches(queue, known, jobs)
         while rest:
             try:
                 answers += await self._send(queue, known.generation, rest[0])
                 rest = rest[1:]
             except StalePolicy:
                 known = await self._learn(queue)
-                rest = self._policies.batches(queue, known, wanted[len(answers) :])
+                rest = self._policies.batches(queue, known, jobs[len(answers) :])
         return answers
 
-    def _along(self, queue: str, generation: str, job: NewJob) -> asyncio.Future[Accepted]:
+    def _along(
+        self, queue: str, generation: str, job: Any, leaving: dict[str, Together]
+    ) -> asyncio.Future[Accepted]:
         """Send a job with the others of this tick; the future is its answer."""
-        together = self._together.get(queue)
+        together = leaving.get(queue)
         if together is None or together.generation != generation or len(together.jobs) >= CHUNK:
-            together = self._together[queue] = Together(generation, [], [])
-            asyncio.get_running_loop().call_soon(self._depart, queue, together)
-        future: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
+            together = leaving[queue] = Together(generation, [], [])
+            self._loop.call_soon(self._depart, queue, together, leaving)
+        future: asyncio.Future[Accepted] = self._loop.create_future()
         together.jobs.append(job)
         together.futures.append(future)
         return future
 
-    def _depart(self, queue: str, together: Together) -> None:
-        if self._together.get(queue) is together:
-            del self._together[queue]
-        task = asyncio.get_running_loop().create_task(self._travel(queue, together))
+    def _depart(self, queue: str, together: Together, leaving: dict[str, Together]) -> None:
+        if leaving.get(queue) is together:
+            del leaving[queue]
+        batch: Batch = Plain(0, together.jobs) if leaving is self._plain else batch_of(together.jobs)
+        task = self._loop.create_task(self._travel(queue, together, batch))
         self._travelling.add(task)
         task.add_done_callback(self._travelling.discard)
 
-    async def _travel(self, queue: str, together: Together) -> None:
+    async def _travel(self, queue: str, together: Together, batch: Batch) -> None:
         try:
-            accepted = await self._send(queue, together.generation, batch_of(together.jobs))
+            accepted = await self._send(queue, together.generation, batch)
         except Exception as error:  # noqa: BLE001 - each caller is told
             for future in together.futures:
                 if not future.done():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -88,7 +88,7 @@ class Client:
 
     def enqueue_many(self, queue: str, jobs: Iterable[tuple[str, Any] | Wanted]) -> list[Accepted]:
         """Put many in. All are checked before any is sent; they are stored in chunks of 1,000, each atomic."""
-        return self._enqueue(queue, [Wanted(*job) for job in jobs])
+        return self._enqueue(queue, list(jobs))
 
     def job(self, queue: str, id: str) -> JobView:
         """What is kept of a job. Raises JobNotFound."""
@@ -110,12 +110,12 @@ class Client:
     ) -> None:
         self.close()
 
-    def _enqueue(self, queue: str, wanted: list[Wanted]) -> list[Accepted]:
-        if not wanted:
+    def _enqueue(self, queue: str, jobs: Sequence[tuple[str, Any] | Wanted]) -> list[Accepted]:
+        if not jobs:
             return []
         known = self._policies.get(queue) or self._learn(queue)
         answers: list[Accepted] = []
-        rest = self._policies.batches(queue, known, wanted)
+        rest = self._policies.batches(queue, known, jobs)
         while rest:
             try:
                 answers += self._send(queue, known.generation, rest[0])
@@ -123,7 +123,7 @@ class Client:
             except StalePolicy:
                 # A newer policy runs: what is not sent yet is checked again, under that one.
                 known = self._learn(queue)
-                rest = self._policies.batches(queue, known, wanted[len(answers) :])
+                rest = self._policies.batches(queue, known, jobs[len(answers) :])
         return answers
 
     def _send_one(self, queue: str, generation: str, level: int, written: bytes) -> Accepted:

@@ -13,7 +13,7 @@ from msgspec import Struct
 from pipeline.errors import JobNotFound, NoPolicy, UnknownJob, UnknownQueue
 from pipeline.plan import Plan
 from pipeline.policy import QueuePolicy
-from pipeline.producer import Batch, Wanted, batches, new_job
+from pipeline.producer import Batch, Wanted, batches, new_job, plain_batches
 from pipeline.store.reader import JobView
 from pipeline.store.store import NewJob
 from pipeline.store.wire import Address, parse
@@ -73,9 +73,12 @@ class Policies:
         self._known[queue] = known
         return known
 
-    def batches(self, queue: str, known: Known, wanted: Sequence[Wanted]) -> list[Batch]:
+    def batches(self, queue: str, known: Known, jobs: Sequence[tuple[str, Any] | Wanted]) -> list[Batch]:
         """The jobs, checked, in batches. Raises EnqueueError."""
-        return self._checked(queue, known, lambda policy: batches(policy, known.server_ms(), wanted))
+        at = known.server_ms()
+        return plain_batches(known.policy, at, jobs) or self._checked(
+            queue, known, lambda policy: batches(policy, at, [Wanted(*job) for job in jobs])
+        )
 
     def new_job(self, queue: str, known: Known, wanted: Wanted) -> NewJob:
         """One job, checked. Raises EnqueueError."""

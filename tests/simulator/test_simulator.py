@@ -21,6 +21,7 @@ MUTATIONS = {
         "if redis.call('HGET', active, id) ~= lease then",
         "if not lease then",
     ),
+    "the fence of completed jobs is gone": ("turn", "if held[place] ~= lease then", "if false then"),
     "an old turn is carried out": ("turn", "if tonumber(number) <= tonumber(last) then", "if false then"),
     "a repeated enqueue adds a job": ("enqueue", "if before then", "if false then"),
     "an enqueue that comes late adds a job": ("enqueue", ">= tonumber(call)", "== tonumber(call)"),
@@ -28,7 +29,7 @@ MUTATIONS = {
     "a turn does not un-park": ("turn", "redis.call('SREM', queue .. ':idle', worker)", ""),
     "an enqueue wakes nobody": (
         "enqueue",
-        "if direct and hand_over(queue, first, ARGV[fixed + 1]) then return first end",
+        "if direct and hand_over(queue, id, ARGV[fixed + 1]) then return first end",
         "",
     ),
     "the inbox is not read": ("turn", "redis.call('LPOP', queue .. ':inbox:' .. worker, 1000) or {}", "{}"),

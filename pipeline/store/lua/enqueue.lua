@@ -34,18 +34,20 @@ if before then
   end
 end
 
+-- Ids as text: the server writes a number anew for every command, with 17 digits' worth of care.
 if count == 1 then
-  redis.call('HSET', queue .. ':jobs', first, ARGV[fixed + 1])
+  local id = string.format('%d', first)
+  redis.call('HSET', queue .. ':jobs', id, ARGV[fixed + 1])
   local direct = not (meta[2] or meta[3])
-  if direct and hand_over(queue, first, ARGV[fixed + 1]) then return first end
-  put(queue, level, { first }, false)
+  if direct and hand_over(queue, id, ARGV[fixed + 1]) then return first end
+  put(queue, level, { id }, false)
   if not direct then wake(queue, 1) end
   return first
 end
 
 local records, ids = {}, {}
 for i = 1, count do
-  local id = first + i - 1
+  local id = string.format('%d', first + i - 1)
   ids[i] = id
   records[2 * i - 1] = id
   records[2 * i] = ARGV[fixed + i]

@@ -72,10 +72,11 @@ if #ids == 0 then
 end
 
 local lease = redis.call('INCR', queue .. ':last_lease')
-local leases = {}
+-- As text: the server writes a number anew for every command, with 17 digits' worth of care.
+local leases, text = {}, string.format('%d', lease)
 for i = 1, #ids do
   leases[2 * i - 1] = ids[i]
-  leases[2 * i] = lease
+  leases[2 * i] = text
 end
 redis.call('HSET', active, unpack(leases))
 local records = redis.call('HMGET', queue .. ':jobs', unpack(ids))
