@@ -20,8 +20,8 @@ from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate
 from pipeline.policy import Backoff
 from pipeline.producer import CHUNK, Batch, Duration, Plain, Wanted, batch_of, record
 from pipeline.store.reader import JobView, Reader
-from pipeline.store.store import Accepted, Call, StalePolicy, Store, run
-from pipeline.store.wire import Connection, connect
+from pipeline.store.store import Accepted, Call, StalePolicy, Store, answer
+from pipeline.store.wire import Connection, Reply, connect
 
 Result = TypeVar("Result")
 
@@ -153,24 +153,41 @@ class AsyncClient:
         if leaving.get(queue) is together:
             del leaving[queue]
         batch: Batch = Plain(0, together.jobs) if leaving is self._plain else batch_of(together.jobs)
-        task = self._loop.create_task(self._travel(queue, together, batch))
+        lane, call = self._prepare(queue, together.generation, batch)
+        posted = None
+        if self._connection is not None and not self._connection.lost.done():
+            # At once: a task would begin ticks later, while everybody waits.
+            posted = self._connection.post(call.command)
+            self._connection.flush()
+        task = self._loop.create_task(self._travel(together, call, posted, lane))
         self._travelling.add(task)
         task.add_done_callback(self._travelling.discard)
 
-    async def _travel(self, queue: str, together: Together, batch: Batch) -> None:
+    async def _travel(
+        self, together: Together, call: Call[list[Accepted]], posted: asyncio.Future[Reply] | None, lane: int
+    ) -> None:
         try:
-            accepted = await self._send(queue, together.generation, batch)
+            accepted = await self._run(call, posted)
         except Exception as error:  # noqa: BLE001 - each caller is told
             for future in together.futures:
                 if not future.done():
                     future.set_exception(error)
             return
-        for future, answer in zip(together.futures, accepted, strict=True):
+        finally:
+            self._free.append(lane)
+        for future, given in zip(together.futures, accepted, strict=True):
             if not future.done():
-                future.set_result(answer)
+                future.set_result(given)
 
     async def _send(self, queue: str, generation: str, batch: Batch) -> list[Accepted]:
-        # A lane has one call under way at most: the broker remembers the last call of each.
+        lane, call = self._prepare(queue, generation, batch)
+        try:
+            return await self._run(call)
+        finally:
+            self._free.append(lane)
+
+    def _prepare(self, queue: str, generation: str, batch: Batch) -> tuple[int, Call[list[Accepted]]]:
+        """A lane has one call under way at most: the broker remembers the last call of each."""
         if self._free:
             lane = self._free.pop()
         else:
@@ -178,10 +195,7 @@ class AsyncClient:
             self._numbers.append(0)
         self._numbers[lane] += 1
         call = batch.call(self._store(queue), f"{self._token}/{lane}", self._numbers[lane], generation)
-        try:
-            return await self._run(call)
-        finally:
-            self._free.append(lane)
+        return lane, call
 
     def _store(self, queue: str) -> Store:
         return self._stores.get(queue) or self._stores.setdefault(queue, Store(self._project, queue))
@@ -189,18 +203,18 @@ class AsyncClient:
     async def _learn(self, queue: str) -> Known:
         return self._policies.learn(queue, await self._run(self._store(queue).policy()))
 
-    async def _run(self, call: Call[Result]) -> Result:
-        """Run a call that may be repeated, within the time limit."""
+    async def _run(self, call: Call[Result], posted: asyncio.Future[Reply] | None = None) -> Result:
+        """Run a call that may be repeated, within the time limit. `posted`: it is under way for the first time."""
         end, pause = time.monotonic() + self._timeout, 0.02
         try:
             async with asyncio.timeout(self._timeout):
                 while True:
                     try:
-                        connection = self._connection
-                        if connection is None or connection.lost.done():
-                            connection = await self._open()
-                        return await run(connection, call)
+                        if posted is None:
+                            posted = (await self._open()).post(call.command)
+                        return await answer(call, posted)
                     except BrokerUnavailable:
+                        posted = None
                         if time.monotonic() + pause > end:
                             raise
                         await asyncio.sleep(pause)
@@ -211,6 +225,8 @@ class AsyncClient:
             ) from None
 
     async def _open(self) -> Connection:
+        if self._connection is not None and not self._connection.lost.done():
+            return self._connection
         async with self._opening:
             if self._connection is None or self._connection.lost.done():
                 self._connection = await connect(self._address, self._timeout)

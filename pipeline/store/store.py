@@ -6,6 +6,7 @@ same moves serve code with and without a loop.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
@@ -15,7 +16,7 @@ from msgspec import Struct
 from pipeline.errors import BrokerRefused, LeaseLost
 from pipeline.store import keys
 from pipeline.store.scripts import Argument, script
-from pipeline.store.wire import BlockingConnection, Command, Connection, Reply
+from pipeline.store.wire import BlockingConnection, Command, Connection, Reply, checked
 
 Result = TypeVar("Result")
 
@@ -29,8 +30,13 @@ class Call(NamedTuple, Generic[Result]):
 
 async def run(connection: Connection, call: Call[Result]) -> Result:
     """The call's result. Raises BrokerUnavailable, BrokerRefused, LeaseLost (GONE)."""
+    return await answer(call, connection.post(call.command))
+
+
+async def answer(call: Call[Result], posted: asyncio.Future[Reply]) -> Result:
+    """As `run`, for a call that was posted already."""
     try:
-        return call.read(await connection.call(call.command))
+        return call.read(checked(await posted))
     except BrokerRefused as error:
         raise translate(error) from None
 

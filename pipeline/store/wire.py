@@ -74,6 +74,15 @@ def refusal(error: Exception) -> BrokerRefused | BrokerUnavailable:
     return BrokerRefused(f"the broker refused: {error}")
 
 
+def checked(reply: Reply) -> Reply:
+    """The reply, unless it is none. Raises BrokerRefused or BrokerUnavailable."""
+    if isinstance(reply, hiredis.ReplyError):
+        raise refusal(reply)
+    if isinstance(reply, BrokerUnavailable):
+        raise reply
+    return reply
+
+
 def is_missing_script(reply: Reply) -> bool:
     return isinstance(reply, hiredis.ReplyError) and str(reply).startswith("NOSCRIPT")
 
@@ -96,19 +105,18 @@ class Connection(asyncio.Protocol):
             return
         self._waiting.append((done, command))
         if not self._out:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         self._out.append(hiredis.pack_command(command))
+
+    def post(self, command: Command) -> asyncio.Future[Reply]:
+        """Send a command; the future's result is the reply, for `checked`."""
+        future: asyncio.Future[Reply] = self._loop.create_future()
+        self.send(lambda reply: None if future.done() else future.set_result(reply), command)
+        return future
 
     async def call(self, command: Command) -> Reply:
         """Send a command and return its reply. Raises BrokerRefused or BrokerUnavailable."""
-        future: asyncio.Future[Reply] = self._loop.create_future()
-        self.send(lambda reply: None if future.done() else future.set_result(reply), command)
-        reply = await future
-        if isinstance(reply, hiredis.ReplyError):
-            raise refusal(reply)
-        if isinstance(reply, BrokerUnavailable):
-            raise reply
-        return reply
+        return checked(await self.post(command))
 
     def close(self) -> None:
         """Hang up; whoever waits for a reply gets BrokerUnavailable."""
@@ -116,9 +124,10 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
         self._lose()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write now what would leave with this tick of the loop."""
         out, self._out = self._out, []
-        if self._transport is not None and not self.lost.done():
+        if out and self._transport is not None and not self.lost.done():
             self._transport.write(out[0] if len(out) == 1 else b"".join(out))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
