@@ -234,7 +234,9 @@ class Pool:
         """Put down how an attempt ended, unless nobody waited for it any more."""
         if attempt.stopped == "abandoned":
             return
-        del self._running[slot]
+        # A thread may have begun its next job before the loop hears of the last one.
+        if self._running.get(slot) is attempt:
+            del self._running[slot]
         if attempt.stopped == "hard":
             self._failed(attempt, None)
         elif error is None:

@@ -210,6 +210,22 @@ async def test_async_and_plain_handlers_share_a_queue_and_its_concurrency(broker
         assert most == 4
 
 
+async def test_threads_that_begin_the_next_job_before_the_loop_heard_of_the_last_lose_none(
+    broker: str,
+) -> None:
+    def quick(job: Job[Any]) -> None:
+        ran.append(job.id)
+
+    ran: list[str] = []
+    async with shop(broker, quick, concurrency=4) as it:
+        await it.client.enqueue_many("q", [("quick", None)] * 3_000)
+        it.worker()
+        async with asyncio.timeout(PATIENCE):
+            while (await it.counts()).stats.get("completed", 0) < 3_000:
+                await asyncio.sleep(0.02)
+        assert len(ran) == len(set(ran)) == 3_000
+
+
 # --- time limits ---------------------------------------------------------------------------------------
 
 
