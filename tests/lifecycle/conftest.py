@@ -174,9 +174,12 @@ class Project:
             connection.close()
 
     def ping(self) -> bool:
-        """Whether the broker takes connections."""
+        """Whether the broker answers; one that still loads its data does not."""
         with socket.socket(socket.AF_UNIX) as connection:
-            return connection.connect_ex(self.address().removeprefix("unix://")) == 0
+            if connection.connect_ex(self.address().removeprefix("unix://")):
+                return False
+            connection.sendall(b"PING\r\n")
+            return connection.recv(64) == b"+PONG\r\n"
 
     def enqueue(self, queue: str, *payloads: dict[str, Any], **options: Any) -> list[str]:
         """Jobs, all alike; their ids. Before a supervisor ran, the policy is published for it."""
