@@ -221,7 +221,7 @@ async def test_threads_that_begin_the_next_job_before_the_loop_heard_of_the_last
         await it.client.enqueue_many("q", [("quick", None)] * 3_000)
         it.worker()
         async with asyncio.timeout(PATIENCE):
-            while (await it.counts()).stats.get("completed", 0) < 3_000:
+            while (await it.counts()).stats.get("completed", 0) < 3_000:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         assert len(ran) == len(set(ran)) == 3_000
 
