@@ -50,6 +50,6 @@ def test_the_neighbours_of_a_job_that_blocks_the_loop_run_again_and_are_not_blam
     run.says("is killed: job")
     project.sees("end")
     project.eventually(lambda: project.dead("a") == {stalled: "TimeoutError"}, "only the stalled one is dead")
-    assert project.completed("a") == {neighbour}
+    project.eventually(lambda: project.completed("a") == {neighbour}, "its neighbour is completed")
     assert project.stats("a")["reruns"] == 1
     assert run.stop() == 0
