@@ -19,6 +19,7 @@ from pipeline.retry import Failure, decide, way_back
 from pipeline.store.store import Move
 from pipeline.worker.attempt import Attempt, Buffered, Refused, retry_policy
 
+AHEAD_SECONDS, AHEAD_JOBS = 0.004, 256
 PLAIN_OUTCOME = b"[%d,%d,%d]"
 RESULT_OUTCOME = b"[%d,%d,%d,%b]"
 
@@ -121,6 +122,12 @@ class Ledger:
             flat.append(attempt.id)
             flat.append(self._outcome(attempt))
         return flat
+
+    def ahead(self, slots: int) -> int:
+        """How many jobs to hold beyond the slots: a few ms of work, none for slow handlers or under a limit."""
+        if not 0 < self.pace <= AHEAD_SECONDS or self.policy.max_active is not None:
+            return 0
+        return min(int(slots * AHEAD_SECONDS / self.pace), AHEAD_JOBS)
 
     def server_ms(self, moment: float) -> int:
         """The server's time of a moment of the monotonic clock."""

@@ -25,7 +25,6 @@ from pipeline.worker.report import listed, tell_failure
 from pipeline.worker.slots import now
 from pipeline.worker.watch import STALL_SECONDS, Watch
 
-AHEAD_SECONDS, AHEAD_JOBS = 0.004, 256
 BATCH = 1000
 UNWIND_SECONDS, SETTLE_SECONDS = 1.0, 2.0
 log = logging.getLogger("pipeline.worker")
@@ -88,7 +87,10 @@ class Pool:
         if self._turning or not self._joined or not self._sure or turns is None:
             return
         free = self.concurrency - len(self._hand) + len(self.ledger)
-        want = 0 if self.quiet else min(max(free + self._ahead(), 0), BATCH)
+        # With two kinds of slots only their number bounds what runs at once, so nothing is held beyond it.
+        alike = len(self._hand.lanes) == 1 and not self.plan.alone
+        ahead = self.ledger.ahead(self.concurrency) if alike else 0
+        want = 0 if self.quiet else min(max(free + ahead, 0), BATCH)
         if not want and not self.ledger and not self._parked:
             self._leave_if_done()
             return
@@ -147,15 +149,6 @@ class Pool:
             return
         log.warning("the broker refused a turn: %s", reply)
         self._loop.call_later(0.5, self._link.reset)
-
-    def _ahead(self) -> int:
-        """How many jobs to hold beyond the slots: a few ms of work, none for slow handlers or under a limit."""
-        pace = self.ledger.pace
-        if not 0 < pace <= AHEAD_SECONDS or len(self._hand.lanes) > 1 or self.plan.alone:
-            return 0
-        if self.ledger.policy.max_active is not None:
-            return 0
-        return min(int(self.concurrency * AHEAD_SECONDS / pace), AHEAD_JOBS)
 
     def _park(self, due: int) -> None:
         self._link.listen(self._woken)

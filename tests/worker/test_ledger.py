@@ -201,3 +201,17 @@ def test_a_job_that_ran_alone_and_failed_is_not_blamed_for_the_crashes_before(le
 def test_a_job_that_waits_to_run_alone_goes_back_to_where_it_waited(ledger: Ledger) -> None:
     ledger.give_back([attempt("1"), attempt("2", runs=Runs(0, crashes=2))])
     assert [(move.move, move.id) for move in ledger.take().moves] == [("alone", b"2"), ("front", b"1")]
+
+
+# --- how far ahead -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pace", "max_active", "jobs"),
+    [(0.0, None, 0), (0.00001, None, 256), (0.001, None, 40), (0.01, None, 0), (0.001, 5, 0)],
+)
+def test_a_few_ms_of_work_are_held_ahead_and_none_under_a_limit(
+    ledger: Ledger, pace: float, max_active: int | None, jobs: int
+) -> None:
+    ledger.pace, ledger.policy = pace, QueuePolicy("emails", max_active=max_active)
+    assert ledger.ahead(10) == jobs
