@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+PATIENCE = 150
 PARTS = ("configs", "examples", "handlers", "schemas")
 
 
@@ -23,12 +25,18 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.mark.timeout(180)
 def test_the_shops_books_agree_at_the_end_of_the_day(checkout: Path) -> None:
-    done = subprocess.run(
+    # A day that hangs must not go on behind the tests that follow.
+    with subprocess.Popen(
         [sys.executable, "examples/shop.py", "--plain"],
-        cwd=checkout, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    summary = done.stdout.partition("The shop's day")[2]
+        cwd=checkout, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    ) as shop:  # fmt: skip
+        try:
+            said, _ = shop.communicate(timeout=PATIENCE)
+        finally:
+            # As Ctrl-C would: it ends what it started.
+            shop.send_signal(signal.SIGINT)
+    assert shop.returncode == 0, said
+    summary = said.partition("The shop's day")[2]
     for death in ("CardDeclined", "GatewayBusy", "UnknownItem", "ValidationError", "no such mailbox"):
         assert death in summary
     assert "customers charged twice = none (0)" in summary
