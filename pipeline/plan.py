@@ -29,22 +29,42 @@ class RestartPlan(Struct, frozen=True):
     give_up_after: int = 5
 
 
+class ReloadPlan(Struct, frozen=True):
+    """Whether the supervisor watches its files, and how often it looks."""
+
+    watch: bool = True
+    interval: int = 2_000
+
+
 class SupervisorPlan(Struct, frozen=True):
     stop_timeout: int = 25_000
     lease: int = 15_000
     import_timeout: int = 10_000
     restart: RestartPlan = RestartPlan()
+    reload: ReloadPlan = ReloadPlan()
+
+
+class RecyclePlan(Struct, frozen=True):
+    """When a worker process is replaced by a fresh one: after so many jobs, above so many bytes, after so long."""
+
+    max_jobs: int | None = None
+    max_memory: int | None = None
+    max_age: int | None = None
 
 
 class PoolPlan(Struct, frozen=True):
-    """The worker processes of one queue on this host."""
+    """Worker processes on this host. Each of them serves all of `queues`."""
 
-    queue: QueuePolicy
+    queues: tuple[str, ...]
     processes: int = 1
+    recycle: RecyclePlan = RecyclePlan()
 
 
 class Plan(Struct, frozen=True):
-    """`root` is the project's folder (absolute); `hash` names the content it was made from."""
+    """`root` is the project's folder (absolute); `hash` names the content it was made from.
+
+    `inputs` are the files that it was read from (absolute): the config, what it includes, schemas and secrets.
+    """
 
     name: str
     root: str
@@ -53,7 +73,10 @@ class Plan(Struct, frozen=True):
     broker: BrokerPlan
     supervisor: SupervisorPlan
     setup: str | None
+    queues: dict[str, QueuePolicy]
     pools: dict[str, PoolPlan]
+    profile: str | None = None
+    inputs: tuple[str, ...] = ()
 
 
 class WorkerPlan(Struct, frozen=True):
@@ -63,11 +86,13 @@ class WorkerPlan(Struct, frozen=True):
     project: str
     root: str
     broker: str
-    queue: QueuePolicy
+    queues: tuple[QueuePolicy, ...]
     setup: str | None = None
     stop_timeout: int = 25_000
     lease: int = 15_000
     import_timeout: int = 10_000
     alone: bool = False
     """Serves only the jobs that must run in a process of their own."""
+    waits: bool = False
+    """Takes no job before it is told to: it only shows that the handlers can be imported."""
     json_logs: bool = False

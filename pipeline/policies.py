@@ -41,7 +41,7 @@ class Policies:
     """The policy of each queue with the generation that it belongs to, as far as it is known here."""
 
     def __init__(self, plan: Plan | None) -> None:
-        self._file = {name: pool.queue for name, pool in plan.pools.items()} if plan else {}
+        self._file = dict(plan.queues) if plan else {}
         self._known: dict[str, Known] = {}
 
     def get(self, queue: str) -> Known | None:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 MAX_PRIORITY = 1_000_000
+MAX_CONCURRENCY = 1_000
 ID_PATTERN = r"[A-Za-z0-9_.:@-]{1,128}"
 NAME_PATTERN = r"[a-z0-9][a-z0-9_.-]{0,63}"
 

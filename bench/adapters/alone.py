@@ -24,7 +24,7 @@ def plan(root: str, concurrency: int) -> WorkerPlan:
     jobs = {kind: JobPolicy(handler=f"orders:{kind}", timeout=Timeout(hard=600_000)) for kind in KINDS}
     queue = QueuePolicy("bench", jobs, concurrency=concurrency)
     name = f"alone-{os.getpid()}"
-    return WorkerPlan(name, "bench", root, os.environ["REDIS_URL"], queue, lease=HOUR)
+    return WorkerPlan(name, "bench", root, os.environ["REDIS_URL"], (queue,), lease=HOUR)
 
 
 def serve(root: str, concurrency: int) -> int:
@@ -33,7 +33,7 @@ def serve(root: str, concurrency: int) -> int:
     os.write(say, msgspec.json.encode(plan(root, concurrency)) + b"\n")
     signal.signal(signal.SIGTERM, lambda *_: os.write(say, b'{"do":"drain","timeout":1000}\n'))
     events = os.open(os.devnull, os.O_WRONLY)
-    return main(orders, events, Board.create(2 * concurrency).fd)
+    return main(orders, events, Board.create().fd)
 
 
 def profiled(path: str, root: str, concurrency: int) -> int:

@@ -63,8 +63,7 @@ def operator(config: str | None, queue: str) -> Iterator[Operator]:
         connection = BlockingConnection(parse(url), timeout=30.0)
         try:
             check_queue(connection, plan, queue)
-            pool = plan.pools.get(queue)
-            yield Operator(connection, plan.name, queue, pool.queue if pool else None)
+            yield Operator(connection, plan.name, queue, plan.queues.get(queue))
         finally:
             connection.close()
 
@@ -75,7 +74,7 @@ def check_queue(connection: Any, plan: Plan, queue: str) -> None:
     from pipeline.store.reader import queue_names
     from pipeline.store.store import run_blocking
 
-    if queue not in plan.pools:
-        known = {*plan.pools, *run_blocking(connection, queue_names(plan.name))}
+    if queue not in plan.queues:
+        known = {*plan.queues, *run_blocking(connection, queue_names(plan.name))}
         if queue not in known:
             raise UnknownQueue(f"there is no queue {queue!r} in {plan.name}", did_you_mean(queue, known))

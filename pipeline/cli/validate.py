@@ -134,7 +134,7 @@ def summary(path: Path, loaded: Loaded, found: list[Finding], skipped: list[str]
     if warnings:
         told.append(f"{warnings} warning{'s' * (warnings > 1)}")
     if loaded.plan is not None:
-        told.append(f"{len(loaded.plan.pools)} queue{'s' * (len(loaded.plan.pools) > 1)}")
+        told.append(f"{len(loaded.plan.queues)} queue{'s' * (len(loaded.plan.queues) > 1)}")
     return f"{path}: {', '.join(told)}" + (f"; not checked: {', '.join(skipped)}" if skipped else "")
 
 

@@ -25,7 +25,7 @@ from pipeline.config.fields import (
     whole,
 )
 from pipeline.plan import BrokerPlan, PoolPlan, RestartPlan, SupervisorPlan
-from pipeline.policy import MAX_PRIORITY, QueuePolicy, RetryPolicy
+from pipeline.policy import MAX_CONCURRENCY, MAX_PRIORITY, QueuePolicy, RetryPolicy
 
 _POLICY = QueuePolicy("")
 _BROKER, _SUPERVISOR, _RESTART = BrokerPlan(), SupervisorPlan(), RestartPlan()
@@ -168,9 +168,9 @@ class QueueSettings(JobSettings):
     """What a queue can say, and `defaults` for all queues."""
 
     processes: Annotated[int, whole(1, 1_024)] = _key(
-        "hot", "Worker processes on this host.", PoolPlan(_POLICY).processes
+        "hot", "Worker processes on this host.", PoolPlan(()).processes
     )
-    concurrency: Annotated[int, whole(1, 1_000)] = _key(
+    concurrency: Annotated[int, whole(1, MAX_CONCURRENCY)] = _key(
         "hot", "Jobs at once in each process.", _POLICY.concurrency
     )
     max_active: Annotated[int, whole(1)] | None = _key("hot", "Jobs at once over all hosts.")

@@ -27,16 +27,18 @@ Schemas = Mapping[str, dict[str, Any]]
 
 def build(config: Config, schemas: Schemas, root: Path, file: Path) -> Plan:
     """The plan of a resolved config (layers.py). `schemas` holds the content of every schema file."""
-    pools = {name: _pool(name, queue, schemas) for name, queue in config.queues.items()}
+    queues = {name: _queue(name, queue, schemas) for name, queue in config.queues.items()}
+    pools = {name: PoolPlan((name,), queue.processes) for name, queue in config.queues.items()}
     supervisor = _supervisor(config)
     return Plan(
         name=config.name,
         root=str(root),
         file=str(file),
-        hash=_digest(config.name, config.setup, supervisor, pools),
+        hash=_digest(config.name, config.setup, supervisor, queues, pools),
         broker=BrokerPlan(config.broker.url, config.broker.durability, config.broker.allow_eviction),
         supervisor=supervisor,
         setup=config.setup,
+        queues=queues,
         pools=pools,
     )
 
@@ -56,10 +58,10 @@ def _supervisor(config: Config) -> SupervisorPlan:
     return SupervisorPlan(own.stop_timeout, own.lease, own.import_timeout, back_off)
 
 
-def _pool(name: str, queue: QueueBlock, schemas: Schemas) -> PoolPlan:
+def _queue(name: str, queue: QueueBlock, schemas: Schemas) -> QueuePolicy:
     kept = queue.retention
     others = "handler" in queue.model_fields_set
-    policy = QueuePolicy(
+    return QueuePolicy(
         name=name,
         jobs={job: _job(settings, schemas) for job, settings in queue.jobs.items()},
         others=_settings(queue, queue.handler) if others else None,
@@ -73,7 +75,6 @@ def _pool(name: str, queue: QueueBlock, schemas: Schemas) -> PoolPlan:
         executor=queue.executor,
         paused=queue.paused,
     )
-    return PoolPlan(policy, queue.processes)
 
 
 def _job(job: JobBlock, schemas: Schemas) -> JobPolicy:

@@ -141,7 +141,7 @@ async def take(connection: Connection, plan: Plan) -> Snapshot:
         run(connection, reader.server_time()),
         look_at_broker(connection, plan.broker),
     )
-    queues = [*plan.pools, *(name for name in names if name not in plan.pools)]
+    queues = [*plan.queues, *(name for name in names if name not in plan.queues)]
     counts = await asyncio.gather(*(run(connection, Reader(plan.name, name).counts()) for name in queues))
     found = dict(zip(queues, counts, strict=True))
     supervisors = _supervisors(records, time)
@@ -152,7 +152,7 @@ async def take(connection: Connection, plan: Plan) -> Snapshot:
         hashes == {plan.hash} if hashes else None,
         broker,
         supervisors,
-        {name: _queue(one, in_file=name in plan.pools) for name, one in found.items()},
+        {name: _queue(one, in_file=name in plan.queues) for name, one in found.items()},
         time,
         {name: _buckets(one.stats, "run:") for name, one in found.items()},
         {name: _buckets(one.stats, "wait:") for name, one in found.items()},

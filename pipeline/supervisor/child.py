@@ -43,13 +43,16 @@ class Parent(Protocol):
 
 
 class Child:
-    """A worker process. `label` is its name for people; `code` its exit code, below 0 for a signal."""
+    """A worker process. `label` is its name for people; `code` its exit code, below 0 for a signal.
+
+    `boards` has one board for each queue that it serves.
+    """
 
     def __init__(self, plan: WorkerPlan, label: str, logs: Logs, parent: Parent) -> None:
         self.name = plan.worker
         self.label = label
-        self.queue = plan.queue.name
         self.alone = plan.alone
+        self.waits = plan.waits
         self.state: State = "starting"
         self.started = monotonic_ms()
         self.retiring_since = 0
@@ -64,10 +67,9 @@ class Child:
         self.quiet = False
         self.blameless = False
         """Its end says nothing about its jobs: we killed it for a reason of our own."""
-        self.timed_out: set[tuple[str, int]] = set()
-        """The jobs (id, lease) for whose time limit it was killed."""
-        # Sync and async handlers have slots of their own.
-        self.board = Board.create(2 * plan.queue.concurrency)
+        self.timed_out: dict[str, set[tuple[str, int]]] = {}
+        """The jobs (id, lease) of each queue for whose time limit it was killed."""
+        self.boards = {queue.name: Board.create() for queue in plan.queues}
         self._parent = parent
         self._start(plan, logs)
 
@@ -75,7 +77,7 @@ class Child:
         orders, down = os.pipe()
         up, events = os.pipe()
         output, printed = os.pipe()
-        inherited = (orders, events, self.board.fd)
+        inherited = (orders, events, *(board.fd for board in self.boards.values()))
         command = [sys.executable, "-m", "pipeline.worker.main", *map(str, inherited)]
         try:
             self._process = spawn(
@@ -87,7 +89,7 @@ class Child:
         self.pid = self._process.pid
         self._down = Down(down)
         self._up = Up(up, self._heard)
-        self._tap = logs.follow(output, self.queue, self.label)
+        self._tap = logs.follow(output, None if len(plan.queues) > 1 else plan.queues[0].name, self.label)
         self._exit = Exit(asyncio.get_running_loop(), self._process, self._ended)
         self._down.tell(plan)
 
@@ -147,13 +149,24 @@ class Child:
 
     # --- what is known ---------------------------------------------------------------------------------
 
-    def running(self) -> list[Running]:
-        """What its slots have begun and not ended."""
-        return self.board.running()
+    def running(self) -> dict[str, list[Running]]:
+        """What its slots have begun and not ended, of each queue."""
+        return {queue: board.running() for queue, board in self.boards.items()}
+
+    @property
+    def busy(self) -> int:
+        """How many jobs run."""
+        return sum(map(len, self.running().values()))
+
+    @property
+    def settled(self) -> int:
+        """How many jobs ended in it."""
+        return sum(board.settled for board in self.boards.values())
 
     def stood_still(self) -> int:
         """How many ms ago its loop last went round; 0 before it did at all."""
-        return monotonic_ms() - self.board.ticked if self.board.ticked else 0
+        ticked = max(board.ticked for board in self.boards.values())
+        return monotonic_ms() - ticked if ticked else 0
 
     def memory(self) -> int | None:
         """Its resident memory in bytes, where the system says."""
@@ -165,7 +178,8 @@ class Child:
 
     def forget(self) -> None:
         """Free what is left of it, once its jobs are taken care of."""
-        self.board.close()
+        for board in self.boards.values():
+            board.close()
 
     def describe_end(self) -> str:
         """How it ended, for people."""

@@ -34,7 +34,7 @@ class Ladder:
         """Take no new jobs, and let what runs end within `stop_timeout`."""
         if self.step >= DRAINING:
             return
-        running = sum(len(child.running()) for child in self._children())
+        running = sum(child.busy for child in self._children())
         rest = f"; {running} running jobs have {words(self._timeout)} to end" if running else ""
         self._logs.say(f"{why}: stopping{rest}")
         self._begin()
@@ -86,9 +86,10 @@ class Ladder:
         rest = max(self._until - monotonic_ms(), 0) // 1000
         now = monotonic_ms()
         for child in self._children():
-            for job in child.running()[:5]:
+            running = [(job.begun, queue, job.id) for queue, jobs in child.running().items() for job in jobs]
+            for begun, queue, id in sorted(running)[:5]:
                 self._logs.say(
-                    f"{child.label}: job {job.id} has run for {(now - job.begun) // 1000} s, {rest} s are left"
+                    f"{child.label}: job {id} of {queue} has run for {(now - begun) // 1000} s, {rest} s are left"
                 )
         self._later(TELL_SECONDS, self._tell)
 

@@ -26,7 +26,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2
 
 
 class Line(Struct, frozen=True):
-    """One line. `worker` is `payments.1`, or `supervisor` with no queue; `at` is ms since 1970."""
+    """One line. `worker` is `payments.1`, or `supervisor`; `at` is ms since 1970. The supervisor has no queue, nor has
+    a worker of several."""
 
     at: int
     queue: str | None
@@ -71,11 +72,11 @@ class Logs:
         for line in text.splitlines():
             self._show(Line(now_ms(), None, "supervisor", harmless(line)))
 
-    def say_for(self, queue: str, worker: str, text: str) -> None:
+    def say_for(self, queue: str | None, worker: str, text: str) -> None:
         """A line of a worker."""
         self._show(Line(now_ms(), queue, worker, harmless(text)))
 
-    def follow(self, fd: int, queue: str, worker: str) -> Tap:
+    def follow(self, fd: int, queue: str | None, worker: str) -> Tap:
         """Show what comes out of a pipe until it ends or the tap is closed."""
         return Tap(fd, lambda text: self.say_for(queue, worker, text))
 

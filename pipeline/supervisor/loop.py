@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from collections.abc import Sequence
 
 from pipeline.clock import now_ms
 from pipeline.errors import BrokerError, StartError
-from pipeline.plan import Plan, PoolPlan, WorkerPlan
+from pipeline.plan import Plan, WorkerPlan
+from pipeline.policy import QueuePolicy
 from pipeline.store.reader import Counts, Reader, server_time
 from pipeline.store.store import run
 from pipeline.store.wire import Connection
@@ -24,7 +26,7 @@ from pipeline.supervisor.publish import Published, publish, remove_record, write
 from pipeline.supervisor.report import record_of, start_lines
 from pipeline.supervisor.signals import Bell, at_terminal, own_stacks
 from pipeline.supervisor.spawn import reap_strangers
-from pipeline.supervisor.upkeep import Gone, Upkeep, scene_of
+from pipeline.supervisor.upkeep import Gone, Upkeep, scenes_of
 
 HURRIED = 130
 BOOT_SECONDS = 5.0
@@ -51,7 +53,10 @@ class Supervisor:
         self._boot_error: StartError | None = None
         self._died_while_empty = False
         rules = plan.supervisor
-        self.pools = [Pool(plan.pools[queue], rules, self._hire, logs, self) for queue in chosen]
+        self.pools = [
+            Pool(name, queues, plan.pools[name], rules, self._hire, logs, self)
+            for name, queues in staffed(plan, chosen).items()
+        ]
         self._ladder = Ladder(self.pools, rules.stop_timeout, logs)
         self._upkeep = Upkeep(plan, self.pools, logs)
         self._link = Link(url, embedded, logs, self._greet)
@@ -141,7 +146,7 @@ class Supervisor:
         await write_record(connection, self._plan.name, self._name, record, now)
 
     async def _look(self, connection: Connection) -> dict[str, Counts]:
-        queues = [pool.queue for pool in self.pools]
+        queues = [queue for pool in self.pools for queue in pool.queues]
         return {queue: await run(connection, Reader(self._plan.name, queue).counts()) for queue in queues}
 
     async def _stop_when_empty(self, before: dict[str, Counts]) -> None:
@@ -155,7 +160,7 @@ class Supervisor:
                 found = await self._look(connection)
             except BrokerError:
                 continue
-            waited_for = [pool.queue for pool in self.pools if pool.state != "fatal"]
+            waited_for = [queue for pool in self.pools if pool.state != "fatal" for queue in pool.queues]
             busy = any(is_busy(found[queue]) for queue in waited_for)
             empty = 0 if busy else empty + 1
             if empty == 2:
@@ -165,14 +170,14 @@ class Supervisor:
 
     # --- what pools need -----------------------------------------------------------------------------------
 
-    def _hire(self, pool: PoolPlan, label: str, parent: Parent, *, alone: bool) -> Child:
+    def _hire(self, queues: Sequence[QueuePolicy], label: str, parent: Parent, *, alone: bool) -> Child:
         rules = self._plan.supervisor
         plan = WorkerPlan(
             worker=new_worker_name(),
             project=self._plan.name,
             root=self._plan.root,
             broker=self._url,
-            queue=pool.queue,
+            queues=tuple(queues),
             setup=self._plan.setup,
             stop_timeout=rules.stop_timeout,
             lease=rules.lease,
@@ -187,13 +192,13 @@ class Supervisor:
         if self._boot_error is None and self._ladder.step == RUNNING:
             text = failed.traceback.strip()
             self._boot_error = StartError(
-                f"queue {pool.queue!r} cannot start: {failed.reason}", CANNOT_START, text
+                f"queue {', '.join(pool.queues)!r} cannot start: {failed.reason}", CANNOT_START, text
             )
-            self._ladder.release(f"{pool.queue} cannot start: stopping")
+            self._ladder.release(f"{pool.name} cannot start: stopping")
 
     def on_child_gone(self, pool: Pool, child: Child, *, planned: bool) -> None:
         """A worker has ended: its jobs are taken back at once, or when the broker is back."""
-        self._upkeep.gone.append(Gone(pool, child, scene_of(child, planned=planned)))
+        self._upkeep.gone.append(Gone(pool, child, scenes_of(child, planned=planned)))
         if self._link.connection is not None:
             task = asyncio.create_task(self._bury(self._link.connection))
             task.add_done_callback(lambda _: self._bell.ring())
@@ -266,6 +271,15 @@ class Supervisor:
             except (BrokerError, TimeoutError) as error:
                 self._logs.say(f"left without telling the broker: {error}")
         self._link.close()
+
+
+def staffed(plan: Plan, chosen: Sequence[str]) -> dict[str, dict[str, QueuePolicy]]:
+    """The pools that serve any of the `chosen` queues, each with those queues."""
+    wanted = set(chosen)
+    queues = {name: [queue for queue in pool.queues if queue in wanted] for name, pool in plan.pools.items()}
+    return {
+        name: {queue: plan.queues[queue] for queue in served} for name, served in queues.items() if served
+    }
 
 
 def is_busy(counts: Counts) -> bool:

@@ -1,13 +1,15 @@
-"""The worker processes of one queue: kept alive, with pauses when they cannot start, until told to stop."""
+"""The worker processes of one pool: kept alive, with pauses when they cannot start, until told to stop."""
 
 from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Mapping, Sequence
 from typing import Literal, Protocol
 
 from pipeline.clock import monotonic_ms
 from pipeline.plan import PoolPlan, SupervisorPlan
+from pipeline.policy import QueuePolicy
 from pipeline.status.snapshot import PoolState
 from pipeline.supervisor.child import PLANNED, Child, Failed, Parent
 from pipeline.supervisor.logs import Logs
@@ -23,7 +25,9 @@ State = Literal["starting", "running", "backoff", "fatal", "stopping"]
 class Hire(Protocol):
     """Starts a worker process."""
 
-    def __call__(self, pool: PoolPlan, label: str, parent: Parent, *, alone: bool) -> Child: ...
+    def __call__(
+        self, queues: Sequence[QueuePolicy], label: str, parent: Parent, *, alone: bool
+    ) -> Child: ...
 
 
 class Owner(Protocol):
@@ -37,11 +41,22 @@ class Owner(Protocol):
 
 
 class Pool:
-    """The pool of one queue. `keep` starts what is missing; it is called whenever something changed."""
+    """Workers that serve `queues`, one queue as a rule. `keep` starts what is missing; it is called whenever
+    something changed."""
 
-    def __init__(self, plan: PoolPlan, rules: SupervisorPlan, hire: Hire, logs: Logs, owner: Owner) -> None:
+    def __init__(
+        self,
+        name: str,
+        queues: Mapping[str, QueuePolicy],
+        plan: PoolPlan,
+        rules: SupervisorPlan,
+        hire: Hire,
+        logs: Logs,
+        owner: Owner,
+    ) -> None:
+        self.name = name
+        self.queues = dict(queues)
         self.plan = plan
-        self.queue = plan.queue.name
         self.state: State = "starting"
         self.reason: str | None = None
         self.children: list[Child] = []
@@ -69,25 +84,24 @@ class Pool:
         wanted = 1 if self._failures else self.plan.processes
         serving = [child for child in self.children if is_serving(child)]
         for _ in range(wanted - len(serving)):
-            self._start(self._free_label())
+            self.children.append(
+                self._hire(list(self.queues.values()), self._free_label(), self, alone=False)
+            )
 
-    def keep_alone(self) -> None:
+    def keep_alone(self, queue: str) -> None:
         """Start a worker for the jobs that must run in a process of their own, unless there is one."""
-        if self._may_start() and not any(child.alone for child in self.children):
-            self._start(f"{self.queue}.alone", alone=True)
+        if self._may_start() and not any(child.alone and queue in child.boards for child in self.children):
+            self.children.append(self._hire([self.queues[queue]], f"{queue}.alone", self, alone=True))
 
     def _may_start(self) -> bool:
         return not (self._ending or self._quiet or self.state == "fatal" or self._again is not None)
 
-    def _start(self, label: str, *, alone: bool = False) -> None:
-        self.children.append(self._hire(self.plan, label, self, alone=alone))
-
     def _free_label(self) -> str:
         taken = {child.label for child in self.children}
         number = 1
-        while f"{self.queue}.{number}" in taken:
+        while f"{self.name}.{number}" in taken:
             number += 1
-        return f"{self.queue}.{number}"
+        return f"{self.name}.{number}"
 
     def on_ready(self) -> None:
         """A worker has loaded the handlers: whatever kept it from starting is over."""
@@ -95,11 +109,12 @@ class Pool:
         self._failures = 0
         if self.state in ("starting", "backoff"):
             self.state, self.reason = "running", None
-            self._logs.say(f"{self.queue} runs: {self._size()}")
+            self._logs.say(f"{self.name} runs: {self._size()}")
         self.keep()
 
     def _size(self) -> str:
-        count, slots = self.plan.processes, self.plan.queue.concurrency
+        count = self.plan.processes
+        slots = sum(policy.concurrency for policy in self.queues.values())
         return f"{count} process{'es' if count > 1 else ''} x {slots} jobs at once"
 
     def on_retiring(self, child: Child, reason: str, reruns: list[str]) -> None:
@@ -113,7 +128,7 @@ class Pool:
     def on_gone(self, child: Child) -> None:
         """A worker's process has ended: tell the owner, and start another when it was not planned."""
         self.children.remove(child)
-        self._settled_by_gone += child.board.settled
+        self._settled_by_gone += child.settled
         planned = child.blameless or (child.code == PLANNED and child.drained)
         if not self._ending and not planned:
             self._count(child)
@@ -147,7 +162,7 @@ class Pool:
 
     def settled(self) -> int:
         """How many jobs ended in this pool so far."""
-        return self._settled_by_gone + sum(child.board.settled for child in self.children)
+        return self._settled_by_gone + sum(child.settled for child in self.children)
 
     def note_settled(self, count: int) -> None:
         """Jobs ended by the supervisor's hand: a poison job that is dead is no barren death."""
@@ -159,12 +174,12 @@ class Pool:
         pause = round(pause * random.uniform(1 - JITTER, 1 + JITTER))
         if self.state != "fatal":
             self.state = "backoff"
-        self._logs.say(f"{self.queue} tries again in {words(pause // 100 * 100)}")
+        self._logs.say(f"{self.name} tries again in {words(pause // 100 * 100)}")
         self._try_in(pause)
 
     def _give_up(self) -> None:
         self.state = "fatal"
-        self._logs.say(f"{self.queue} is FATAL: {self.reason}; next try in {words(FATAL_RETRY_MS)}")
+        self._logs.say(f"{self.name} is FATAL: {self.reason}; next try in {words(FATAL_RETRY_MS)}")
         self._try_in(FATAL_RETRY_MS)
 
     def _try_in(self, pause: int) -> None:
@@ -217,9 +232,9 @@ class Pool:
             else:
                 child.drain(self._rules.stop_timeout)
 
-    def record(self) -> PoolState:
-        """The pool, for `status`."""
-        return PoolState(self.queue, self.state, len(self.children), self.reason)
+    def records(self) -> list[PoolState]:
+        """The pool, once for each of its queues, for `status`."""
+        return [PoolState(queue, self.state, len(self.children), self.reason) for queue in self.queues]
 
 
 def is_serving(child: Child) -> bool:

@@ -30,9 +30,9 @@ async def publish(connection: Connection, plan: Plan) -> Published:
     """Make the plan's policies the ones that count, unless a newer config runs. Raises BrokerError."""
     published = await _generation(connection, plan)
     if not published.behind:
-        await connection.call(("SADD", keys.queues(plan.name), *plan.pools))
-        for pool in plan.pools.values():
-            await _publish_queue(connection, plan.name, pool.queue, published.generation)
+        await connection.call(("SADD", keys.queues(plan.name), *plan.queues))
+        for policy in plan.queues.values():
+            await _publish_queue(connection, plan.name, policy, published.generation)
     return published
 
 

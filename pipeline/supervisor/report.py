@@ -18,7 +18,8 @@ def start_lines(
 ) -> Iterator[str]:
     """What runs, on which broker, and what that broker can lose."""
     workers = sum(pool.plan.processes for pool in pools)
-    yield f"{plan.name}, generation {published.generation}: {len(pools)} queues, {workers} workers"
+    queues = sum(len(pool.queues) for pool in pools)
+    yield f"{plan.name}, generation {published.generation}: {queues} queues, {workers} workers"
     if fitness is not None:
         kind = "embedded broker" if plan.broker.url == "embedded" else "broker"
         yield f"{kind} {fitness.kind} {fitness.version}: {fitness.loss}"
@@ -41,6 +42,6 @@ def record_of(
         state="stopping" if stopping else "behind" if published.behind else "ready",
         reason="a newer file runs elsewhere" if published.behind else None,
         started_at=started_at,
-        pools=[pool.record() for pool in pools],
-        workers=[WorkerState(c.label, c.pid, len(c.running()), c.memory()) for c in children],
+        pools=[record for pool in pools for record in pool.records()],
+        workers=[WorkerState(c.label, c.pid, c.busy, c.memory()) for c in children],
     )

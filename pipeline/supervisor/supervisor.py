@@ -34,7 +34,7 @@ async def supervise(
     queue is run already), BrokerUnfit, BrokerUnavailable.
     """
     chosen = choose(plan, queues)
-    width = max(len(f"{name}.{plan.pools[name].processes}") for name in chosen)
+    width = max(len(f"{name}.{pool.processes}") for name, pool in plan.pools.items())
     logs = Logs(view or Printer(out, json=json_logs, width=max(width, len("supervisor"))), json=json_logs)
     state = state_folder(plan.root)
     locks = hold_queues(state, chosen)
@@ -76,13 +76,13 @@ def has_handlers(policy: QueuePolicy) -> bool:
 
 def choose(plan: Plan, queues: Sequence[str] | None) -> list[str]:
     """The queues to run: those with handlers, or the named ones. Raises StartError for an unknown name."""
-    names = list(plan.pools) if queues is None else list(dict.fromkeys(queues))
-    unknown = [name for name in names if name not in plan.pools]
+    names = list(plan.queues) if queues is None else list(dict.fromkeys(queues))
+    unknown = [name for name in names if name not in plan.queues]
     if unknown:
         raise StartError(
-            f"no queue {unknown[0]!r} in {plan.file}", NOTHING_TO_RUN, f"there are: {', '.join(plan.pools)}"
+            f"no queue {unknown[0]!r} in {plan.file}", NOTHING_TO_RUN, f"there are: {', '.join(plan.queues)}"
         )
-    chosen = [name for name in names if has_handlers(plan.pools[name].queue)]
+    chosen = [name for name in names if has_handlers(plan.queues[name])]
     if not chosen:
         raise StartError("no queue has a handler: there is nothing to run", NOTHING_TO_RUN)
     return chosen

@@ -6,6 +6,7 @@ Every step is harmless when repeated, also by several supervisors at once.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 from msgspec import Struct
 
@@ -22,6 +23,7 @@ from pipeline.supervisor.host import is_orphan
 from pipeline.supervisor.logs import Logs
 from pipeline.supervisor.pool import Pool
 from pipeline.supervisor.recover import HOST_DIED, Mode, Recovered, Scene, reclaim, relieve
+from pipeline.worker.board import Running
 
 STILL_MS = 2_000
 OVERDUE_MS = 6_000
@@ -31,19 +33,31 @@ TAIL = 100
 
 
 class Gone(Struct, frozen=True):
-    """A worker whose process has ended, and what is known of its jobs."""
+    """A worker whose process has ended, and what is known of its jobs in each of its queues."""
 
     pool: Pool
     child: Child
-    scene: Scene
+    scenes: dict[str, Scene]
 
 
-def scene_of(child: Child, *, planned: bool) -> Scene:
-    """What a worker's end says about its jobs, by its board."""
-    begun = frozenset((job.id, job.lease) for job in child.running())
+def scenes_of(child: Child, *, planned: bool) -> dict[str, Scene]:
+    """What a worker's end says about its jobs, by its boards."""
+    return {
+        queue: _scene(child, queue, running, planned=planned) for queue, running in child.running().items()
+    }
+
+
+def _scene(child: Child, queue: str, running: list[Running], *, planned: bool) -> Scene:
+    begun = begun_of(running)
     if child.timed_out:
-        return Scene(timed_out=frozenset(child.timed_out), rerun=begun - child.timed_out)
+        late = frozenset(child.timed_out.get(queue, ()))
+        return Scene(timed_out=late, rerun=begun - late)
     return Scene(rerun=begun) if planned else Scene(crashed=begun)
+
+
+def begun_of(running: list[Running]) -> frozenset[tuple[str, int]]:
+    """Running jobs by id and lease."""
+    return frozenset((job.id, job.lease) for job in running)
 
 
 class Upkeep:
@@ -53,7 +67,6 @@ class Upkeep:
         self._plan = plan
         self._pools = pools
         self._logs = logs
-        self._stores = {pool.queue: Store(plan.name, pool.queue) for pool in pools}
         self._burying = asyncio.Lock()
         self.gone: list[Gone] = []
 
@@ -68,19 +81,30 @@ class Upkeep:
 
     async def _bury(self, connection: Connection, gone: Gone) -> None:
         now = await run(connection, server_time())
-        store, policy = self._stores[gone.pool.queue], gone.pool.plan.queue
-        recovered = await reclaim(store, connection, gone.child.name, "dead", policy, gone.scene, now)
-        gone.pool.note_settled(len(recovered.dead))
-        self._tell(gone.child.label, recovered)
-        if recovered.alone or gone.child.alone:
-            await self.start_alone(connection)
+        for queue, scene in gone.scenes.items():
+            policy = gone.pool.queues[queue]
+            recovered = await reclaim(
+                self._store(queue), connection, gone.child.name, "dead", policy, scene, now
+            )
+            gone.pool.note_settled(len(recovered.dead))
+            self._tell(gone.child.label, recovered)
+            if recovered.alone or gone.child.alone:
+                await self.start_alone(connection)
+
+    def _store(self, queue: str) -> Store:
+        return Store(self._plan.name, queue)
+
+    def _queues(self) -> Iterator[tuple[Pool, str, QueuePolicy]]:
+        for pool in self._pools:
+            for queue, policy in pool.queues.items():
+                yield pool, queue, policy
 
     async def adopt(self, connection: Connection, *, lapsed: bool) -> None:
         """Take back the jobs of workers of others: of supervisors that died here, and with `lapsed` of hosts
         that have been silent for longer than their lease. Raises BrokerError."""
         now = await run(connection, server_time())
-        for pool in self._pools:
-            workers = keys.workers(self._stores[pool.queue].queue)
+        for pool, queue, policy in self._queues():
+            workers = keys.workers(self._store(queue).queue)
             reply = await connection.call(("ZRANGE", workers, 0, -1, "WITHSCORES"))
             known = {child.name for child in pool.children} | {gone.child.name for gone in self.gone}
             for name, ends in zip(reply[::2], reply[1::2], strict=True):
@@ -88,17 +112,16 @@ class Upkeep:
                 if worker in known:
                     continue
                 if is_orphan(worker):
-                    await self._adopt(connection, pool, worker, now, orphan=True)
+                    await self._adopt(connection, policy, worker, now, "dead")
                 elif lapsed and float(ends) < now:
-                    await self._adopt(connection, pool, worker, now, orphan=False)
+                    await self._adopt(connection, policy, worker, now, "lapsed")
 
     async def _adopt(
-        self, connection: Connection, pool: Pool, worker: str, now: int, *, orphan: bool
+        self, connection: Connection, policy: QueuePolicy, worker: str, now: int, mode: Mode
     ) -> None:
-        store = self._stores[pool.queue]
-        mode: Mode = "dead" if orphan else "lapsed"
-        recovered = await reclaim(store, connection, worker, mode, pool.plan.queue, HOST_DIED, now)
-        self._tell(f"a lost worker of {pool.queue} ({worker})", recovered)
+        store = self._store(policy.name)
+        recovered = await reclaim(store, connection, worker, mode, policy, HOST_DIED, now)
+        self._tell(f"a lost worker of {policy.name} ({worker})", recovered)
 
     def _tell(self, worker: str, recovered: Recovered) -> None:
         if recovered.moved:
@@ -110,11 +133,13 @@ class Upkeep:
 
     async def renew(self, connection: Connection) -> None:
         """Say that our workers live. One that was reclaimed meanwhile is killed. Raises BrokerError."""
-        for pool in self._pools:
-            children = {child.name: child for child in pool.children if child.loaded}
+        for pool, queue, _ in self._queues():
+            children = {
+                child.name: child for child in pool.children if child.loaded and queue in child.boards
+            }
             if not children:
                 continue
-            call = self._stores[pool.queue].renew(self._plan.supervisor.lease, list(children))
+            call = self._store(queue).renew(self._plan.supervisor.lease, list(children))
             gone = await run(connection, call)
             for name, child in children.items():
                 if name not in gone:
@@ -125,13 +150,11 @@ class Upkeep:
 
     async def relieve(self, connection: Connection) -> None:
         """Take from workers that stand still what they have not begun. Raises BrokerError."""
-        for pool in self._pools:
+        for pool, queue, policy in self._queues():
             for child in pool.children:
-                if child.joined and child.stood_still() > STILL_MS:
-                    begun = frozenset((job.id, job.lease) for job in child.running())
-                    moved = await relieve(
-                        self._stores[pool.queue], connection, child.name, pool.plan.queue, begun
-                    )
+                if child.joined and queue in child.boards and child.stood_still() > STILL_MS:
+                    begun = begun_of(child.boards[queue].running())
+                    moved = await relieve(self._store(queue), connection, child.name, policy, begun)
                     if moved:
                         self._logs.say(f"{child.label} stands still: {moved} jobs go to other workers")
 
@@ -141,18 +164,15 @@ class Upkeep:
         for pool in self._pools:
             pool.end_hung_starts()
             for child in pool.children:
-                late = {
-                    (job.id, job.lease)
-                    for job in child.running()
-                    if job.deadline and now > job.deadline + OVERDUE_MS
-                }
+                late = {queue: _late(jobs, now) for queue, jobs in child.running().items()}
                 if child.state == "retiring":
                     # It saw to the limit itself, and waits for the neighbours of the job.
                     rest = self._plan.supervisor.stop_timeout + OVERDUE_MS
                     if now > child.retiring_since + rest:
                         child.kill()
-                elif late and child.state == "running":
-                    self._logs.say(f"{child.label} is killed: job {min(late)[0]} does not end at its limit")
+                elif any(late.values()) and child.state == "running":
+                    first = min(id for jobs in late.values() for id, _ in jobs)
+                    self._logs.say(f"{child.label} is killed: job {first} does not end at its limit")
                     child.timed_out = late
                     child.kill(blameless=False)
 
@@ -160,21 +180,24 @@ class Upkeep:
 
     async def start_alone(self, connection: Connection) -> None:
         """Start a worker for jobs that must run in a process of their own. Raises BrokerError."""
-        for pool in self._pools:
-            queue = self._stores[pool.queue].queue
-            if await connection.call(("HEXISTS", keys.meta(queue), "paused")):
+        for pool, queue, _ in self._queues():
+            base = self._store(queue).queue
+            if await connection.call(("HEXISTS", keys.meta(base), "paused")):
                 continue
-            if await connection.call(("LLEN", keys.alone(queue))):
-                pool.keep_alone()
+            if await connection.call(("LLEN", keys.alone(base))):
+                pool.keep_alone(queue)
 
     async def sweep(self, connection: Connection) -> None:
         """Trim ended jobs by number and age, in bounded steps. Raises BrokerError."""
         now = await run(connection, server_time())
-        for pool in self._pools:
-            store, policy = self._stores[pool.queue], pool.plan.queue
+        for _, queue, policy in self._queues():
             for _ in range(SWEEPS):
-                if not await _sweep(connection, store, policy, now):
+                if not await _sweep(connection, self._store(queue), policy, now):
                     break
+
+
+def _late(running: list[Running], now: int) -> set[tuple[str, int]]:
+    return {(job.id, job.lease) for job in running if job.deadline and now > job.deadline + OVERDUE_MS}
 
 
 async def _sweep(connection: Connection, store: Store, policy: QueuePolicy, now: int) -> int:

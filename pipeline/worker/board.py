@@ -3,6 +3,9 @@
 A worker that is killed, or whose loop stands still, cannot say what it had begun; the board can. Each slot
 holds the job that it runs; `tick` is when the worker's loop last went round. Times are of the monotonic
 clock, in ms, which is one for all processes of a host.
+
+There is room for more slots than are ever used, for a worker may get more of them while it runs: memory that
+nobody wrote to costs nothing, and how many slots were ever used stands in front.
 """
 
 from __future__ import annotations
@@ -14,9 +17,14 @@ import tempfile
 
 from msgspec import Struct
 
+from pipeline.policy import MAX_CONCURRENCY
+
 _HEAD = struct.Struct("<qqq")
 _SLOT = struct.Struct("<qqqq128s")
 _BEGUN = struct.Struct("<qqqq")
+_USED = struct.Struct("<q")
+# Sync and async handlers have slots of their own.
+_SIZE = _HEAD.size + 2 * MAX_CONCURRENCY * _SLOT.size
 
 
 class Running(Struct, frozen=True):
@@ -30,27 +38,19 @@ class Running(Struct, frozen=True):
 
 
 class Board:
-    """`slots` places for running jobs. The supervisor makes it and hands its descriptor to the worker."""
+    """Places for the running jobs of one queue in one worker. The supervisor makes it and hands it down."""
 
-    def __init__(self, fd: int, slots: int) -> None:
+    def __init__(self, fd: int) -> None:
         self.fd = fd
-        self.slots = slots
-        self._map = mmap.mmap(fd, _HEAD.size + slots * _SLOT.size)
+        self._used = 0
+        self._map = mmap.mmap(fd, _SIZE)
 
     @classmethod
-    def create(cls, slots: int) -> Board:
+    def create(cls) -> Board:
         """A new board in a file without a name."""
         fd = _nameless()
-        os.ftruncate(fd, _HEAD.size + slots * _SLOT.size)
-        board = cls(fd, slots)
-        _HEAD.pack_into(board._map, 0, slots, 0, 0)
-        return board
-
-    @classmethod
-    def attach(cls, fd: int) -> Board:
-        """The board that a supervisor made."""
-        size = os.fstat(fd).st_size
-        return cls(fd, (size - _HEAD.size) // _SLOT.size)
+        os.ftruncate(fd, _SIZE)
+        return cls(fd)
 
     def close(self) -> None:
         self._map.close()
@@ -58,10 +58,13 @@ class Board:
 
     def tick(self, now: int, settled: int) -> None:
         """The loop goes round; `settled` counts the jobs that ended here."""
-        _HEAD.pack_into(self._map, 0, self.slots, now, settled)
+        _HEAD.pack_into(self._map, 0, self._used, now, settled)
 
     def begin(self, slot: int, id: bytes, lease: int, now: int, deadline: int) -> None:
         """A slot begins a job."""
+        if slot >= self._used:
+            self._used = slot + 1
+            _USED.pack_into(self._map, 0, self._used)
         _SLOT.pack_into(self._map, _HEAD.size + slot * _SLOT.size, len(id), lease, now, deadline, id)
 
     def end(self, slot: int) -> None:
@@ -81,7 +84,7 @@ class Board:
     def running(self) -> list[Running]:
         """What the slots have begun and not ended."""
         found = []
-        for slot in range(self.slots):
+        for slot in range(_HEAD.unpack_from(self._map, 0)[0]):
             length, lease, begun, deadline, id = _SLOT.unpack_from(self._map, _HEAD.size + slot * _SLOT.size)
             if length:
                 found.append(Running(slot, id[:length].decode(errors="replace"), lease, begun, deadline))

@@ -138,7 +138,9 @@ class Ledger:
         return way_back(runs, self.policy.max_crashes)
 
     def _outcome(self, attempt: Attempt) -> bytes:
-        begun, ended = self.server_ms(attempt.begun), self.server_ms(attempt.ended)
+        # Two estimates of one clock differ by a millisecond: no job begins before it came.
+        begun = max(self.server_ms(attempt.begun), attempt.job.enqueued_at)
+        ended = max(self.server_ms(attempt.ended), begun)
         if attempt.result:
             return RESULT_OUTCOME % (attempt.job.attempt, begun, ended, attempt.result)
         return PLAIN_OUTCOME % (attempt.job.attempt, begun, ended)

@@ -1,7 +1,7 @@
-"""The worker process: `python -m pipeline.worker.main IN OUT BOARD`, three inherited descriptors.
+"""The worker process: `python -m pipeline.worker.main IN OUT BOARD...`, inherited descriptors.
 
 Its WorkerPlan comes down IN as a line of JSON, then the supervisor's orders; what the supervisor must know goes
-up OUT. It exits 0 when it was told to, 78 when it cannot start, and 75 when its jobs were reclaimed.
+up OUT; there is a BOARD for each of its queues. It exits 0 when it was told to, 78 when it cannot start, and 75 when its jobs were reclaimed.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ log = logging.getLogger("pipeline.worker")
 class Orders(asyncio.Protocol):
     """What the supervisor says. Its silence for good means that it is gone: then so are we."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, pools: list[Pool]) -> None:
+        self._pools = pools
         self._rest = b""
 
     def data_received(self, data: bytes) -> None:
@@ -45,15 +45,16 @@ class Orders(asyncio.Protocol):
         os._exit(1)
 
     def _obey(self, order: dict[str, Any]) -> None:
-        match order["do"]:
-            case "quiet":
-                self._pool.hush()
-            case "drain":
-                self._pool.stop(order["timeout"])
-            case "release":
-                self._pool.release()
-            case "stacks":
-                faulthandler.dump_traceback(all_threads=True)
+        if order["do"] == "stacks":
+            faulthandler.dump_traceback(all_threads=True)
+        for pool in self._pools:
+            match order["do"]:
+                case "quiet":
+                    pool.hush()
+                case "drain":
+                    pool.stop(order["timeout"])
+                case "release":
+                    pool.release()
 
 
 class Up:
@@ -66,22 +67,29 @@ class Up:
         os.write(self._fd, msgspec.json.encode({"event": event, **facts}) + b"\n")
 
 
-def prepare(plan: WorkerPlan) -> Handlers:
-    """Import the user's code. Raises whatever that raises."""
+def prepare(plan: WorkerPlan) -> list[Handlers]:
+    """Import the user's code, for each queue. Raises whatever that raises."""
     sys.path.insert(0, plan.root)
     if plan.setup is not None:
         resolve(plan.setup)()
-    return Handlers(plan.queue)
+    return [Handlers(policy) for policy in plan.queues]
 
 
-async def serve(plan: WorkerPlan, handlers: Handlers, board: Board, orders: int, up: Up) -> int:
+async def serve(plan: WorkerPlan, queues: list[Handlers], boards: list[Board], orders: int, up: Up) -> int:
     """Work until told to stop: the exit code."""
-    pool = Pool(plan, handlers, board, lambda reason: up.tell("retiring", reason=reason))
+    pools: list[Pool] = []
+
+    def retire(reason: str) -> None:
+        up.tell("retiring", reason=reason)
+        for pool in pools:
+            pool.stop(plan.stop_timeout)
+
+    pools += [Pool(plan, handlers, board, retire) for handlers, board in zip(queues, boards, strict=True)]
     loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: Orders(pool), os.fdopen(orders, "rb", buffering=0))
+    await loop.connect_read_pipe(lambda: Orders(pools), os.fdopen(orders, "rb", buffering=0))
     up.tell("ready")
     try:
-        await pool.run()
+        await asyncio.gather(*(pool.run() for pool in pools))
     except LeaseLost as error:
         log.error("%s", error)  # noqa: TRY400 - the traceback says nothing more
         return RECLAIMED
@@ -89,7 +97,7 @@ async def serve(plan: WorkerPlan, handlers: Handlers, board: Board, orders: int,
     return 0
 
 
-def main(orders: int, events: int, board: int) -> int:
+def main(orders: int, events: int, *boards: int) -> int:
     """Start, or say why not. The exit code."""
     # Ctrl-C reaches the supervisor, which stays in charge; a terminal's other signals do too.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -97,7 +105,7 @@ def main(orders: int, events: int, board: int) -> int:
     plan = msgspec.json.decode(_line(orders), type=WorkerPlan)
     configure(json=plan.json_logs)
     try:
-        handlers = prepare(plan)
+        queues = prepare(plan)
     except StartError as error:
         up.tell("failed", reason=str(error), traceback="")
         return CANNOT_START
@@ -105,7 +113,7 @@ def main(orders: int, events: int, board: int) -> int:
         reason = f"{type(error).__name__}: {error}"
         up.tell("failed", reason=reason, traceback=traceback.format_exc())
         return CANNOT_START
-    return run_loop(serve(plan, handlers, Board.attach(board), orders, up))
+    return run_loop(serve(plan, queues, [Board(fd) for fd in boards], orders, up))
 
 
 def run_loop(work: Any) -> int:
@@ -129,7 +137,7 @@ def _line(fd: int) -> bytes:
 
 
 if __name__ == "__main__":
-    code = main(*map(int, sys.argv[1:4]))
+    code = main(*map(int, sys.argv[1:]))
     logging.shutdown()
     sys.stdout.flush()
     # Threads of handlers that do not end must not keep the process.

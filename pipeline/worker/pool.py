@@ -31,7 +31,8 @@ log = logging.getLogger("pipeline.worker")
 
 
 class Pool:
-    """One worker's pool. `run` returns when the worker has left, or raises LeaseLost when it was reclaimed.
+    """One worker's part in one queue. `run` returns when the worker has left the queue, or raises LeaseLost
+    when it was reclaimed.
 
     `on_retire` is told why this process must be replaced.
     """
@@ -39,12 +40,13 @@ class Pool:
     def __init__(
         self, plan: WorkerPlan, handlers: Handlers, board: Board, on_retire: Callable[[str], None]
     ) -> None:
+        policy = handlers.queue
         self.plan = plan
-        self.concurrency = 1 if plan.alone else plan.queue.concurrency
-        self.ledger = Ledger(plan.queue)
+        self.concurrency = 1 if plan.alone else policy.concurrency
+        self.ledger = Ledger(policy)
         self.quiet = False
         self._on_retire = on_retire
-        self._store = Store(plan.project, plan.queue.name)
+        self._store = Store(plan.project, policy.name)
         self._handlers = handlers
         self._board = board
         self._loop = asyncio.get_running_loop()
@@ -299,9 +301,10 @@ class Pool:
         attempt.stopped, attempt.ended = "abandoned", now()
         del self._running[slot]
         self._failed(attempt, None)
-        if not self.quiet:
+        if self.quiet:
+            self.stop(self.plan.stop_timeout)
+        else:
             self._on_retire(f"{attempt.job.name} {attempt.job.id} does not stop at its time limit")
-        self.stop(self.plan.stop_timeout)
 
     def hush(self) -> None:
         """Take no new jobs, and give back what has not begun."""

@@ -76,10 +76,10 @@ class Shop:
         """What a supervisor does first: the file's policies are the ones that run."""
         plan = require(self.file)
         with self.connection() as connection:
-            for name, pool in plan.pools.items():
-                call = Store("shop", name).publish(1, msgspec.json.encode(pool.queue), "")
+            for name, policy in plan.queues.items():
+                call = Store("shop", name).publish(1, msgspec.json.encode(policy), "")
                 run_blocking(connection, call)
-            connection.call(("SADD", "{shop}:queues", *plan.pools))
+            connection.call(("SADD", "{shop}:queues", *plan.queues))
 
     def connection(self) -> Closing:
         return Closing(self.url)

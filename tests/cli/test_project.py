@@ -266,11 +266,11 @@ class TestKeptPlans:
     ) -> None:
         plan_of_file(file)
         monkeypatch.setenv("N", "7")
-        assert plan_of_file(file).pools["emails"].queue.concurrency == 7
+        assert plan_of_file(file).queues["emails"].concurrency == 7
         file.write_text(file.read_text().replace("name: shop", "name: other"))
         assert plan_of_file(file).name == "other"
         (file.parents[1] / "s.json").write_text('{"type": "string"}')
-        assert plan_of_file(file).pools["payments"].queue.jobs["capture"].schema == {"type": "string"}
+        assert plan_of_file(file).queues["payments"].jobs["capture"].schema == {"type": "string"}
 
     def test_a_password_is_not_kept(self, file: Path) -> None:
         text = file.read_text()

@@ -84,7 +84,7 @@ queues:
 def test_the_target_decides_what_a_variable_means(plan: LoadPlan) -> None:
     env = {"FLAG": "TRUE", "N": "7", "J": "1", "S": "2KiB", "HANDLER": "x.y:z", "E": "async"}
     made = plan(CONFIG, env)
-    queue = made.pools["a"].queue
+    queue = made.queues["a"]
     assert made.broker.allow_eviction is True
     assert (queue.concurrency, queue.max_payload, queue.executor) == (7, 2048, "async")
     assert queue.others is not None

@@ -18,7 +18,7 @@ HEAD = "name: shop\nretries:\n  std: {attempts: 3, backoff: {type: exponential, 
 def job_of(plan: LoadPlan, defaults: str, queue: str, job: str = "") -> JobPolicy:
     """What holds for the job `x` of a queue."""
     text = f'{HEAD}defaults: {{{defaults}}}\nqueues: {{q: {{handler: "m:f", {queue}, jobs: {{x: {{{job}}}}}}}}}\n'
-    return plan(text.replace('f", , ', 'f", ')).pools["q"].queue.jobs["x"]
+    return plan(text.replace('f", , ', 'f", ')).queues["q"].jobs["x"]
 
 
 @pytest.mark.parametrize(
@@ -84,14 +84,10 @@ def test_retries_merge(plan: LoadPlan, defaults: str, queue: str, job: str, retr
 
 def test_null_resets_to_the_built_in_value(plan: LoadPlan) -> None:
     text = HEAD + "defaults: {concurrency: 50, max_active: 5, priority: 4, retention: {dead: {count: 7}}}\n"
-    queue = (
-        plan(
-            text
-            + "queues: {q: {handler: 'm:f', concurrency: null, max_active: null, priority: null, retention: null}}\n"
-        )
-        .pools["q"]
-        .queue
-    )
+    queue = plan(
+        text
+        + "queues: {q: {handler: 'm:f', concurrency: null, max_active: null, priority: null, retention: null}}\n"
+    ).queues["q"]
     assert (queue.concurrency, queue.max_active, queue.dead) == (10, None, Retention(10_000, 14 * 86_400_000))
     assert queue.others is not None
     assert queue.others.priority == 0
@@ -99,11 +95,9 @@ def test_null_resets_to_the_built_in_value(plan: LoadPlan) -> None:
 
 def test_retention_merges_key_by_key_and_null_is_no_limit(plan: LoadPlan) -> None:
     text = HEAD + "defaults: {retention: {completed: {count: 5}}}\n"
-    queue = (
-        plan(text + "queues: {q: {handler: 'm:f', retention: {completed: {age: null}, dead: {count: 0}}}}\n")
-        .pools["q"]
-        .queue
-    )
+    queue = plan(
+        text + "queues: {q: {handler: 'm:f', retention: {completed: {age: null}, dead: {count: 0}}}}\n"
+    ).queues["q"]
     assert (queue.completed, queue.dead) == (Retention(5, None), Retention(0, 14 * 86_400_000))
 
 
@@ -112,16 +106,16 @@ def test_jobs_take_over_what_they_do_not_say(plan: LoadPlan) -> None:
         "queues:\n  q:\n    handler: m:all\n    priority: 3\n    deduplication: {key: '{data.id}'}\n"
         "    jobs:\n      a:\n      b: {handler: 'm:b', priority: 9, deduplication: null}\n"
     )
-    queue = plan(text).pools["q"].queue
+    queue = plan(text).queues["q"]
     a, b = queue.jobs["a"], queue.jobs["b"]
     assert (a.handler, a.priority, a.deduplication and a.deduplication.key) == ("m:all", 3, "{data.id}")
     assert (b.handler, b.priority, b.deduplication) == ("m:b", 9, None)
 
 
 def test_without_a_handler_only_listed_jobs_are_known_and_null_stores_all(plan: LoadPlan) -> None:
-    pools = plan("name: s\nqueues: {a: {jobs: {x: {handler: 'm:f'}}}, b: {handler: null}}\n").pools
-    assert pools["a"].queue.job("y") is None
-    assert pools["b"].queue.job("y") == JobPolicy(timeout=Timeout(None, 600_000))
+    queues = plan("name: s\nqueues: {a: {jobs: {x: {handler: 'm:f'}}}, b: {handler: null}}\n").queues
+    assert queues["a"].job("y") is None
+    assert queues["b"].job("y") == JobPolicy(timeout=Timeout(None, 600_000))
 
 
 def test_anchors_and_merge_keys_work_and_x_keys_are_ignored(plan: LoadPlan) -> None:
@@ -130,8 +124,8 @@ def test_anchors_and_merge_keys_work_and_x_keys_are_ignored(plan: LoadPlan) -> N
         "queues:\n  a: {<<: [*more, *base], handler: 'm:f'}\n  b: {<<: *base, handler: 'm:f', processes: 3}\n"
         "  x-c: {handler: 'm:f'}\n"
     )
-    pools = plan(text).pools
-    assert {name: (pool.queue.concurrency, pool.processes) for name, pool in pools.items()} == {
+    made = plan(text)
+    assert {name: (queue.concurrency, made.pools[name].processes) for name, queue in made.queues.items()} == {
         "a": (9, 2),
         "b": (4, 3),
         "x-c": (10, 1),
@@ -139,11 +133,11 @@ def test_anchors_and_merge_keys_work_and_x_keys_are_ignored(plan: LoadPlan) -> N
 
 
 def test_yaml_is_read_by_the_core_rules_of_1_2(plan: LoadPlan) -> None:
-    pools = plan(
+    queues = plan(
         "name: no\nqueues:\n  on: {handler: 'm:f', concurrency: 0x1F}\n  '22': {handler: 'm:f', concurrency: 0o17}\n"
         "  2024-01-01: {handler: 'm:f', paused: TRUE}\n"
-    ).pools
-    assert {name: pool.queue.concurrency for name, pool in pools.items()} == {
+    ).queues
+    assert {name: queue.concurrency for name, queue in queues.items()} == {
         "on": 31,
         "22": 15,
         "2024-01-01": 10,

@@ -96,5 +96,5 @@ def test_a_long_chain_of_policies_is_a_finding_or_a_plan(tmp_path: Path, length:
         assert "P202" in {finding.code for finding in loaded.findings}
     else:
         assert loaded.plan is not None
-        assert loaded.plan.pools["a"].queue.others is not None
-        assert loaded.plan.pools["a"].queue.others.retry.attempts == 4
+        assert loaded.plan.queues["a"].others is not None
+        assert loaded.plan.queues["a"].others.retry.attempts == 4

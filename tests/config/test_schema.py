@@ -140,7 +140,7 @@ def test_schema_files_are_inlined_into_the_plan(tmp_path: Path) -> None:
     file.write_text("name: s\nqueues: {a: {jobs: {x: {handler: 'm:f', schema: schemas/order.json}}}}\n")
     plan = load(file, env={}).plan
     assert plan is not None
-    assert plan.pools["a"].queue.jobs["x"].schema == ORDER
+    assert plan.queues["a"].jobs["x"].schema == ORDER
 
 
 def test_a_schema_that_is_missing_is_found_at_its_value() -> None:

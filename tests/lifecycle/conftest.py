@@ -126,6 +126,7 @@ class Project:
         self.rules = SupervisorPlan(
             stop_timeout=10_000, lease=15_000, restart=RestartPlan(delay=20, max=100, give_up_after=3)
         )
+        self.queues: dict[str, QueuePolicy] = {}
         self.pools: dict[str, PoolPlan] = {}
         self.runs: list[Run] = []
         shutil.copy(HERE / "hands.py", root / "hands.py")
@@ -141,10 +142,11 @@ class Project:
         **policy: Any,
     ) -> None:
         job = JobPolicy(handler=handler, timeout=Timeout(hard=hard), retry=RetryPolicy(attempts=attempts))
-        self.pools[name] = PoolPlan(QueuePolicy(name, others=job, **policy), processes)
+        self.queues[name] = QueuePolicy(name, others=job, **policy)
+        self.pools[name] = PoolPlan((name,), processes)
 
     def plan(self) -> Plan:
-        hash = str(abs(hash_of(self.pools)))
+        hash = str(abs(hash_of(self.queues, self.pools)))
         return Plan(
             "test",
             str(self.root),
@@ -153,6 +155,7 @@ class Project:
             BrokerPlan(self.url),
             self.rules,
             None,
+            self.queues,
             self.pools,
         )
 
@@ -222,8 +225,8 @@ class Project:
         return errors
 
 
-def hash_of(pools: dict[str, PoolPlan]) -> int:
-    return int.from_bytes(hashlib.sha256(msgspec.json.encode(pools)).digest()[:8])
+def hash_of(*content: Any) -> int:
+    return int.from_bytes(hashlib.sha256(msgspec.json.encode(content)).digest()[:8])
 
 
 def make(url: str) -> Iterator[Project]:

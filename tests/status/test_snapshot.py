@@ -37,7 +37,15 @@ class Shop:
     def __init__(self, url: str) -> None:
         self.url = url
         self.plan = Plan(
-            "shop", "r", "f", "abc", BrokerPlan(url), SupervisorPlan(), None, {"emails": PoolPlan(EMAILS)}
+            "shop",
+            "r",
+            "f",
+            "abc",
+            BrokerPlan(url),
+            SupervisorPlan(),
+            None,
+            {"emails": EMAILS},
+            {"emails": PoolPlan(("emails",))},
         )
         self.connection = BlockingConnection(parse(url))
         self.store = Store("shop", "emails")

@@ -41,5 +41,6 @@ def plan(root: Path) -> Plan:
         BrokerPlan(),
         SupervisorPlan(),
         None,
-        {"a": PoolPlan(queue)},
+        {"a": queue},
+        {"a": PoolPlan(("a",))},
     )

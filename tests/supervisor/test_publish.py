@@ -22,8 +22,7 @@ STORE = Store("test", "a")
 
 
 def with_queue(plan, hash, **changes):
-    pool = plan.pools["a"]
-    return replace(plan, hash=hash, pools={"a": replace(pool, queue=replace(pool.queue, **changes))})
+    return replace(plan, hash=hash, queues={"a": replace(plan.queues["a"], **changes)})
 
 
 async def meta(connection, field):

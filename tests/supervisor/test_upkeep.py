@@ -36,8 +36,7 @@ async def make(plan):
     """An upkeep whose pool has no workers, for a queue with these options."""
 
     def upkeep(**policy):
-        pool_plan = plan.pools["a"]
-        pool_plan = replace(pool_plan, queue=replace(pool_plan.queue, **policy))
+        queues = {"a": replace(plan.queues["a"], **policy)}
         started = []
 
         def hire(pool, label, parent, *, alone):
@@ -45,7 +44,9 @@ async def make(plan):
             raise InterruptedError
 
         logs = Logs(lambda line: None)
-        upkeep = Upkeep(plan, [Pool(pool_plan, plan.supervisor, hire, logs, Nobody())], logs)
+        upkeep = Upkeep(
+            plan, [Pool("a", queues, plan.pools["a"], plan.supervisor, hire, logs, Nobody())], logs
+        )
         return upkeep, started
 
     return upkeep

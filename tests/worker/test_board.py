@@ -15,18 +15,17 @@ from pipeline.worker.board import Board, Running
 
 @pytest.fixture
 def board() -> Iterator[Board]:
-    board = Board.create(3)
+    board = Board.create()
     yield board
     board.close()
 
 
 def test_a_new_board_is_empty(board: Board) -> None:
-    assert (board.slots, board.ticked, board.settled, board.running()) == (3, 0, 0, [])
+    assert (board.ticked, board.settled, board.running()) == (0, 0, [])
 
 
 def test_the_other_side_sees_what_slots_have_begun(board: Board) -> None:
-    other = Board.attach(os.dup(board.fd))
-    assert other.slots == 3
+    other = Board(os.dup(board.fd))
     other.begin(2, b"evt_1", 7, 1_000, 2_000)
     other.begin(0, b"12", 8, 1_001, 0)
     assert board.running() == [Running(0, "12", 8, 1_001, 0), Running(2, "evt_1", 7, 1_000, 2_000)]
@@ -51,7 +50,7 @@ def test_a_tick_tells_the_time_and_what_was_settled_and_no_slot_changes(board: B
 WORKER = """
 import os, signal, sys
 from pipeline.worker.board import Board
-board = Board.attach(int(sys.argv[1]))
+board = Board(int(sys.argv[1]))
 board.tick(5, 3)
 board.begin(0, b"17", 4, 1, 2)
 os.kill(os.getpid(), signal.SIGKILL)

@@ -45,10 +45,14 @@ class Shop:
     def worker(self, name: str = "w1", broker: str = "") -> Pool:
         """A worker that begins at once."""
         plan = WorkerPlan(
-            worker=name, project="shop", root="/", broker=broker or self.broker, queue=self.policy
+            worker=name, project="shop", root="/", broker=broker or self.broker, queues=(self.policy,)
         )
-        board = Board.create(2 * self.policy.concurrency)
-        pool = Pool(plan, Handlers(self.policy), board, self.retired.append)
+
+        def retire(reason: str) -> None:
+            self.retired.append(reason)
+            pool.stop(plan.stop_timeout)
+
+        pool = Pool(plan, Handlers(self.policy), Board.create(), retire)
         self.pools.append(pool)
         self.ends.append(asyncio.create_task(pool.run()))
         return pool
