@@ -63,7 +63,8 @@ class PoolPlan(Struct, frozen=True):
 class Plan(Struct, frozen=True):
     """`root` is the project's folder (absolute); `hash` names the content it was made from.
 
-    `inputs` are the files that it was read from (absolute): the config, what it includes, schemas and secrets.
+    `inputs` are the files and patterns that it was read from (absolute): the config, what it includes, schemas and
+    secrets. `secrets` are the values that nothing may show.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Plan(Struct, frozen=True):
     pools: dict[str, PoolPlan]
     profile: str | None = None
     inputs: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
 
 
 class WorkerPlan(Struct, frozen=True):
