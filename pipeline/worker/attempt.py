@@ -74,19 +74,12 @@ class Refused(Struct, frozen=True):
     failure: Failure
 
 
-class Handlers:
-    """The handlers of a queue, loaded once, and the policy that holds now."""
+class Table(Struct, frozen=True):
+    """A queue's policy, with the handlers that it names."""
 
-    def __init__(self, policy: QueuePolicy) -> None:
-        self._loaded: dict[str, Handler] = {}
-        self.note: Callable[[Job[Any], str, Any], Awaitable[None]] | None = None
-        self.apply(policy)
-
-    def apply(self, policy: QueuePolicy) -> None:
-        """Use `policy` from the next job on. Raises what importing a handler raises."""
-        self.queue = policy
-        self.named = {name: h for name, job in policy.jobs.items() if (h := self._handling(job))}
-        self.others = self._handling(policy.others) if policy.others else None
+    queue: QueuePolicy
+    named: dict[str, Handling]
+    others: Handling | None
 
     @property
     def kinds(self) -> set[bool]:
@@ -94,9 +87,24 @@ class Handlers:
         handlings = [*self.named.values(), *([self.others] if self.others else [])]
         return {handling.handler.is_async for handling in handlings}
 
+
+class Handlers:
+    """The handlers of a queue, each loaded once, and the policy that holds now: `table`."""
+
+    def __init__(self, policy: QueuePolicy) -> None:
+        self._loaded: dict[str, Handler] = {}
+        self.note: Callable[[Job[Any], str, Any], Awaitable[None]] | None = None
+        self.table = self.prepare(policy)
+
+    def prepare(self, policy: QueuePolicy) -> Table:
+        """What becomes `table` to use `policy` from the next job on. Raises what importing a handler raises."""
+        named = {name: h for name, job in policy.jobs.items() if (h := self._handling(job, policy.executor))}
+        others = self._handling(policy.others, policy.executor) if policy.others else None
+        return Table(policy, named, others)
+
     def is_async(self, record: bytes) -> bool:
         """Whether the handler of this job is async; True for one that has none."""
-        handling = self.named.get(decode_job(record).name, self.others)
+        handling = self.table.named.get(decode_job(record).name, self.table.others)
         return handling is None or handling.handler.is_async
 
     def begin(self, held: Buffered, now: float) -> Attempt | Refused:
@@ -107,12 +115,13 @@ class Handlers:
         except msgspec.MsgspecError as error:
             job = Job(0, "unreadable", None, id=held.id.decode())
             return self._refuse(held, job, NO_RUNS, f"its record cannot be read: {error}")
+        table = self.table
         job.id = held.id.decode()
-        job.queue = self.queue.name
+        job.queue = table.queue.name
         job.note = self.note
-        handling = self.named.get(job.name, self.others)
+        handling = table.named.get(job.name, table.others)
         if handling is None:
-            return self._refuse(held, job, runs, f"queue {self.queue.name!r} has no handler for {job.name!r}")
+            return self._refuse(held, job, runs, f"queue {job.queue!r} has no handler for {job.name!r}")
         policy, handler = handling.policy, handling.handler
         job.attempt = runs.attempts + 1
         job.attempts = job.options.attempts or policy.retry.attempts
@@ -129,18 +138,18 @@ class Handlers:
             attempt.soft = now + timeout.soft / 1000
         return attempt
 
-    def _handling(self, policy: JobPolicy) -> Handling | None:
+    def _handling(self, policy: JobPolicy, executor: str) -> Handling | None:
         if policy.handler is None:
             return None
         if policy.handler not in self._loaded:
-            handler = load(policy.handler)
-            check_executor(handler, self.queue.executor)
-            self._loaded[policy.handler] = handler
-        return Handling(self._loaded[policy.handler], policy)
+            self._loaded[policy.handler] = load(policy.handler)
+        handler = self._loaded[policy.handler]
+        check_executor(handler, executor)
+        return Handling(handler, policy)
 
     def _refuse(self, held: Buffered, job: Job[Any], runs: Runs, reason: str) -> Refused:
         failure = Failure(AttemptError("UnknownJob", reason), discard=True)
-        return Refused(held.id, held.lease, job, runs, self.queue.others or JobPolicy(), failure)
+        return Refused(held.id, held.lease, job, runs, self.table.queue.others or JobPolicy(), failure)
 
 
 def check_executor(handler: Handler, executor: str) -> None:

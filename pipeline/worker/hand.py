@@ -20,11 +20,13 @@ class Hand:
         self._aside: list[Buffered] = []
         self.running: dict[int, Attempt] = {}
         self.lanes: dict[bool, LoopSlots | ThreadSlots] = {}
-        kinds = handlers.kinds
-        if True in kinds or not kinds:
-            self.lanes[True] = LoopSlots(desk, 0, slots)
+        kinds = handlers.table.kinds or {True}
+        # Two kinds take every other number, so that none grows into the other's.
+        step = len(kinds)
+        if True in kinds:
+            self.lanes[True] = LoopSlots(desk, slots, 0, step)
         if False in kinds:
-            self.lanes[False] = ThreadSlots(desk, slots if self.lanes else 0, slots)
+            self.lanes[False] = ThreadSlots(desk, slots, step - 1, step)
 
     def __len__(self) -> int:
         return len(self._leases)
@@ -46,6 +48,11 @@ class Hand:
             return
         for job in jobs:
             self.lanes[self._handlers.is_async(job.record)].add([job])
+
+    def resize(self, slots: int) -> None:
+        """Run so many jobs at once. What runs goes on, on slots that are too many, too."""
+        for lane in self.lanes.values():
+            lane.resize(slots)
 
     def set_aside(self, job: Buffered) -> None:
         """Keep a job that a slot asked for until it is known to be ours still. From any thread."""

@@ -64,8 +64,10 @@ class Ledger:
             self._page.done.append(attempt)
 
     def fail(self, attempt: Attempt | Refused, failure: Failure) -> Move:
-        """A handler failed, or could not be called: the move that follows."""
-        verdict = decide(retry_policy(attempt.job, attempt.policy), attempt.runs.attempts + 1, failure)
+        """A handler failed, or could not be called: the move that follows, by the policy that holds now."""
+        retry = retry_policy(attempt.job, self.policy.job(attempt.job.name) or attempt.policy)
+        attempt.job.attempts = retry.attempts
+        verdict = decide(retry, attempt.runs.attempts + 1, failure)
         at = self.server_ms(attempt.ended if isinstance(attempt, Attempt) else time.monotonic())
         runs = attempt.runs.failed(failure.error, at, spent=verdict.spent)
         if self._way_back(attempt) == "alone":

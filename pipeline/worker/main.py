@@ -1,39 +1,38 @@
 """The worker process: `python -m pipeline.worker.main IN OUT BOARD...`, inherited descriptors.
 
 Its WorkerPlan comes down IN as a line of JSON, then the supervisor's orders; what the supervisor must know goes
-up OUT; there is a BOARD for each of its queues. It exits 0 when it was told to, 78 when it cannot start, and 75 when its jobs were reclaimed.
+up OUT; there is a BOARD for each of its queues. It exits 0 when it was told to, 78 when it cannot start, and 75
+when its jobs were reclaimed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import faulthandler
 import logging
 import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from pipeline.errors import LeaseLost, StartError
+from pipeline.errors import StartError
 from pipeline.handler import CANNOT_START, resolve
 from pipeline.log import configure
 from pipeline.plan import WorkerPlan
 from pipeline.worker.attempt import Handlers
 from pipeline.worker.board import Board
-from pipeline.worker.pool import Pool
-
-RECLAIMED = 75
-log = logging.getLogger("pipeline.worker")
+from pipeline.worker.code import code_version
+from pipeline.worker.worker import Worker
 
 
 class Orders(asyncio.Protocol):
     """What the supervisor says. Its silence for good means that it is gone: then so are we."""
 
-    def __init__(self, pools: list[Pool]) -> None:
-        self._pools = pools
+    def __init__(self, obey: Callable[[dict[str, Any]], None]) -> None:
+        self._obey = obey
         self._rest = b""
 
     def data_received(self, data: bytes) -> None:
@@ -43,18 +42,6 @@ class Orders(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         os._exit(1)
-
-    def _obey(self, order: dict[str, Any]) -> None:
-        if order["do"] == "stacks":
-            faulthandler.dump_traceback(all_threads=True)
-        for pool in self._pools:
-            match order["do"]:
-                case "quiet":
-                    pool.hush()
-                case "drain":
-                    pool.stop(order["timeout"])
-                case "release":
-                    pool.release()
 
 
 class Up:
@@ -77,24 +64,11 @@ def prepare(plan: WorkerPlan) -> list[Handlers]:
 
 async def serve(plan: WorkerPlan, queues: list[Handlers], boards: list[Board], orders: int, up: Up) -> int:
     """Work until told to stop: the exit code."""
-    pools: list[Pool] = []
-
-    def retire(reason: str) -> None:
-        up.tell("retiring", reason=reason)
-        for pool in pools:
-            pool.stop(plan.stop_timeout)
-
-    pools += [Pool(plan, handlers, board, retire) for handlers, board in zip(queues, boards, strict=True)]
+    worker = Worker(plan, queues, boards, up.tell)
     loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: Orders(pools), os.fdopen(orders, "rb", buffering=0))
-    up.tell("ready")
-    try:
-        await asyncio.gather(*(pool.run() for pool in pools))
-    except LeaseLost as error:
-        log.error("%s", error)  # noqa: TRY400 - the traceback says nothing more
-        return RECLAIMED
-    up.tell("drained")
-    return 0
+    await loop.connect_read_pipe(lambda: Orders(worker.obey), os.fdopen(orders, "rb", buffering=0))
+    up.tell("ready", code=code_version(plan.root))
+    return await worker.serve()
 
 
 def main(orders: int, events: int, *boards: int) -> int:

@@ -10,12 +10,14 @@ from math import inf
 
 import hiredis
 
-from pipeline.errors import BrokerError, LeaseLost
+from pipeline.errors import BrokerError, LeaseLost, StartError
+from pipeline.handler import CANNOT_START
 from pipeline.plan import WorkerPlan
+from pipeline.policy import QueuePolicy
 from pipeline.store import keys
 from pipeline.store.store import Store, run
 from pipeline.store.wire import Connection, Reply, parse
-from pipeline.worker.attempt import Attempt, Buffered, Handlers, Refused, failure, timed_out
+from pipeline.worker.attempt import Attempt, Buffered, Handlers, Refused, Table, failure, timed_out
 from pipeline.worker.board import Board
 from pipeline.worker.hand import Hand
 from pipeline.worker.ledger import Ledger, Page
@@ -40,7 +42,7 @@ class Pool:
     def __init__(
         self, plan: WorkerPlan, handlers: Handlers, board: Board, on_retire: Callable[[str], None]
     ) -> None:
-        policy = handlers.queue
+        policy = handlers.table.queue
         self.plan = plan
         self.concurrency = 1 if plan.alone else policy.concurrency
         self.ledger = Ledger(policy)
@@ -59,7 +61,7 @@ class Pool:
         self._number = 0
         self._flight: Page | None = None
         self._turning = self._scheduled = self._parked = self._poked = False
-        self._joined = self._stopping = False
+        self._joined = self._stopping = self._changed = False
         self._sure = True
         self._due: asyncio.TimerHandle | None = None
         self._ended: deque[tuple[int, Attempt, BaseException | None]] = deque()
@@ -73,6 +75,32 @@ class Pool:
             await self._gone
         finally:
             self._link.close()
+
+    # --- a hot change ----------------------------------------------------------------------------------
+
+    def prepare(self, policy: QueuePolicy) -> Table:
+        """What `apply` needs to go by another policy. Raises StartError when this process cannot, or what
+        importing a handler raises."""
+        table = self._handlers.prepare(policy)
+        if not table.kinds <= self._hand.lanes.keys():
+            raise StartError(
+                f"queue {policy.name!r} has handlers of a kind that needs new workers", CANNOT_START
+            )
+        return table
+
+    def apply(self, table: Table) -> None:
+        """Go by another policy from the next job on. What runs goes on; what is too much to hold goes back."""
+        self._handlers.table, self.ledger.policy = table, table.queue
+        self.concurrency = 1 if self.plan.alone else table.queue.concurrency
+        self._hand.resize(self.concurrency)
+        if self._sure:
+            room = self.concurrency + self._ahead() - len(self._running)
+            buffered = self._hand.take_back()
+            self._hand.begin(buffered[: max(room, 0)])
+            self.ledger.give_back(buffered[max(room, 0) :])
+        # A turn that is under way asked by the policy before.
+        self._changed = self._turning
+        self.kick()
 
     # --- the turn ------------------------------------------------------------------------------------
 
@@ -89,10 +117,7 @@ class Pool:
         if self._turning or not self._joined or not self._sure or turns is None:
             return
         free = self.concurrency - len(self._hand) + len(self.ledger)
-        # With two kinds of slots only their number bounds what runs at once, so nothing is held beyond it.
-        alike = len(self._hand.lanes) == 1 and not self.plan.alone
-        ahead = self.ledger.ahead(self.concurrency) if alike else 0
-        want = 0 if self.quiet else min(max(free + ahead, 0), BATCH)
+        want = 0 if self.quiet else min(max(free + self._ahead(), 0), BATCH)
         if not want and not self.ledger and not self._parked:
             self._leave_if_done()
             return
@@ -139,8 +164,14 @@ class Pool:
             self._park(due)
         elif self.plan.alone and not ids and want and not len(self._hand):
             self.stop()
-        if self.ledger or self._ended or 0 < len(ids) < want or self.quiet:
+        if self.ledger or self._ended or 0 < len(ids) < want or self.quiet or self._changed:
+            self._changed = False
             self.kick()
+
+    def _ahead(self) -> int:
+        # With two kinds of slots only their number bounds what runs at once, so nothing is held beyond it.
+        alike = len(self._hand.lanes) == 1 and not self.plan.alone
+        return self.ledger.ahead(self.concurrency) if alike else 0
 
     def _turn_failed(self, reply: Exception) -> None:
         # A lost connection needs nothing here: the link opens a new one, and then asks what is held.
@@ -301,10 +332,7 @@ class Pool:
         attempt.stopped, attempt.ended = "abandoned", now()
         del self._running[slot]
         self._failed(attempt, None)
-        if self.quiet:
-            self.stop(self.plan.stop_timeout)
-        else:
-            self._on_retire(f"{attempt.job.name} {attempt.job.id} does not stop at its time limit")
+        self._on_retire(f"{attempt.job.name} {attempt.job.id} does not stop at its time limit")
 
     def hush(self) -> None:
         """Take no new jobs, and give back what has not begun."""
@@ -355,5 +383,7 @@ class Pool:
             self._gone.set_result(None)
 
     def _reclaimed(self, error: LeaseLost) -> None:
+        # Another queue may keep this process a while: nothing of this one begins any more.
+        self._sure = False
         if not self._gone.done():
             self._gone.set_exception(error)

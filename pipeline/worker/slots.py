@@ -1,7 +1,7 @@
 """Room for running jobs: coroutines for async handlers, threads for the others.
 
-Both begin what the pool has buffered, call the handler, and tell the pool how it ended. A coroutine slot
-lives as long as the worker, so a job costs no task of its own.
+Both begin what the pool has buffered, call the handler, and tell the pool how it ended. A slot serves one
+job after the other, so a job costs no task of its own; slots come and go when the concurrency changes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Coroutine, Generator
+from collections.abc import Collection, Coroutine, Generator
+from itertools import count
 from queue import Empty, SimpleQueue
 from types import coroutine
 from typing import Any, Protocol
@@ -55,17 +56,24 @@ def store_result(attempt: Attempt, value: Any) -> None:
         ) from None
 
 
-class LoopSlots:
-    """`count` coroutines that run async handlers."""
+def unused(taken: Collection[int], first: int, step: int, wanted: int) -> list[int]:
+    """The lowest numbers of `first`, `first + step`, ... that make `taken` as many as wanted."""
+    numbers = (number for number in count(first, step) if number not in taken)
+    return [next(numbers) for _ in range(wanted - len(taken))]
 
-    def __init__(self, desk: Desk, first: int, count: int) -> None:
+
+class LoopSlots:
+    """Coroutines that run async handlers. Their numbers are `first`, `first + step`, and so on."""
+
+    def __init__(self, desk: Desk, size: int, first: int = 0, step: int = 1) -> None:
         self._desk = desk
+        self._first, self._step = first, step
         self._buffer: deque[Buffered] = deque()
         self._free: list[asyncio.Future[None]] = []
         self._loop = asyncio.get_running_loop()
-        self._tasks = {
-            slot: self._loop.create_task(self._serve(slot)) for slot in range(first, first + count)
-        }
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._surplus = 0
+        self.resize(size)
 
     def __len__(self) -> int:
         return len(self._buffer)
@@ -82,6 +90,14 @@ class LoopSlots:
         self._buffer.clear()
         return jobs
 
+    def resize(self, size: int) -> None:
+        """Serve with so many slots: new ones begin at once, surplus ones end after the job that they run."""
+        self._surplus = max(len(self._tasks) - size, 0)
+        for slot in unused(self._tasks, self._first, self._step, size):
+            self._tasks[slot] = self._loop.create_task(self._serve(slot))
+        for _ in range(min(len(self._free), self._surplus)):
+            self._free.pop().set_result(None)
+
     def stop(self, slot: int, attempt: Attempt, why: str) -> None:
         """Cancel the handler, or raise SoftTimeout in it."""
         attempt.stopped = why
@@ -91,11 +107,13 @@ class LoopSlots:
         buffer, desk = self._buffer, self._desk
         begin, ended = desk.begin, desk.ended
         while True:
-            while not buffer:
+            while not buffer and not self._surplus:
                 desk.idle(slot)
                 free = self._loop.create_future()
                 self._free.append(free)
                 await free
+            if self._surplus:
+                break
             held = buffer.popleft()
             attempt = begin(slot, held)
             if attempt is None:
@@ -110,6 +128,9 @@ class LoopSlots:
                 ended(slot, attempt, error)
             else:
                 ended(slot, attempt, None)
+        self._surplus -= 1
+        desk.idle(slot)
+        del self._tasks[slot]
 
     def _recover(self, slot: int) -> None:
         # A handler that was cancelled leaves the slot's task marked; the next job must not feel it.
@@ -139,21 +160,20 @@ def steered(call: Coroutine[Any, Any, Any], attempt: Attempt) -> Generator[Any, 
 
 
 class ThreadSlots:
-    """`count` threads that run plain handlers."""
+    """Threads that run plain handlers. Their numbers are `first`, `first + step`, and so on."""
 
-    def __init__(self, desk: Desk, first: int, count: int) -> None:
+    def __init__(self, desk: Desk, size: int, first: int = 0, step: int = 1) -> None:
         self._desk = desk
-        self._queue: SimpleQueue[Buffered] = SimpleQueue()
-        self._threads = {
-            slot: threading.Thread(target=self._serve, args=(slot,), name=f"slot-{slot}", daemon=True)
-            for slot in range(first, first + count)
-        }
+        self._first, self._step = first, step
+        # None wakes a thread that may be one too many.
+        self._queue: SimpleQueue[Buffered | None] = SimpleQueue()
+        self._threads: dict[int, threading.Thread] = {}
         self._lock = threading.Lock()
-        for thread in self._threads.values():
-            thread.start()
+        self._surplus = self._knocks = 0
+        self.resize(size)
 
     def __len__(self) -> int:
-        return self._queue.qsize()
+        return max(self._queue.qsize() - self._knocks, 0)
 
     def add(self, jobs: list[Buffered]) -> None:
         """Jobs to begin as soon as threads are free."""
@@ -165,9 +185,32 @@ class ThreadSlots:
         jobs = []
         while True:
             try:
-                jobs.append(self._queue.get_nowait())
+                held = self._queue.get_nowait()
             except Empty:
-                return jobs
+                break
+            if held is None:
+                self._knock(-1)
+            else:
+                jobs.append(held)
+        self._knock(self._surplus)
+        return jobs
+
+    def resize(self, size: int) -> None:
+        """Serve with so many threads: new ones begin at once, surplus ones end after the job that they run."""
+        with self._lock:
+            self._surplus = max(len(self._threads) - size, 0)
+            for slot in unused(self._threads, self._first, self._step, size):
+                thread = threading.Thread(target=self._serve, args=(slot,), name=f"slot-{slot}", daemon=True)
+                thread.start()
+                self._threads[slot] = thread
+        self._knock(self._surplus)
+
+    def _knock(self, times: int) -> None:
+        """Wake so many threads, or note that one less will be woken. From any thread."""
+        with self._lock:
+            self._knocks += times
+        for _ in range(times):
+            self._queue.put(None)
 
     def stop(self, slot: int, attempt: Attempt, why: str) -> None:
         """Raise SoftTimeout in the thread at its next Python instruction. Nothing else can stop a thread."""
@@ -181,10 +224,13 @@ class ThreadSlots:
     def _serve(self, slot: int) -> None:
         get, desk = self._queue.get, self._desk
         begin, ended = desk.begin, desk.ended_in_thread
-        while True:
+        while not (self._surplus and self._leaves(slot)):
             if self._queue.empty():
                 desk.idle(slot)
             held = get()
+            if held is None:
+                self._knock(-1)
+                continue
             attempt = begin(slot, held)
             if attempt is None:
                 continue
@@ -204,6 +250,16 @@ class ThreadSlots:
             except SoftTimeout:
                 attempt.ended = now()
             ended(slot, attempt, error)
+
+    def _leaves(self, slot: int) -> bool:
+        """Whether this thread is one too many: then its slot is free for another."""
+        with self._lock:
+            if not self._surplus:
+                return False
+            self._surplus -= 1
+            self._desk.idle(slot)
+            del self._threads[slot]
+            return True
 
     def _shield(self, attempt: Attempt) -> None:
         """From here on `stop` raises nothing in this thread, and what is under way is called off."""

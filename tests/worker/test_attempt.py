@@ -170,7 +170,9 @@ def test_the_handler_of_the_queue_takes_the_names_not_listed() -> None:
 
 def test_a_new_policy_holds_from_the_next_job_on() -> None:
     handlers = Handlers(queue())
-    handlers.apply(queue(jobs={"send": JobPolicy("staff:sync", retry=RetryPolicy(attempts=8))}))
+    handlers.table = handlers.prepare(
+        queue(jobs={"send": JobPolicy("staff:sync", retry=RetryPolicy(attempts=8))})
+    )
     attempt = handlers.begin(held("send"), 0.0)
     assert isinstance(attempt, Attempt)
     assert (attempt.handler.path, attempt.job.attempts) == ("staff:sync", 8)
@@ -180,14 +182,14 @@ def test_a_new_policy_holds_from_the_next_job_on() -> None:
 def test_a_policy_whose_handler_cannot_be_found_changes_nothing_that_runs() -> None:
     handlers = Handlers(queue())
     with pytest.raises(StartError):
-        handlers.apply(queue(jobs={"send": JobPolicy("staff:nothing")}))
+        handlers.table = handlers.prepare(queue(jobs={"send": JobPolicy("staff:nothing")}))
     assert isinstance(handlers.begin(held("send"), 0.0), Attempt)
 
 
 def test_which_kinds_of_handlers_a_queue_has() -> None:
-    assert Handlers(queue()).kinds == {True, False}
-    assert Handlers(QueuePolicy("q", others=JobPolicy("staff:send"))).kinds == {True}
-    assert Handlers(QueuePolicy("q", jobs={"x": JobPolicy(None)})).kinds == set()
+    assert Handlers(queue()).table.kinds == {True, False}
+    assert Handlers(QueuePolicy("q", others=JobPolicy("staff:send"))).table.kinds == {True}
+    assert Handlers(QueuePolicy("q", jobs={"x": JobPolicy(None)})).table.kinds == set()
     handlers = Handlers(queue())
     assert [handlers.is_async(held(name).record) for name in ("send", "sync", "gone")] == [True, False, True]
 

@@ -117,8 +117,8 @@ def test_retry_later_spends_no_attempt_and_counts_no_failure(ledger: Ledger) -> 
 
 
 def test_a_job_without_a_pause_goes_to_the_back_of_its_level(ledger: Ledger) -> None:
-    job = attempt("17", priority=-2, policy=JobPolicy(retry=RetryPolicy(3)))
-    assert fail(ledger, job)[:5] == ("back", b"17", 7, -2, 0)
+    ledger.policy = QueuePolicy("emails", others=JobPolicy(retry=RetryPolicy(3)))
+    assert fail(ledger, attempt("17", priority=-2))[:5] == ("back", b"17", 7, -2, 0)
 
 
 def test_what_could_not_be_run_is_dead_without_a_begin(ledger: Ledger) -> None:

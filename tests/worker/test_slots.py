@@ -128,7 +128,7 @@ async def test_coroutine_slots_run_as_many_jobs_at_once_as_there_are() -> None:
         await gate.wait()
 
     desk = Desk({str(n): wait for n in range(7)})
-    slots = LoopSlots(desk, 0, 3)
+    slots = LoopSlots(desk, 3)
     slots.add(jobs(*(str(n) for n in range(7))))
     await until(lambda: len(desk.begun) == 3)
     assert len(slots) == 4
@@ -139,7 +139,7 @@ async def test_coroutine_slots_run_as_many_jobs_at_once_as_there_are() -> None:
 
 async def test_jobs_begin_in_their_order_and_end_with_result_or_error() -> None:
     desk = Desk({"1": fine, "2": broken, "3": unstorable, "4": fine})
-    LoopSlots(desk, 0, 1).add(jobs("1", "2", "3", "4"))
+    LoopSlots(desk, 1).add(jobs("1", "2", "3", "4"))
     ended = await ends(desk, 4)
     assert list(ended) == ["1", "2", "3", "4"]
     assert [type(error) for _, error in ended.values()] == [type(None), ValueError, TypeError, type(None)]
@@ -148,13 +148,13 @@ async def test_jobs_begin_in_their_order_and_end_with_result_or_error() -> None:
 
 async def test_a_job_that_the_desk_does_not_begin_is_passed_by() -> None:
     desk = Desk({"2": fine})
-    LoopSlots(desk, 0, 1).add(jobs("refused", "2"))
+    LoopSlots(desk, 1).add(jobs("refused", "2"))
     assert list(await ends(desk, 1)) == ["2"]
 
 
 async def test_what_has_not_begun_can_be_taken_back() -> None:
     desk = Desk({"1": endless, "2": fine})
-    slots = LoopSlots(desk, 0, 1)
+    slots = LoopSlots(desk, 1)
     slots.add(jobs("1", "2", "3"))
     await until(lambda: "1" in desk.begun)
     assert [job.id for job in slots.drain()] == [b"2", b"3"]
@@ -170,7 +170,7 @@ async def test_a_handler_that_is_stopped_is_cancelled_and_the_next_feels_nothing
         return "fine"
 
     desk = Desk({"1": endless, "2": waits}, soft)
-    slots = LoopSlots(desk, 0, 1)
+    slots = LoopSlots(desk, 1)
     slots.add(jobs("1", "2"))
     await until(lambda: "1" in desk.begun)
     slots.stop(*desk.begun["1"], "hard")
@@ -190,7 +190,7 @@ async def test_a_soft_limit_is_an_exception_that_a_coroutine_can_catch_and_go_on
         return "never"
 
     desk = Desk({"1": tidy}, soft=0.0)
-    slots = LoopSlots(desk, 0, 1)
+    slots = LoopSlots(desk, 1)
     slots.add(jobs("1"))
     await until(lambda: "1" in desk.begun)
     slots.stop(*desk.begun["1"], "soft")
@@ -200,7 +200,7 @@ async def test_a_soft_limit_is_an_exception_that_a_coroutine_can_catch_and_go_on
 
 async def test_a_soft_limit_that_nobody_catches_ends_the_attempt_as_a_timeout() -> None:
     desk = Desk({"1": endless}, soft=0.0)
-    slots = LoopSlots(desk, 0, 1)
+    slots = LoopSlots(desk, 1)
     slots.add(jobs("1"))
     await until(lambda: "1" in desk.begun)
     slots.stop(*desk.begun["1"], "soft")
@@ -217,7 +217,7 @@ async def test_after_its_soft_limit_a_coroutine_can_still_be_stopped_hard() -> N
             await asyncio.sleep(PATIENCE)
 
     desk = Desk({"1": stubborn}, soft=0.0)
-    slots = LoopSlots(desk, 0, 1)
+    slots = LoopSlots(desk, 1)
     slots.add(jobs("1"))
     await until(lambda: "1" in desk.begun)
     slot, attempt = desk.begun["1"]
@@ -235,7 +235,7 @@ async def test_after_its_soft_limit_a_coroutine_can_still_be_stopped_hard() -> N
 async def test_thread_slots_run_as_many_jobs_at_once_as_there_are() -> None:
     gate = threading.Event()
     desk = Desk({str(n): lambda job: gate.wait(PATIENCE) and None for n in range(7)})
-    slots = ThreadSlots(desk, 0, 3)
+    slots = ThreadSlots(desk, 3)
     slots.add(jobs(*(str(n) for n in range(7))))
     await until(lambda: len(desk.begun) == 3)
     assert len(slots) == 4
@@ -249,7 +249,7 @@ async def test_a_thread_ends_each_job_with_result_or_error() -> None:
         raise SystemExit(3)
 
     desk = Desk({"1": lambda job: job.id, "2": wrong, "3": lambda job: object(), "4": lambda job: None})
-    ThreadSlots(desk, 5, 1).add(jobs("1", "2", "refused", "3", "4"))
+    ThreadSlots(desk, 1, 5).add(jobs("1", "2", "refused", "3", "4"))
     ended = await ends(desk, 4)
     assert list(ended) == ["1", "2", "3", "4"]
     assert [type(error) for _, error in ended.values()] == [type(None), SystemExit, TypeError, type(None)]
@@ -259,7 +259,7 @@ async def test_a_thread_ends_each_job_with_result_or_error() -> None:
 async def test_what_threads_have_not_begun_can_be_taken_back() -> None:
     gate = threading.Event()
     desk = Desk({"1": lambda job: gate.wait(PATIENCE) and None})
-    slots = ThreadSlots(desk, 0, 1)
+    slots = ThreadSlots(desk, 1)
     slots.add(jobs("1", "2", "3"))
     await until(lambda: "1" in desk.begun)
     assert [job.id for job in slots.drain()] == [b"2", b"3"]
@@ -277,7 +277,7 @@ def spin(job: Job[Any]) -> None:
 
 async def test_a_soft_limit_is_raised_in_the_thread() -> None:
     desk = Desk({"1": spin, "2": lambda job: "fine"}, soft=0.0)
-    slots = ThreadSlots(desk, 0, 1)
+    slots = ThreadSlots(desk, 1)
     slots.add(jobs("1", "2"))
     await until(lambda: "1" in desk.begun)
     slots.stop(*desk.begun["1"], "soft")
@@ -301,7 +301,7 @@ def hasty_threads() -> Iterator[None]:
 async def test_a_soft_limit_that_comes_as_the_handler_returns_hits_no_other_job(hasty_threads: None) -> None:
     count = 3_000
     desk = Desk({str(n): (lambda job: None) for n in range(count)}, soft=0.0)
-    slots = ThreadSlots(desk, 0, 1)
+    slots = ThreadSlots(desk, 1)
     slots.add(jobs(*(str(n) for n in range(count))))
     serves = slots._threads[0].is_alive
     stopped = None
@@ -323,7 +323,7 @@ async def test_a_soft_limit_that_comes_as_the_handler_returns_hits_no_other_job(
 async def test_nothing_but_a_soft_limit_can_stop_a_thread() -> None:
     gate = threading.Event()
     desk = Desk({"1": lambda job: gate.wait(PATIENCE)}, soft=0.0)
-    slots = ThreadSlots(desk, 0, 1)
+    slots = ThreadSlots(desk, 1)
     slots.add(jobs("1"))
     await until(lambda: "1" in desk.begun)
     slots.stop(*desk.begun["1"], "hard")
