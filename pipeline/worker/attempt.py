@@ -34,6 +34,12 @@ class Buffered(NamedTuple):
         return decode_job(self.record).options.priority
 
 
+def handed_over(entry: bytes) -> Buffered:
+    """The job that an enqueue put into this worker's inbox."""
+    lease, id, record = entry.split(b" ", 2)
+    return Buffered(id, int(lease), record)
+
+
 class Handling(Struct, frozen=True):
     """How jobs of one name are run."""
 

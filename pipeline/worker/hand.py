@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pipeline.errors import StartError
+from pipeline.handler import CANNOT_START
+from pipeline.policy import QueuePolicy
 from pipeline.store.store import Held
-from pipeline.worker.attempt import Attempt, Buffered, Handlers
+from pipeline.worker.attempt import Attempt, Buffered, Handlers, Table
 from pipeline.worker.ledger import Ledger, Page
 from pipeline.worker.slots import Desk, LoopSlots, ThreadSlots
 
@@ -49,8 +52,17 @@ class Hand:
         for job in jobs:
             self.lanes[self._handlers.is_async(job.record)].add([job])
 
-    def resize(self, slots: int) -> None:
-        """Run so many jobs at once. What runs goes on, on slots that are too many, too."""
+    def prepare(self, policy: QueuePolicy) -> Table:
+        """What `apply` needs. Raises StartError when there are no slots for a handler, or what its import raises."""
+        table = self._handlers.prepare(policy)
+        if not table.kinds <= self.lanes.keys():
+            reason = f"queue {policy.name!r} has handlers of another kind (`async def`, `def`) now"
+            raise StartError(f"{reason}: they need a new process", CANNOT_START)
+        return table
+
+    def apply(self, table: Table, slots: int) -> None:
+        """Begin jobs by this table, and so many at once. What runs goes on, also where there are fewer slots."""
+        self._handlers.table = table
         for lane in self.lanes.values():
             lane.resize(slots)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -114,6 +114,18 @@ class Ledger:
             for name, by in page.counters.items():
                 self._page.counters[name] += by
         return [attempt.id for attempt in done] + [move.id for move in moves]
+
+    def told(self, page: Page) -> dict[str, Any]:
+        """What a turn says of a page: arguments of `Store.turn`."""
+        keep = self.policy.completed.count
+        return {
+            "keep": -1 if keep is None else keep,
+            "ids": [attempt.id for attempt in page.done],
+            "leases": [attempt.lease for attempt in page.done],
+            "outcomes": self.outcomes(page.done),
+            "moves": page.moves,
+            "counters": [part for item in page.counters.items() for part in item],
+        }
 
     def outcomes(self, done: list[Attempt]) -> list[bytes]:
         """(id, outcome), flat, of those completed jobs that the retention will keep."""

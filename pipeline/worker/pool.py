@@ -10,16 +10,25 @@ from math import inf
 
 import hiredis
 
-from pipeline.errors import BrokerError, LeaseLost, StartError
-from pipeline.handler import CANNOT_START
+from pipeline.errors import BrokerError, LeaseLost
 from pipeline.plan import WorkerPlan
 from pipeline.policy import QueuePolicy
 from pipeline.store import keys
 from pipeline.store.store import Store, run
 from pipeline.store.wire import Connection, Reply, parse
-from pipeline.worker.attempt import Attempt, Buffered, Handlers, Refused, Table, failure, timed_out
+from pipeline.worker.attempt import (
+    Attempt,
+    Buffered,
+    Handlers,
+    Refused,
+    Table,
+    failure,
+    handed_over,
+    timed_out,
+)
 from pipeline.worker.board import Board
 from pipeline.worker.hand import Hand
+from pipeline.worker.leave import Leave
 from pipeline.worker.ledger import Ledger, Page
 from pipeline.worker.link import Link
 from pipeline.worker.notes import Notes
@@ -28,7 +37,6 @@ from pipeline.worker.slots import now
 from pipeline.worker.watch import STALL_SECONDS, Watch
 
 BATCH = 1000
-UNWIND_SECONDS, SETTLE_SECONDS = 1.0, 2.0
 log = logging.getLogger("pipeline.worker")
 
 
@@ -46,7 +54,6 @@ class Pool:
         self.plan = plan
         self.concurrency = 1 if plan.alone else policy.concurrency
         self.ledger = Ledger(policy)
-        self.quiet = False
         self._on_retire = on_retire
         self._store = Store(plan.project, policy.name)
         self._handlers = handlers
@@ -56,23 +63,29 @@ class Pool:
         self._hand = Hand(self, handlers, self.ledger, self.concurrency)
         self._running = self._hand.running
         self._watch = Watch(self, self._hand, self.ledger, board)
+        goodbye = self._store.leave(plan.worker)
+        self._leave = Leave(self, self._link, self._hand, self.ledger, goodbye)
         self._notes = Notes(self._store, plan.worker, self._link, self._running)
         handlers.note = self._notes.send
         self._number = 0
         self._flight: Page | None = None
         self._turning = self._scheduled = self._parked = self._poked = False
-        self._joined = self._stopping = self._changed = False
+        self._joined = self._changed = False
         self._sure = True
         self._due: asyncio.TimerHandle | None = None
         self._ended: deque[tuple[int, Attempt, BaseException | None]] = deque()
-        self._gone: asyncio.Future[None] = self._loop.create_future()
+
+    @property
+    def quiet(self) -> bool:
+        """Whether it takes no new jobs."""
+        return self._leave.quiet
 
     async def run(self) -> None:
         """Serve until the worker has left. Raises LeaseLost when it was reclaimed meanwhile."""
         self._link.open()
         self._watch.tick()
         try:
-            await self._gone
+            await self._leave.gone
         finally:
             self._link.close()
 
@@ -81,26 +94,24 @@ class Pool:
     def prepare(self, policy: QueuePolicy) -> Table:
         """What `apply` needs to go by another policy. Raises StartError when this process cannot, or what
         importing a handler raises."""
-        table = self._handlers.prepare(policy)
-        if not table.kinds <= self._hand.lanes.keys():
-            raise StartError(
-                f"queue {policy.name!r} has handlers of a kind that needs new workers", CANNOT_START
-            )
-        return table
+        return self._hand.prepare(policy)
 
     def apply(self, table: Table) -> None:
         """Go by another policy from the next job on. What runs goes on; what is too much to hold goes back."""
-        self._handlers.table, self.ledger.policy = table, table.queue
+        self.ledger.policy = table.queue
         self.concurrency = 1 if self.plan.alone else table.queue.concurrency
-        self._hand.resize(self.concurrency)
-        if self._sure:
-            room = self.concurrency + self._ahead() - len(self._running)
-            buffered = self._hand.take_back()
-            self._hand.begin(buffered[: max(room, 0)])
-            self.ledger.give_back(buffered[max(room, 0) :])
-        # A turn that is under way asked by the policy before.
-        self._changed = self._turning
+        self._hand.apply(table, self.concurrency)
+        # A turn that is under way asked by the policy before: its answer may bring too much, or too little.
+        self._changed = self._turning or not self._sure
+        if not self._changed:
+            self._fit()
         self.kick()
+
+    def _fit(self) -> None:
+        room = max(self.concurrency + self._ahead() - len(self._running), 0)
+        buffered = self._hand.take_back()
+        self._hand.begin(buffered[:room])
+        self.ledger.give_back(buffered[room:])
 
     # --- the turn ------------------------------------------------------------------------------------
 
@@ -112,33 +123,27 @@ class Pool:
 
     def _turn(self) -> None:
         self._scheduled = False
-        self._collect()
+        self.collect()
         turns = self._link.turns
         if self._turning or not self._joined or not self._sure or turns is None:
             return
         free = self.concurrency - len(self._hand) + len(self.ledger)
-        want = 0 if self.quiet else min(max(free + self._ahead(), 0), BATCH)
+        want = 0 if self._leave.quiet else min(max(free + self._ahead(), 0), BATCH)
         if not want and not self.ledger and not self._parked:
-            self._leave_if_done()
+            self._leave.if_done()
             return
         page = self.ledger.take()
         self._turning, self._flight = True, page
         if page.done:
             self._watch.progress(page.done[-1].ended)
         self._number += 1
-        keep = self.ledger.policy.completed.count
         command = self._store.turn(
             self.plan.worker,
             self._number,
             want=want,
             park=want > 0 and free > 0 and not self.plan.alone,
             source="alone" if self.plan.alone else "",
-            keep=-1 if keep is None else keep,
-            ids=[attempt.id for attempt in page.done],
-            leases=[attempt.lease for attempt in page.done],
-            outcomes=self.ledger.outcomes(page.done),
-            moves=page.moves,
-            counters=[part for item in page.counters.items() for part in item],
+            **self.ledger.told(page),
         )
         turns.send(lambda reply: self._turned(reply, want), command)
 
@@ -164,8 +169,10 @@ class Pool:
             self._park(due)
         elif self.plan.alone and not ids and want and not len(self._hand):
             self.stop()
-        if self.ledger or self._ended or 0 < len(ids) < want or self.quiet or self._changed:
-            self._changed = False
+        changed, self._changed = self._changed, False
+        if changed:
+            self._fit()
+        if self.ledger or self._ended or 0 < len(ids) < want or self._leave.quiet or changed:
             self.kick()
 
     def _ahead(self) -> int:
@@ -199,15 +206,11 @@ class Pool:
         self.kick()
 
     def _receive_inbox(self, entries: list[bytes]) -> None:
-        jobs = []
-        for entry in filter(None, entries):
-            lease, id, record = entry.split(b" ", 2)
-            jobs.append(Buffered(id, int(lease), record))
-        self._receive(jobs)
+        self._receive([handed_over(entry) for entry in entries if entry])
 
     def _receive(self, jobs: list[Buffered]) -> None:
         self._hand.receive(jobs)
-        if self.quiet:
+        if self._leave.quiet:
             self.ledger.give_back(jobs)
             return
         self._watch.progress(now())
@@ -250,7 +253,8 @@ class Pool:
         """The slot waits for a job. From any thread."""
         self._board.end(slot)
 
-    def _collect(self) -> None:
+    def collect(self) -> None:
+        """Put down what has ended in threads."""
         self._poked = False
         self._notes.flush()
         while self._ended:
@@ -317,10 +321,10 @@ class Pool:
         _, told = await run(connection, self._store.hold(self.plan.worker, self._number))
         self._watch.seen()
         self._sure = True
-        self._collect()
+        self.collect()
         flight, self._flight = self._flight, None
         jobs = self._hand.reconcile(told, flight)
-        if self.quiet:
+        if self._leave.quiet:
             self.ledger.give_back(jobs)
         else:
             self._hand.begin(jobs)
@@ -336,54 +340,17 @@ class Pool:
 
     def hush(self) -> None:
         """Take no new jobs, and give back what has not begun."""
-        self.quiet = True
-        self.ledger.give_back(self._hand.take_back())
-        self.kick()
+        self._leave.hush()
 
     def stop(self, timeout: int | None = None) -> None:
         """Drain: hush, end what runs, leave. After `timeout` ms the rest is released."""
-        self._stopping = True
-        self.hush()
-        if timeout is not None:
-            self._loop.call_later(timeout / 1000, self.release)
+        self._leave.stop(timeout)
 
     def release(self) -> None:
-        """Give back what runs, at no cost: async handlers are cancelled, threads are left behind."""
-        self.stop()
-        for slot, attempt in list(self._running.items()):
-            if attempt.handler.is_async:
-                self._hand.lanes[True].stop(slot, attempt, "release")
-        self._loop.call_later(UNWIND_SECONDS if self._running else 0.0, self._let_go)
-
-    def _let_go(self) -> None:
-        self._collect()
-        for attempt in self._running.values():
-            log.warning("released %s %s: it will run again", attempt.job.name, attempt.job.id)
-            attempt.stopped = "abandoned"
-        self.ledger.give_back(self._running.values())
-        self._running.clear()
-        self.kick()
-        # The broker may be away: then the leases end, and a supervisor reclaims the jobs.
-        self._loop.call_later(SETTLE_SECONDS, self._finish)
-
-    def _leave_if_done(self) -> None:
-        if self._stopping and not len(self._hand) and not self._gone.done():
-            self._loop.create_task(self._leave())
-
-    async def _leave(self) -> None:
-        if self._link.turns is not None:
-            try:
-                await run(self._link.turns, self._store.leave(self.plan.worker))
-            except BrokerError as error:
-                log.warning("left without telling the broker: %s", error)
-        self._finish()
-
-    def _finish(self) -> None:
-        if not self._gone.done():
-            self._gone.set_result(None)
+        """Give back what runs, at no cost, and leave."""
+        self._leave.release()
 
     def _reclaimed(self, error: LeaseLost) -> None:
         # Another queue may keep this process a while: nothing of this one begins any more.
         self._sure = False
-        if not self._gone.done():
-            self._gone.set_exception(error)
+        self._leave.reclaimed(error)
