@@ -18,19 +18,22 @@ from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import no_info_plain_validator_function
 
 from pipeline import units
-from pipeline.config.hints import duration_help, size_help
+from pipeline.config.hints import duration_help, format_size, size_help
 from pipeline.config.suggest import did_you_mean
 from pipeline.config.tree import Text
 from pipeline.policy import NAME_PATTERN
 
 LONGEST = 100 * 365 * 86_400_000
-LARGEST = 512 * 1024 * 1024
+LARGEST = 512 * 2**20
+MOST_MEMORY = 2**40
 _WHOLE = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _WORDS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _IMPORT = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
 _FIELD = r"\{(?:name|queue|data(?:\.[\w-]+)+)\??\}"
 _TEMPLATE = re.compile(rf"(?:[^{{}}]|{_FIELD})+")
+_DURATION_PATTERN = units.DURATION.pattern.replace(r"\d", "[0-9]")
+_SIZE_PATTERN = units.SIZE.pattern.replace(r"\d", "[0-9]")
 _SCHEMES = ("redis", "rediss", "unix")
 _ERRORS = [
     name
@@ -70,6 +73,12 @@ def _text(value: Any) -> str:
     if isinstance(value, dict | tuple) or value is None:
         refuse("P103", f"this must be text, not {shown(value)}")
     refuse("P103", f"this must be text, and {shown(value)} without quotes is not", "put it in quotes")
+
+
+def _map(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        refuse("P103", f"this must be a map of keys, not {shown(value)}")
+    return value
 
 
 def _whole(value: Any) -> int:
@@ -124,7 +133,7 @@ def _positive(value: Any) -> int:
     return ms
 
 
-def _size(value: Any) -> int:
+def _bytes(value: Any, largest: int) -> int:
     text = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
     try:
         size = units.size_bytes(text) if isinstance(text, str) and len(text) <= 64 else None
@@ -133,9 +142,17 @@ def _size(value: Any) -> int:
     if size is None:
         help = _hidden(text if isinstance(text, str) else "", size_help)
         refuse("P106", f"{shown(value)} is not a size", help)
-    if not 0 < size <= LARGEST:
-        refuse("P107", "this must lie between 1B and 512MiB")
+    if not 0 < size <= largest:
+        refuse("P107", f"this must lie between 1B and {format_size(largest)}")
     return size
+
+
+def _size(value: Any) -> int:
+    return _bytes(value, LARGEST)
+
+
+def _memory(value: Any) -> int:
+    return _bytes(value, MOST_MEMORY)
 
 
 def _name(value: Any) -> str:
@@ -224,21 +241,34 @@ def whole(low: int, high: int = 1_000_000) -> Kind:
     return Kind(read, {"type": "integer", "minimum": low, "maximum": high})
 
 
+def lasting(low: int, high: int) -> Kind:
+    """A duration from `low` to `high` ms."""
+
+    def read(value: Any) -> int:
+        ms = _duration(value)
+        if not low <= ms <= high:
+            refuse("P107", f"this must lie between {units.words(low)} and {units.words(high)}")
+        return ms
+
+    return matching(read, _DURATION_PATTERN)
+
+
 def matching(read: Callable[[Any], Any], pattern: str) -> Kind:
     """Text that `read` understands; a reference to a variable may stand in it."""
     return Kind(read, {"type": "string", "pattern": rf"^(?:{pattern})$|\$\{{"})
 
 
-_DURATION_PATTERN = units.DURATION.pattern.replace(r"\d", "[0-9]")
-
 Flag = Annotated[bool, Kind(_flag, {"type": "boolean"})]
 Fraction = Annotated[float, Kind(_fraction, {"type": "number", "minimum": 0, "maximum": 1})]
 Pause = Annotated[int, matching(_duration, _DURATION_PATTERN)]
 Duration = Annotated[int, matching(_positive, _DURATION_PATTERN)]
-Size = Annotated[int, matching(_size, units.SIZE.pattern.replace(r"\d", "[0-9]"))]
+Size = Annotated[int, matching(_size, _SIZE_PATTERN)]
+Memory = Annotated[int, matching(_memory, _SIZE_PATTERN)]
 Name = Annotated[str, matching(_name, NAME_PATTERN)]
 HandlerPath = Annotated[str, matching(_handler, _IMPORT)]
 ErrorClass = Annotated[str, matching(_error_class, rf"[A-Za-z_]\w*|{_IMPORT}")]
 Template = Annotated[str, matching(_template, _TEMPLATE.pattern)]
 BrokerUrl = Annotated[str, matching(_broker_url, r"embedded|rediss?://.+|unix://.+")]
 PlainText = Annotated[str, matching(_text, ".+")]
+# What stands in a profile is checked where it is laid over the file.
+Profile = Annotated[dict[str, Any], Kind(_map, {"type": "object"})]

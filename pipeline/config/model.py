@@ -6,10 +6,12 @@ Defaults that workers know too are taken from policy.py and plan.py, so each is 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import Discriminator, Tag
 
+from pipeline.config.block import Block, kind_of, optional, required
+from pipeline.config.cases import CaseBlock
 from pipeline.config.fields import (
     BrokerUrl,
     Duration,
@@ -17,60 +19,50 @@ from pipeline.config.fields import (
     Flag,
     Fraction,
     HandlerPath,
+    Memory,
     Name,
     Pause,
     PlainText,
+    Profile,
     Size,
     Template,
+    lasting,
     whole,
 )
-from pipeline.plan import BrokerPlan, PoolPlan, RestartPlan, SupervisorPlan
+from pipeline.plan import BrokerPlan, PoolPlan, ReloadPlan, RestartPlan, SupervisorPlan
 from pipeline.policy import MAX_CONCURRENCY, MAX_PRIORITY, QueuePolicy, RetryPolicy
 
 _POLICY = QueuePolicy("")
-_BROKER, _SUPERVISOR, _RESTART = BrokerPlan(), SupervisorPlan(), RestartPlan()
+_BROKER, _SUPERVISOR, _RESTART, _RELOAD = BrokerPlan(), SupervisorPlan(), RestartPlan(), ReloadPlan()
 HARD_TIMEOUT = 600_000
-
-
-def _key(change: Literal["hot", "rolling", "restart"], description: str, default: Any = None) -> Any:
-    """A key that need not be given, with its class of change."""
-    return Field(default, description=description, json_schema_extra={"x-reload": change})
-
-
-def _kind(value: Any) -> str:
-    return "map" if isinstance(value, dict) else "scalar"
-
-
-class Block(BaseModel):
-    """A map with fixed keys."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class BackoffBlock(Block):
     """The pauses between attempts."""
 
-    type: Literal["fixed", "linear", "exponential", "list"] | None = _key(
+    type: Literal["fixed", "linear", "exponential", "list"] | None = optional(
         "hot", "How the pause grows: delay; n x delay; delay x 2^(n-1); or the n-th of `delays`."
     )
-    delay: Pause | None = _key("hot", "The pause before the second attempt.")
-    max: Duration | None = _key("hot", "No pause is longer than this.")
-    jitter: Fraction = _key("hot", "The random share of a pause, from 0 to 1.", 0.0)
-    delays: tuple[Pause, ...] | None = _key("hot", "The pauses of type list, in order; the last one repeats.")
+    delay: Pause | None = optional("hot", "The pause before the second attempt.")
+    max: Duration | None = optional("hot", "No pause is longer than this.")
+    jitter: Fraction = optional("hot", "The random share of a pause, from 0 to 1.", 0.0)
+    delays: tuple[Pause, ...] | None = optional(
+        "hot", "The pauses of type list, in order; the last one repeats."
+    )
 
 
 class RetryBlock(Block):
     """A retry policy."""
 
-    extends: PlainText | None = _key("hot", "The named policy that this one changes.")
-    attempts: Annotated[int, whole(1, 1_000)] = _key(
+    extends: PlainText | None = optional("hot", "The named policy that this one changes.")
+    attempts: Annotated[int, whole(1, 1_000)] = optional(
         "hot", "How often a job runs at most, the first run included.", RetryPolicy().attempts
     )
-    backoff: BackoffBlock | None = _key("hot", "The pauses between attempts; without it there are none.")
-    retry_on: tuple[ErrorClass, ...] | None = _key(
+    backoff: BackoffBlock | None = optional("hot", "The pauses between attempts; without it there are none.")
+    retry_on: tuple[ErrorClass, ...] | None = optional(
         "hot", "Only these exceptions and their subclasses are retried; without it all are."
     )
-    discard_on: tuple[ErrorClass, ...] = _key(
+    discard_on: tuple[ErrorClass, ...] = optional(
         "hot", "These exceptions and their subclasses end the job at once. Looked at first.", ()
     )
 
@@ -78,63 +70,65 @@ class RetryBlock(Block):
 class TimeoutBlock(Block):
     """Two limits of an attempt."""
 
-    soft: Duration | None = _key("hot", "After this long SoftTimeout is raised inside the handler.")
-    hard: Duration | None = _key("hot", "After this long the attempt is ended.", HARD_TIMEOUT)
+    soft: Duration | None = optional("hot", "After this long SoftTimeout is raised inside the handler.")
+    hard: Duration | None = optional("hot", "After this long the attempt is ended.", HARD_TIMEOUT)
 
 
 class KeptBlock(Block):
     """How many ended jobs are kept; null is no limit."""
 
-    count: Annotated[int, whole(0, 100_000_000)] | None = _key("hot", "How many at most; 0 keeps none.")
-    age: Duration | None = _key("hot", "How long at most.")
+    count: Annotated[int, whole(0, 100_000_000)] | None = optional("hot", "How many at most; 0 keeps none.")
+    age: Duration | None = optional("hot", "How long at most.")
 
 
 class CompletedBlock(KeptBlock):
     """How many completed jobs are kept; null is no limit."""
 
-    count: Annotated[int, whole(0, 100_000_000)] | None = _key(
+    count: Annotated[int, whole(0, 100_000_000)] | None = optional(
         "hot", "How many at most; 0 keeps none.", _POLICY.completed.count
     )
-    age: Duration | None = _key("hot", "How long at most.", _POLICY.completed.age)
+    age: Duration | None = optional("hot", "How long at most.", _POLICY.completed.age)
 
 
 class DeadBlock(KeptBlock):
     """How many dead jobs are kept; null is no limit."""
 
-    count: Annotated[int, whole(0, 100_000_000)] | None = _key(
+    count: Annotated[int, whole(0, 100_000_000)] | None = optional(
         "hot", "How many at most; 0 keeps none.", _POLICY.dead.count
     )
-    age: Duration | None = _key("hot", "How long at most.", _POLICY.dead.age)
+    age: Duration | None = optional("hot", "How long at most.", _POLICY.dead.age)
 
 
 class RetentionBlock(Block):
     """What is kept of jobs that have ended."""
 
-    completed: CompletedBlock = _key("hot", "Completed jobs.", CompletedBlock())
-    dead: DeadBlock = _key("hot", "Dead jobs.", DeadBlock())
+    completed: CompletedBlock = optional("hot", "Completed jobs.", CompletedBlock())
+    dead: DeadBlock = optional("hot", "Dead jobs.", DeadBlock())
 
 
 class IdsBlock(Block):
     """How long the ids that callers gave are remembered."""
 
-    keep: Duration = _key("hot", "At least this long after the job ended.", _POLICY.ids_keep)
+    keep: Duration = optional("hot", "At least this long after the job ended.", _POLICY.ids_keep)
 
 
 class DeduplicationBlock(Block):
     """When a second enqueue is a duplicate of an earlier one."""
 
-    key: Template | None = _key("hot", "Jobs with the same key are duplicates, for instance {data.charge}.")
-    mode: Literal["until_done", "throttle"] = _key(
+    key: Template | None = optional(
+        "hot", "Jobs with the same key are duplicates, for instance {data.charge}."
+    )
+    mode: Literal["until_done", "throttle"] = optional(
         "hot", "until_done: while the first one has not ended. throttle: within `ttl`.", "until_done"
     )
-    ttl: Duration | None = _key("hot", "The window of throttle.")
+    ttl: Duration | None = optional("hot", "The window of throttle.")
 
 
 RetryValue = Annotated[
-    Annotated[PlainText, Tag("scalar")] | Annotated[RetryBlock, Tag("map")], Discriminator(_kind)
+    Annotated[PlainText, Tag("scalar")] | Annotated[RetryBlock, Tag("map")], Discriminator(kind_of)
 ]
 TimeoutValue = Annotated[
-    Annotated[Duration, Tag("scalar")] | Annotated[TimeoutBlock, Tag("map")], Discriminator(_kind)
+    Annotated[Duration, Tag("scalar")] | Annotated[TimeoutBlock, Tag("map")], Discriminator(kind_of)
 ]
 PriorityValue = Annotated[int, whole(-MAX_PRIORITY, MAX_PRIORITY)]
 
@@ -142,69 +136,105 @@ PriorityValue = Annotated[int, whole(-MAX_PRIORITY, MAX_PRIORITY)]
 class JobSettings(Block):
     """What a job name can say, and a queue for all of its jobs."""
 
-    timeout: TimeoutValue | None = _key(
+    timeout: TimeoutValue | None = optional(
         "hot", "How long an attempt may take; null is no limit.", HARD_TIMEOUT
     )
-    retry: RetryValue | None = _key("hot", "A named policy, or one written here.")
-    priority: PriorityValue = _key("hot", "Within the queue; HIGHER runs first.", 0)
-    deduplication: DeduplicationBlock | None = _key("hot", "When an enqueue is a duplicate.")
+    retry: RetryValue | None = optional("hot", "A named policy, or one written here.")
+    priority: PriorityValue = optional("hot", "Within the queue; HIGHER runs first.", 0)
+    deduplication: DeduplicationBlock | None = optional("hot", "When an enqueue is a duplicate.")
 
 
 class JobBlock(JobSettings):
     """One job name of a queue: its handler, and what differs from the queue."""
 
-    handler: HandlerPath | None = _key(
+    handler: HandlerPath | None = optional(
         "rolling", "What runs it, as package.module:function; null only stores."
     )
-    schema_: PlainText | None = Field(
-        None,
-        alias="schema",
-        description="The JSON Schema of the payload: a file, from the project's root.",
-        json_schema_extra={"x-reload": "hot"},
+    schema_: PlainText | None = optional(
+        "hot", "The JSON Schema of the payload: a file, from the project's root.", alias="schema"
     )
 
 
-class QueueSettings(JobSettings):
-    """What a queue can say, and `defaults` for all queues."""
+class RecycleBlock(Block):
+    """When a worker process is replaced by a fresh one; without limits it never is."""
 
-    processes: Annotated[int, whole(1, 1_024)] = _key(
+    max_jobs: Annotated[int, whole(1, 1_000_000_000)] | None = optional("rolling", "After so many jobs.")
+    max_memory: Memory | None = optional("rolling", "When it needs more memory.")
+    max_age: Duration | None = optional("rolling", "After so long.")
+
+
+class PoolSettings(Block):
+    """The worker processes of a pool."""
+
+    processes: Annotated[int, whole(1, 1_024)] = optional(
         "hot", "Worker processes on this host.", PoolPlan(()).processes
     )
-    concurrency: Annotated[int, whole(1, MAX_CONCURRENCY)] = _key(
+    recycle: RecycleBlock = optional(
+        "rolling", "When a worker process is replaced by a fresh one.", RecycleBlock()
+    )
+
+
+class PoolBlock(PoolSettings):
+    """Worker processes that several queues share."""
+
+
+class QueueSettings(JobSettings, PoolSettings):
+    """What a queue can say, and `defaults` for all queues."""
+
+    concurrency: Annotated[int, whole(1, MAX_CONCURRENCY)] = optional(
         "hot", "Jobs at once in each process.", _POLICY.concurrency
     )
-    max_active: Annotated[int, whole(1)] | None = _key("hot", "Jobs at once over all hosts.")
-    retention: RetentionBlock = _key("hot", "What is kept of ended jobs.", RetentionBlock())
-    ids: IdsBlock = _key("hot", "How long ids are remembered.", IdsBlock())
-    max_crashes: Annotated[int, whole(1, 100)] = _key(
+    max_active: Annotated[int, whole(1)] | None = optional("hot", "Jobs at once over all hosts.")
+    retention: RetentionBlock = optional("hot", "What is kept of ended jobs.", RetentionBlock())
+    ids: IdsBlock = optional("hot", "How long ids are remembered.", IdsBlock())
+    max_crashes: Annotated[int, whole(1, 100)] = optional(
         "hot", "A job that took its process along this often is dead.", _POLICY.max_crashes
     )
-    max_payload: Size = _key("hot", "The largest payload.", _POLICY.max_payload)
-    executor: Literal["auto", "async", "thread"] = _key(
+    max_payload: Size = optional("hot", "The largest payload.", _POLICY.max_payload)
+    executor: Literal["auto", "async", "thread"] = optional(
         "rolling",
         "Where handlers run; auto: `async def` on the event loop, `def` in a thread.",
         _POLICY.executor,
     )
-    paused: Flag = _key("hot", "Whether the queue stands still.", _POLICY.paused)
+    paused: Flag = optional("hot", "Whether the queue stands still.", _POLICY.paused)
 
 
 class QueueBlock(QueueSettings):
     """One queue: a handler for every job name, or the handlers of its jobs, or both."""
 
-    handler: HandlerPath | None = _key(
+    handler: HandlerPath | None = optional(
         "rolling", "Runs every job name that `jobs` does not list; null makes a queue that only stores."
     )
-    jobs: dict[Name, JobBlock] = _key("rolling", "Job names, each with its handler.", {})
+    jobs: dict[Name, JobBlock] = optional("rolling", "Job names, each with its handler.", {})
+    pool: Name | None = optional("rolling", "The pool that it shares with other queues; see `pools`.")
+
+
+class SecretBlock(Block):
+    """Where a secret is kept."""
+
+    file: PlainText | None = optional("hot", "A file, from the project's root.")
+    env: PlainText | None = optional("hot", "A variable of the environment.")
+
+
+class SecretReference(Block):
+    """A secret in the place of a value."""
+
+    secret: Name = required("hot", "The name of the secret.")
+
+
+UrlValue = Annotated[
+    Annotated[BrokerUrl, Tag("scalar")] | Annotated[SecretReference, Tag("map")], Discriminator(kind_of)
+]
 
 
 class BrokerBlock(Block):
     """The server that holds the jobs."""
 
-    url: BrokerUrl = _key("restart", "embedded, redis://, rediss:// or unix://", _BROKER.url)
-    durability: Literal["everysec", "fsync"] = _key(
+    url: UrlValue = optional("restart", "embedded, redis://, rediss:// or unix://", _BROKER.url)
+    durability: Literal["everysec", "fsync"] = optional(
         "restart", "What a crash of the server can lose: a second of work, or nothing.", _BROKER.durability
     )
-    allow_eviction: Flag = _key(
+    allow_eviction: Flag = optional(
         "restart", "Accept a server that may evict, and so lose, jobs.", _BROKER.allow_eviction
     )
 
@@ -212,39 +242,53 @@ class BrokerBlock(Block):
 class RestartBlock(Block):
     """The back-off of workers that cannot start."""
 
-    delay: Duration = _key("hot", "The first pause; it doubles.", _RESTART.delay)
-    max: Duration = _key("hot", "The longest pause.", _RESTART.max)
-    give_up_after: Annotated[int, whole(1, 1_000)] = _key(
+    delay: Duration = optional("hot", "The first pause; it doubles.", _RESTART.delay)
+    max: Duration = optional("hot", "The longest pause.", _RESTART.max)
+    give_up_after: Annotated[int, whole(1, 1_000)] = optional(
         "hot", "After so many failures in a row the pool is FATAL.", _RESTART.give_up_after
+    )
+
+
+class ReloadBlock(Block):
+    """How edits of the file are noticed."""
+
+    watch: Flag = optional("hot", "Whether an edit is applied by itself.", _RELOAD.watch)
+    interval: Annotated[int, lasting(100, 3_600_000)] = optional(
+        "hot", "How often the files are looked at.", _RELOAD.interval
     )
 
 
 class SupervisorBlock(Block):
     """How worker processes are kept."""
 
-    stop_timeout: Duration = _key(
+    stop_timeout: Duration = optional(
         "hot", "How long a stop waits for running jobs; the rest is released.", _SUPERVISOR.stop_timeout
     )
-    lease: Duration = _key("rolling", "How long a silent host keeps its jobs.", _SUPERVISOR.lease)
-    import_timeout: Duration = _key(
+    lease: Duration = optional("rolling", "How long a silent host keeps its jobs.", _SUPERVISOR.lease)
+    import_timeout: Duration = optional(
         "hot", "How long handlers may take to import.", _SUPERVISOR.import_timeout
     )
-    restart: RestartBlock = _key("hot", "The back-off of workers that cannot start.", RestartBlock())
+    restart: RestartBlock = optional("hot", "The back-off of workers that cannot start.", RestartBlock())
+    reload: ReloadBlock = optional("hot", "How edits of the file are noticed.", ReloadBlock())
 
 
 class Config(Block):
     """Queues, declared in a file."""
 
-    version: Annotated[int, whole(0)] = _key("restart", "The version of the file's format.", 1)
-    name: Name = Field(
-        description="The prefix of every key and the label of every metric.",
-        json_schema_extra={"x-reload": "restart"},
+    version: Annotated[int, whole(0)] = optional("restart", "The version of the file's format.", 1)
+    name: Name = required("restart", "The prefix of every key and the label of every metric.")
+    include: tuple[PlainText, ...] = optional(
+        "hot", "More files, by their names or patterns, from the folder of this one.", ()
     )
-    broker: BrokerBlock = _key("restart", "The server that holds the jobs.", BrokerBlock())
-    setup: HandlerPath | None = _key("rolling", "Called once in a worker, before handlers are imported.")
-    supervisor: SupervisorBlock = _key("hot", "How worker processes are kept.", SupervisorBlock())
-    retries: dict[Name, RetryBlock] = _key("hot", "Named retry policies.", {})
-    defaults: QueueSettings = _key("hot", "Merged under every queue.", QueueSettings())
-    queues: dict[Name, QueueBlock] = Field(
-        description="The queues by name.", json_schema_extra={"x-reload": "hot"}
+    broker: BrokerBlock = optional("restart", "The server that holds the jobs.", BrokerBlock())
+    setup: HandlerPath | None = optional("rolling", "Called once in a worker, before handlers are imported.")
+    supervisor: SupervisorBlock = optional("hot", "How worker processes are kept.", SupervisorBlock())
+    secrets: dict[Name, SecretBlock] = optional(
+        "hot", "Secrets by name; a change counts where they are used.", {}
     )
+    retries: dict[Name, RetryBlock] = optional("hot", "Named retry policies.", {})
+    defaults: QueueSettings = optional("hot", "Merged under every queue.", QueueSettings())
+    queues: dict[Name, QueueBlock] = required("hot", "The queues by name.")
+    pools: dict[Name, PoolBlock] = optional("hot", "The pools that several queues share, by name.", {})
+    profiles: dict[Name, Profile] = optional("hot", "What --profile NAME lays over the file.", {})
+    tests: tuple[CaseBlock, ...] = optional("hot", "Policy tests, run by `pipeline test`.", ())

@@ -11,6 +11,7 @@ import msgspec
 
 from pipeline.config.model import (
     BackoffBlock,
+    BrokerBlock,
     Config,
     DeduplicationBlock,
     JobBlock,
@@ -19,7 +20,15 @@ from pipeline.config.model import (
     RetryBlock,
     TimeoutBlock,
 )
-from pipeline.plan import BrokerPlan, Plan, PoolPlan, RestartPlan, SupervisorPlan
+from pipeline.plan import (
+    BrokerPlan,
+    Plan,
+    PoolPlan,
+    RecyclePlan,
+    ReloadPlan,
+    RestartPlan,
+    SupervisorPlan,
+)
 from pipeline.policy import Backoff, Deduplication, JobPolicy, QueuePolicy, Retention, RetryPolicy, Timeout
 
 Schemas = Mapping[str, dict[str, Any]]
@@ -28,19 +37,24 @@ Schemas = Mapping[str, dict[str, Any]]
 def build(config: Config, schemas: Schemas, root: Path, file: Path) -> Plan:
     """The plan of a resolved config (layers.py). `schemas` holds the content of every schema file."""
     queues = {name: _queue(name, queue, schemas) for name, queue in config.queues.items()}
-    pools = {name: PoolPlan((name,), queue.processes) for name, queue in config.queues.items()}
+    pools = {name: _pool(config, name, members) for name, members in members_of(config.queues).items()}
     supervisor = _supervisor(config)
     return Plan(
         name=config.name,
         root=str(root),
         file=str(file),
         hash=_digest(config.name, config.setup, supervisor, queues, pools),
-        broker=BrokerPlan(config.broker.url, config.broker.durability, config.broker.allow_eviction),
+        broker=BrokerPlan(_address(config.broker), config.broker.durability, config.broker.allow_eviction),
         supervisor=supervisor,
         setup=config.setup,
         queues=queues,
         pools=pools,
     )
+
+
+def _address(broker: BrokerBlock) -> str:
+    """The broker's address; empty when it is a secret that is not set."""
+    return broker.url if isinstance(broker.url, str) else ""
 
 
 def _digest(*content: Any) -> str:
@@ -55,7 +69,24 @@ def _digest(*content: Any) -> str:
 def _supervisor(config: Config) -> SupervisorPlan:
     own, restart = config.supervisor, config.supervisor.restart
     back_off = RestartPlan(restart.delay, restart.max, restart.give_up_after)
-    return SupervisorPlan(own.stop_timeout, own.lease, own.import_timeout, back_off)
+    reload = ReloadPlan(own.reload.watch, own.reload.interval)
+    return SupervisorPlan(own.stop_timeout, own.lease, own.import_timeout, back_off, reload)
+
+
+def members_of(queues: Mapping[str, QueueBlock]) -> dict[str, tuple[str, ...]]:
+    """The queues of each pool: one that names none has a pool of its own name."""
+    members: dict[str, tuple[str, ...]] = {}
+    for name, queue in queues.items():
+        pool = queue.pool or name
+        members[pool] = (*members.get(pool, ()), name)
+    return members
+
+
+def _pool(config: Config, name: str, members: tuple[str, ...]) -> PoolPlan:
+    """What `pools` says of a shared pool counts for all of its queues, else what the queue says."""
+    sized = config.pools.get(name) or config.queues[members[0]]
+    own = sized.recycle
+    return PoolPlan(members, sized.processes, RecyclePlan(own.max_jobs, own.max_memory, own.max_age))
 
 
 def _queue(name: str, queue: QueueBlock, schemas: Schemas) -> QueuePolicy:

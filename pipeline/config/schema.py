@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 REFERENCE = {"type": "string", "pattern": r"^\$\{.*\}$"}
 EXTENSION: dict[str, Any] = {"^x-": {}}
+NOT_IN_PROFILES = ("version", "include", "profiles")
 NULL = {"type": "null"}
 _OF_A_KIND = (
     "type", "enum", "pattern", "minimum", "maximum", "items", "$ref",
@@ -34,6 +35,14 @@ def json_schema() -> dict[str, Any]:
     about = {f"#/$defs/{name}": block["description"] for name, block in blocks.items()}
     definitions = {name: _block(block, about) for name, block in blocks.items()}
     top = _block(printed, about)
+    laid_over = {name: key for name, key in top["properties"].items() if name not in NOT_IN_PROFILES}
+    definitions["Profile"] = {
+        "type": "object",
+        "description": "What is laid over the file.",
+        "additionalProperties": False,
+        "properties": laid_over,
+        "patternProperties": EXTENSION,
+    }
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         **top,
@@ -82,9 +91,11 @@ def _kinds(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield from _kinds(one)
     kept = {name: value for name, value in schema.items() if name in _OF_A_KIND}
     for block in schema.get("patternProperties", {}).values():
+        # Only a profile is a map without keys of its own: it has those of the whole file.
+        value = {"$ref": "#/$defs/Profile"} if block == {"type": "object"} else block
         # Editors complete below additionalProperties, and pydantic prints the pattern of a name instead.
         kept["propertyNames"] = {"pattern": f"^{NAME_PATTERN}$"}
-        kept["additionalProperties"] = {"anyOf": [block, NULL]}
+        kept["additionalProperties"] = {"anyOf": [value, NULL]}
     if kept:
         yield kept
     if "enum" in kept or kept.get("type") in ("integer", "number", "boolean"):
