@@ -34,10 +34,10 @@ class Buffered(NamedTuple):
         return decode_job(self.record).options.priority
 
 
-def handed_over(entry: bytes) -> Buffered:
-    """The job that an enqueue put into this worker's inbox."""
-    lease, id, record = entry.split(b" ", 2)
-    return Buffered(id, int(lease), record)
+def handed_over(inbox: list[bytes]) -> list[Buffered]:
+    """The jobs that enqueues put into this worker's inbox."""
+    entries = [entry.split(b" ", 2) for entry in inbox if entry]
+    return [Buffered(id, int(lease), record) for lease, id, record in entries]
 
 
 class Handling(Struct, frozen=True):

@@ -63,14 +63,12 @@ class Pool:
         self._hand = Hand(self, handlers, self.ledger, self.concurrency)
         self._running = self._hand.running
         self._watch = Watch(self, self._hand, self.ledger, board)
-        goodbye = self._store.leave(plan.worker)
-        self._leave = Leave(self, self._link, self._hand, self.ledger, goodbye)
+        self._leave = Leave(self, self._link, self._hand, self.ledger, self._store.leave(plan.worker))
         self._notes = Notes(self._store, plan.worker, self._link, self._running)
         handlers.note = self._notes.send
         self._number = 0
         self._flight: Page | None = None
-        self._turning = self._scheduled = self._parked = self._poked = False
-        self._joined = self._changed = False
+        self._turning = self._scheduled = self._parked = self._poked = self._joined = self._changed = False
         self._sure = True
         self._due: asyncio.TimerHandle | None = None
         self._ended: deque[tuple[int, Attempt, BaseException | None]] = deque()
@@ -92,8 +90,7 @@ class Pool:
     # --- a hot change ----------------------------------------------------------------------------------
 
     def prepare(self, policy: QueuePolicy) -> Table:
-        """What `apply` needs to go by another policy. Raises StartError when this process cannot, or what
-        importing a handler raises."""
+        """What `apply` needs. Raises StartError when this process cannot, or what importing a handler raises."""
         return self._hand.prepare(policy)
 
     def apply(self, table: Table) -> None:
@@ -163,7 +160,7 @@ class Pool:
             leases = [lease] * len(ids)
             self._receive(list(map(Buffered, ids, leases, records, runs or [None] * len(ids))))
         if inbox:
-            self._receive_inbox(inbox)
+            self._receive(handed_over(inbox))
         self._parked = due is not None
         if due is not None:
             self._park(due)
@@ -202,11 +199,8 @@ class Pool:
         if isinstance(reply, Exception):
             return
         if reply is not None:
-            self._receive_inbox(reply[1])
+            self._receive(handed_over(reply[1]))
         self.kick()
-
-    def _receive_inbox(self, entries: list[bytes]) -> None:
-        self._receive([handed_over(entry) for entry in entries if entry])
 
     def _receive(self, jobs: list[Buffered]) -> None:
         self._hand.receive(jobs)

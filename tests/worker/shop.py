@@ -1,0 +1,106 @@
+"""A shop with one queue for the tests of the pool: workers in this process, on a real broker."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from types import ModuleType
+from typing import Any
+
+import msgspec
+
+from pipeline import Job
+from pipeline.async_client import AsyncClient
+from pipeline.plan import WorkerPlan
+from pipeline.policy import JobPolicy, QueuePolicy, RetryPolicy, Timeout
+from pipeline.store.reader import Counts, JobView, Reader
+from pipeline.store.store import Store, run
+from pipeline.store.wire import connect, parse
+from pipeline.worker.attempt import Handlers
+from pipeline.worker.board import Board
+from pipeline.worker.pool import Pool
+
+PATIENCE = 10.0
+MODULE = "handlers_under_test"
+ONCE, NEVER = RetryPolicy(), Timeout()
+
+
+class Shop:
+    """A queue `q`, a client of it, and workers that run the given functions."""
+
+    def __init__(self, broker: str, policy: QueuePolicy, client: AsyncClient) -> None:
+        self.broker = broker
+        self.policy = policy
+        self.client = client
+        self.pools: list[Pool] = []
+        self.retired: list[str] = []
+        self.ends: list[asyncio.Task[None]] = []
+
+    def worker(self, name: str = "w1", broker: str = "") -> Pool:
+        """A worker that begins at once."""
+        plan = WorkerPlan(
+            worker=name, project="shop", root="/", broker=broker or self.broker, queues=(self.policy,)
+        )
+
+        def retire(reason: str) -> None:
+            self.retired.append(reason)
+            pool.stop(plan.stop_timeout)
+
+        pool = Pool(plan, Handlers(self.policy), Board.create(), retire)
+        self.pools.append(pool)
+        self.ends.append(asyncio.create_task(pool.run()))
+        return pool
+
+    async def enqueue(self, job: str, data: Any = None, **options: Any) -> str:
+        return (await self.client.enqueue("q", job, data, **options)).id
+
+    async def ends_as(self, id: str, *states: str) -> JobView:
+        """The job, once it is in one of these states."""
+        async with asyncio.timeout(PATIENCE):
+            while (found := await self.client.job("q", id)).state not in states:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        return found
+
+    async def counts(self) -> Counts:
+        connection = await connect(parse(self.broker))
+        try:
+            return await run(connection, Reader("shop", "q").counts())
+        finally:
+            connection.close()
+
+
+@asynccontextmanager
+async def shop(
+    broker: str,
+    *handlers: Callable[[Job[Any]], Any],
+    retry: RetryPolicy = ONCE,
+    timeout: Timeout = NEVER,
+    **own: Any,
+) -> AsyncIterator[Shop]:
+    module = ModuleType(MODULE)
+    for handler in handlers:
+        setattr(module, handler.__name__, handler)
+    sys.modules[MODULE] = module
+    jobs = {
+        handler.__name__: JobPolicy(handler=f"{MODULE}:{handler.__name__}", retry=retry, timeout=timeout)
+        for handler in handlers
+    }
+    policy = QueuePolicy("q", jobs=jobs, **own)
+    async with AsyncClient(broker, "shop") as client:
+        connection = await connect(parse(broker))
+        await run(connection, Store("shop", "q").publish(1, msgspec.json.encode(policy), ""))
+        connection.close()
+        found = Shop(broker, policy, client)
+        yield found
+        for pool in found.pools:
+            pool.release()
+        await asyncio.wait_for(asyncio.gather(*found.ends, return_exceptions=True), PATIENCE)
+    del sys.modules[MODULE]
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not holds():  # noqa: ASYNC110 - what is waited for happens elsewhere
+            await asyncio.sleep(0.005)
