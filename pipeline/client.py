@@ -49,8 +49,15 @@ class Client:
     gives up with BrokerUnavailable.
     """
 
-    def __init__(self, target: str | Path | Plan, name: str | None = None, timeout: float = 5.0) -> None:
-        self._project, self._address, plan = locate(target, name)
+    def __init__(
+        self,
+        target: str | Path | Plan,
+        name: str | None = None,
+        timeout: float = 5.0,
+        *,
+        profile: str | None = None,
+    ) -> None:
+        self._project, self._address, plan = locate(target, name, profile)
         self._policies = Policies(plan)
         self._stores: dict[str, Store] = {}
         self._timeout = timeout

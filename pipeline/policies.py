@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -111,20 +112,24 @@ def found(queue: str, id: str, jobs: list[JobView | None]) -> JobView:
     return jobs[0]
 
 
-def locate(target: str | Path | Plan, name: str | None) -> tuple[str, Address, Plan | None]:
-    """Project, address and plan of a config file, or of a broker's URL and a project's name."""
+def locate(target: str | Path | Plan, name: str | None, profile: str | None = None) -> tuple[str, Address, Plan | None]:
+    """Project, address and plan of a config file, or of a broker's URL and a project's name.
+
+    `profile` is laid over the file, by default $PIPELINE_PROFILE.
+    """
     if isinstance(target, str) and "://" in target:
         if name is None:
             raise TypeError("a client with a URL needs name=, the `name` in the project's file")
         return name, parse(target), None
     from pipeline.state import broker_url
 
-    plan = target if isinstance(target, Plan) else _read(Path(target))
+    plan = target if isinstance(target, Plan) else _read(Path(target), profile)
     return plan.name, parse(broker_url(plan)), plan
 
 
-def _read(file: Path) -> Plan:
+def _read(file: Path, profile: str | None) -> Plan:
     # Its imports take longer than an enqueue: a client with an address or a plan goes without them.
     from pipeline.config.load import require
 
-    return require(file)
+    named = os.environ.get("PIPELINE_PROFILE") if profile is None else profile
+    return require(file, profile=named or None)

@@ -1,7 +1,7 @@
 """Plans that were made before, in the state folder: reading a file anew costs a third of a second.
 
-A plan counts only for exactly what it was made from: the file's text, the variables and schemas that it names,
-and this program. One that holds a password is not kept.
+A plan counts only for exactly what it was made from: the content of every file that was read, the variables that
+these name, the profile, and this program. One that holds a password or a secret is not kept.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
@@ -18,75 +19,76 @@ from msgspec import Struct
 from pipeline import __file__ as package
 from pipeline.config.find import root_of
 from pipeline.config.findings import has_password
+from pipeline.config.inputs import fingerprint
 from pipeline.errors import StartError
 from pipeline.plan import Plan
 from pipeline.state import check_private, open_private
 
-_VARIABLE = re.compile(rb"\$\{([A-Za-z_][A-Za-z0-9_]*)")
+if TYPE_CHECKING:
+    from pipeline.config.load import Loaded
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)")
 
 
 class Kept(Struct, frozen=True):
-    """A plan, and what it was made from: `key` names text, variables and program, `schemas` each schema's content."""
+    """A plan, and a name for what it was made from; `variables` are those that its files name."""
 
     key: str
-    schemas: dict[str, str]
+    variables: tuple[str, ...]
     plan: Plan
 
 
-def plan_of_file(file: Path) -> Plan:
-    """The plan of a config file. Raises ConfigError with every finding."""
-    place = _place(file)
-    key = _key(file) if place is not None else None
-    if place is None or key is None:
-        return _load(file, "").plan
-    kept = _kept(place)
-    if kept is not None and kept.key == key and kept.schemas == _contents(file, kept.schemas):
+def plan_of_file(file: Path, profile: str | None = None) -> Plan:
+    """The plan of a config file with a profile laid over it. Raises ConfigError with every finding."""
+    place = _place(file, profile)
+    kept = _kept(place) if place is not None else None
+    if kept is not None and kept.key == _key(kept.plan.inputs, kept.variables):
         return kept.plan
-    fresh = _load(file, key)
-    if not has_password(fresh.plan.broker.url):
-        _keep(place, fresh)
-    return fresh.plan
+    return _fresh(file, profile, place)
 
 
-def _load(file: Path, key: str) -> Kept:
-    from pipeline.config.load import load, require
+def _fresh(file: Path, profile: str | None, place: Path | None) -> Plan:
+    from pipeline.config.load import load, refusal
 
-    loaded = load(file)
-    if loaded.plan is None or loaded.config is None:
-        return Kept(key, {}, require(file))  # which raises, with every finding
-    jobs = [job for queue in loaded.config.queues.values() for job in (queue.jobs or {}).values()]
-    schemas = {job.schema_ for job in jobs if job.schema_ is not None}
-    return Kept(key, _contents(file, schemas), loaded.plan)
+    loaded = load(file, profile=profile, secrets="required")
+    plan = loaded.plan
+    if plan is None:
+        raise refusal(loaded)
+    if place is not None and not plan.secrets and not has_password(plan.broker.url):
+        names = {name for text in loaded.texts.values() for name in _VARIABLE.findall(text)}
+        variables = tuple(sorted(names))
+        kept = Kept(_key(plan.inputs, variables), variables, plan)
+        if _is_still_so(loaded):
+            _keep(place, kept)
+    return plan
 
 
-def _place(file: Path) -> Path | None:
+def _is_still_so(loaded: Loaded) -> bool:
+    """Whether the files hold what was loaded: an edit meanwhile would be named by the key, and not be in the plan."""
+    try:
+        return all(Path(file).read_bytes().decode("utf-8-sig") == text for file, text in loaded.texts.items())
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _place(file: Path, profile: str | None) -> Path | None:
     """Where the plan is kept; None when there is no state folder, or none that is ours alone."""
     state = root_of(file) / ".pipeline"
     try:
         check_private(state)
     except (OSError, StartError):
         return None
-    return state / f"plan-{_digest(os.fsencode(file.absolute()))[:16]}.json"
+    return state / f"plan-{_digest(str(file.absolute()), profile)[:16]}.json"
 
 
-def _key(file: Path) -> str | None:
-    """Names the text, the variables in it and this program; None when the file cannot be read."""
-    try:
-        text = file.read_bytes()
-        code = [path.stat().st_mtime_ns for path in sorted(Path(package).parent.glob("config/*.py"))]
-    except OSError:
-        return None
-    variables = {name.decode(): os.environ.get(name.decode()) for name in _VARIABLE.findall(text)}
-    return _digest(repr((code, text, sorted(variables.items()))).encode())
+def _key(inputs: Iterable[str], variables: Iterable[str]) -> str:
+    """Names the content of the files, the variables and this program."""
+    code = [path.stat().st_mtime_ns for path in sorted(Path(package).parent.glob("config/*.py"))]
+    return _digest(code, fingerprint(tuple(inputs)), [(name, os.environ.get(name)) for name in variables])
 
 
-def _contents(file: Path, schemas: Iterable[str]) -> dict[str, str]:
-    root = root_of(file)
-    return {name: _digest((root / name).read_bytes() if (root / name).is_file() else b"") for name in schemas}
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def _digest(*content: object) -> str:
+    return hashlib.sha256(repr(content).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _kept(place: Path) -> Kept | None:

@@ -8,7 +8,7 @@ import textwrap
 import click
 
 from pipeline.cli.app import Commands
-from pipeline.cli.project import find, plan_of, takes_file
+from pipeline.cli.project import find, profile_of, takes_file
 from pipeline.errors import PipelineError, UnknownQueue
 
 
@@ -22,16 +22,16 @@ def config() -> None:
 @click.option("--origin", is_flag=True, help="Tell where each value was written.")
 @click.option("--queue", help="Only this queue.")
 def show(file: str | None, config_: str | None, origin: bool, queue: str | None) -> None:  # noqa: FBT001
-    """The effective config, with every default. Passwords are hidden."""
-    from pipeline.config.load import load
+    """The effective config, with every default. Passwords and secrets are hidden."""
+    from pipeline.config.load import load, refusal
     from pipeline.config.show import effective
     from pipeline.config.suggest import did_you_mean
 
     path = find(file, config_)
-    loaded = load(path)
+    loaded = load(path, profile=profile_of(path))
     if loaded.config is None:
-        plan_of(str(path), None)  # raises, with every finding
-    elif queue is not None and queue not in loaded.config.queues:
+        raise refusal(loaded)
+    if queue is not None and queue not in loaded.config.queues:
         raise UnknownQueue(
             f"there is no queue {queue!r} in {path}", did_you_mean(queue, loaded.config.queues)
         )

@@ -17,15 +17,34 @@ if TYPE_CHECKING:
     from pipeline.store.operator import Operator
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+_PROFILE = "pipeline.profile"
+
+
+def takes_profile(command: Command) -> Command:
+    """Adds `--profile NAME`. The command has no parameter for it: it asks `profile_of`."""
+    return click.option(
+        "--profile",
+        metavar="NAME",
+        expose_value=False,
+        callback=_remember,
+        help="The profile that is laid over the file.",
+    )(command)
+
+
+def _remember(ctx: click.Context, _: click.Parameter, name: str | None) -> None:
+    if name is not None:
+        ctx.meta[_PROFILE] = name
 
 
 def takes_config(command: Command) -> Command:
-    """Adds `--config FILE`."""
-    return click.option("--config", "config_", metavar="FILE", help="The config file.")(command)
+    """Adds `--config FILE` and `--profile NAME`."""
+    return click.option("--config", "config_", metavar="FILE", help="The config file.")(
+        takes_profile(command)
+    )
 
 
 def takes_file(command: Command) -> Command:
-    """Adds the optional argument FILE, and `--config FILE`."""
+    """Adds the optional argument FILE, `--config FILE` and `--profile NAME`."""
     return click.argument("file", required=False)(takes_config(command))
 
 
@@ -41,11 +60,20 @@ def find(file: str | None, config: str | None) -> Path:
     return find_file(file or config or (context.find_root().obj if context else None), os.environ)
 
 
+def profile_of(file: Path) -> str | None:
+    """The profile that is meant for a config file: --profile, $PIPELINE_PROFILE, or the one that it runs with."""
+    from pipeline.config.find import find_profile
+
+    context = click.get_current_context(silent=True)
+    return find_profile(context.meta.get(_PROFILE) if context else None, os.environ, file)
+
+
 def plan_of(file: str | None, config: str | None) -> Plan:
     """The plan of the project. Raises ConfigError with every finding."""
     from pipeline.cli.cache import plan_of_file
 
-    return plan_of_file(find(file, config))
+    path = find(file, config)
+    return plan_of_file(path, profile_of(path))
 
 
 @contextmanager
@@ -78,3 +106,10 @@ def check_queue(connection: Any, plan: Plan, queue: str) -> None:
         known = {*plan.queues, *run_blocking(connection, queue_names(plan.name))}
         if queue not in known:
             raise UnknownQueue(f"there is no queue {queue!r} in {plan.name}", did_you_mean(queue, known))
+
+
+def root(config: str | None) -> Path:
+    """The root of the project that is meant. Its file may have mistakes. Raises ConfigError when there is none."""
+    from pipeline.config.find import root_of
+
+    return root_of(find(None, config))

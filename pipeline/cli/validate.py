@@ -13,12 +13,13 @@ import click
 
 from pipeline.cli.app import OK, REFUSED
 from pipeline.cli.output import print_json
-from pipeline.cli.project import find
+from pipeline.cli.project import find, profile_of, takes_config
 from pipeline.errors import BrokerError, BrokerUnavailable
 
 if TYPE_CHECKING:
     from pipeline.config.findings import Finding
     from pipeline.config.load import Loaded
+    from pipeline.config.secrets import Need
     from pipeline.plan import Plan
 
 BROKER_CODES = {
@@ -38,7 +39,7 @@ Format = Literal["text", "json", "github"]
     "--format", "format_", type=click.Choice(("text", "json", "github")), default="text", show_default=True
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("--config", "config_", metavar="FILE", help="The config file.")
+@takes_config
 @click.pass_context
 def validate(
     ctx: click.Context,
@@ -52,20 +53,22 @@ def validate(
 ) -> None:
     """Check FILES: all mistakes at once, with their place and what to do.
 
-    Handlers are imported in a process of their own, with a time limit. Exit code 1 when there are errors.
+    Files that they include are checked with them, and so is every profile. Handlers are imported in a process of
+    their own, with a time limit. Exit code 1 when there are errors.
     """
     from pipeline.config.load import load
 
     paths = [Path(file) for file in files] or [find(None, config_)]
-    findings: list[Finding] = []
+    findings: dict[Finding, None] = {}  # two files may include the same third one
     notes: list[str] = []
     for path in paths:
-        loaded = load(path)
+        need: Need = "required" if connect else "noted"
+        loaded = load(path, profile=profile_of(path), secrets=need, every_profile=True)
         found, skipped = examine(loaded, connect=connect, imports=not no_import)
         found = [raised(one) for one in found] if strict else found
-        findings += found
+        findings |= dict.fromkeys(found)
         notes.append(summary(path, loaded, found, skipped))
-    show(findings, notes, "json" if as_json else format_)
+    show(list(findings), notes, "json" if as_json else format_)
     ctx.exit(REFUSED if any(finding.severity == "error" for finding in findings) else OK)
 
 
@@ -113,12 +116,13 @@ def at_broker(
     loaded: Loaded, severity: Literal["error", "warning"], code: str, message: str, help: str
 ) -> Finding:
     """A finding at broker.url, or at the top of the file where it is not written."""
-    from pipeline.config.findings import Finding, redact
+    from pipeline.config.tree import TOP
 
-    place = loaded.origins.get("broker.url")
-    line, column, end = (place.line, place.column, place.end) if place else (1, 1, 2)
-    source = redact(loaded.text.splitlines()[line - 1]) if place else ""
-    return Finding(severity, code, message, help, "broker.url", loaded.file, line, column, end, source)
+    report = loaded.report()
+    tell = report.error if severity == "error" else report.warning
+    place = loaded.origins.get("broker.url") or loaded.origins.get("broker.url.secret") or TOP
+    tell(code, message, place, ("broker", "url"), help)
+    return report.findings[0]
 
 
 def raised(finding: Finding) -> Finding:
@@ -134,7 +138,9 @@ def summary(path: Path, loaded: Loaded, found: list[Finding], skipped: list[str]
     if warnings:
         told.append(f"{warnings} warning{'s' * (warnings > 1)}")
     if loaded.plan is not None:
-        told.append(f"{len(loaded.plan.queues)} queue{'s' * (len(loaded.plan.queues) > 1)}")
+        among = f" in {len(loaded.texts)} files" if len(loaded.texts) > 1 else ""
+        told.append(f"{len(loaded.plan.queues)} queue{'s' * (len(loaded.plan.queues) > 1)}{among}")
+        told += [f"profile {loaded.plan.profile}"] if loaded.plan.profile else []
     return f"{path}: {', '.join(told)}" + (f"; not checked: {', '.join(skipped)}" if skipped else "")
 
 

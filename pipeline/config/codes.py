@@ -28,6 +28,16 @@ CODES: dict[str, str] = {
     "${VAR:?message}, ${VAR?message}, ${VAR:+other} and ${VAR+other}; a literal '${' is written '$${'.",
     "P018": "An environment variable that the file needs is not set. Set it, or give it a default: "
     "${VAR:-default}.",
+    "P020": "A name stands in two files that belong to one config. Files are never merged name by name: rename one "
+    "of the two, or remove it.",
+    "P021": "A file includes itself, directly or by way of others.",
+    "P022": "Too much is included: 1,000 files, 16 MiB together, 16 files that include each other in a row are the "
+    "most, and a pattern may look through 10,000 files.",
+    "P023": "No file matches a pattern of `include`. That is fine for a folder that is still empty, and a surprise "
+    "after a typing error. A path without *, ? or [ must exist.",
+    "P024": "An included file holds `queues`, `retries`, `pools`, `include` and x-* keys. All else is about the whole "
+    "project and stands in the file that is run.",
+    "P025": "The file has so many errors that the rest was not looked at.",
     # Keys and values
     "P101": "The key is not known at this place. Only keys that begin with x- are ignored; all others are "
     "errors, so that a typing error never turns a setting off in silence.",
@@ -56,6 +66,11 @@ CODES: dict[str, str] = {
     "P204": "The file of a payload schema is not JSON, or not a valid JSON Schema, or refers to something "
     "that it does not contain. Schemas are never fetched over the network.",
     "P205": "The profile that was asked for is not in the file.",
+    "P206": "`{secret: NAME}` names a secret that `secrets` does not declare.",
+    "P207": "A profile is laid over the file after its includes were read, and there is one at a time: it cannot change "
+    "`version`, `include` or `profiles`.",
+    "P208": "A secret that is used has no value here: its variable or file is missing or empty, or cannot be read. "
+    "That is an error where the value is needed, for instance in `pipeline run`, and a note in `validate`.",
     # Settings that cannot work together
     "P301": "The soft limit of a timeout must be shorter than the hard one, or the handler never sees it.",
     "P302": "`max` is shorter than `delay`, so the very first pause would already be cut.",

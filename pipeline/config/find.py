@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from pipeline.errors import ConfigError
@@ -27,8 +28,8 @@ def find_file(explicit: str | None, env: Mapping[str, str], folder: Path | None 
     if named := explicit or env.get("PIPELINE_CONFIG"):
         return Path(named)
     root = folder or Path()
-    if running := _running(root / ".pipeline" / "supervisor.json"):
-        return running
+    if running := _running(root):
+        return running[0]
     configs = root / "configs"
     found = sorted(file for file in configs.glob("*") if file.suffix in SUFFIXES) if configs.is_dir() else []
     if len(found) == 1:
@@ -46,14 +47,29 @@ def find_file(explicit: str | None, env: Mapping[str, str], folder: Path | None 
     )
 
 
-def _running(record: Path) -> Path | None:
-    """The file of the supervisor that runs in this root, if one does."""
+def find_profile(explicit: str | None, env: Mapping[str, str], file: Path) -> str | None:
+    """The profile for a config file: the one named, $PIPELINE_PROFILE, the one that the file runs with, or none.
+
+    An empty name means that there shall be none.
+    """
+    named = env.get("PIPELINE_PROFILE") if explicit is None else explicit
+    if named is not None:
+        return named or None
+    running = _running(root_of(file))
+    return running[1] if running and _same(running[0], file) else None
+
+
+def _running(root: Path) -> tuple[Path, str | None] | None:
+    """The file and the profile of the supervisor that runs in this root, if one does."""
     try:
-        content = json.loads(record.read_text("utf-8"))
-        file, pid = content["file"], int(content["pid"])
-        os.kill(pid, 0)
-    except PermissionError:
-        return Path(file)
-    except (OSError, ValueError, KeyError, TypeError):
+        content = json.loads((root / ".pipeline" / "supervisor.json").read_text("utf-8"))
+        file, pid, profile = Path(content["file"]), int(content["pid"]), content.get("profile")
+        with suppress(PermissionError):
+            os.kill(pid, 0)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
-    return Path(file)
+    return file, profile if isinstance(profile, str) else None
+
+
+def _same(one: Path, other: Path) -> bool:
+    return os.path.normpath(one.absolute()) == os.path.normpath(other.absolute())

@@ -19,7 +19,7 @@ _REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*(:?\?[^{}]*)?\}")
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One mistake. `line`, `column` and `end` (the column after the last) count characters from 1;
-    `source` is the text of the line, without passwords."""
+    `source` is the text of the line, without passwords; `profile` is the one whose block it lies in."""
 
     severity: Severity
     code: str
@@ -31,6 +31,7 @@ class Finding:
     column: int
     end: int
     source: str = ""
+    profile: str = ""
 
 
 def redact(text: str, *, keep_width: bool = False) -> str:
@@ -52,9 +53,12 @@ def _mask(found: re.Match[str], *, keep_width: bool) -> str:
     return found["head"] + "*" * (len(found["secret"]) if keep_width else 3)
 
 
-def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The findings by their place in the file; of two with the same code and place, the first."""
-    unique = {(found.file, found.line, found.column, found.code): found for found in reversed(list(findings))}
+def ordered(findings: Iterable[Finding], file: str) -> tuple[Finding, ...]:
+    """The findings by their place, those of `file` first; of two with the same code and place, the first."""
+    unique = {
+        (found.file != file, found.file, found.line, found.column, found.code): found
+        for found in reversed(list(findings))
+    }
     return tuple(unique[place] for place in sorted(unique))
 
 
@@ -78,9 +82,9 @@ def _render(finding: Finding, *, color: bool) -> str:
 
 def _window(finding: Finding) -> tuple[str, int, int]:
     """The part of the source line that fits, what stands before the caret in it, the caret's width."""
-    source = finding.source.expandtabs(1).rstrip()
+    source = finding.source
     start = max(0, finding.column - 1 - WIDTH // 2) if len(source) > WIDTH else 0
-    shown = source[start : start + WIDTH]
+    shown = source[start : start + WIDTH].expandtabs(1).rstrip()
     before = finding.column - 1 - start
     return shown, before, max(1, min(finding.end - finding.column, len(shown) - before))
 

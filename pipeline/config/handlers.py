@@ -49,7 +49,7 @@ def check(loaded: Loaded, timeout: int | None = None) -> tuple[Finding, ...]:
     if plan is None or loaded.config is None:
         return ()
     limit = plan.supervisor.import_timeout if timeout is None else timeout
-    report = Report(loaded.file, loaded.text)
+    report = loaded.report()
     left = list(_checks(loaded))
     while left:
         answered = _Probe(plan.root, left, limit).run()

@@ -22,15 +22,16 @@ class Unset(Exception):
         self.name = name
 
 
-def expand(text: str, env: Mapping[str, str]) -> str:
+def expand(text: str, env: Mapping[str, str], filled: list[str] | None = None) -> str:
     """`text` with its references replaced. `$$` is a literal `$`; a bare `$` stays.
 
-    Raises BadReference, or Unset for a variable without value and default.
+    `filled` takes the names of the variables that gave a part of it. Raises BadReference, or Unset for a
+    variable without value and default.
     """
-    return _expand(text, 0, env, 0)[0]
+    return _expand(text, 0, env, 0, [] if filled is None else filled)[0]
 
 
-def _expand(text: str, at: int, env: Mapping[str, str], depth: int) -> tuple[str, int]:
+def _expand(text: str, at: int, env: Mapping[str, str], depth: int, filled: list[str]) -> tuple[str, int]:
     """The expansion from `at` to the end of the text or, inside a reference, to its closing brace."""
     if depth > MAX_NESTING:
         raise BadReference("references are nested too deeply")
@@ -40,7 +41,7 @@ def _expand(text: str, at: int, env: Mapping[str, str], depth: int) -> tuple[str
             parts.append("$")
             at += 2
         elif text.startswith("${", at):
-            part, at = _reference(text, at + 2, env, depth)
+            part, at = _reference(text, at + 2, env, depth, filled)
             parts.append(part)
         elif depth and text[at] == "}":
             return "".join(parts), at
@@ -52,7 +53,7 @@ def _expand(text: str, at: int, env: Mapping[str, str], depth: int) -> tuple[str
     return "".join(parts), at
 
 
-def _reference(text: str, at: int, env: Mapping[str, str], depth: int) -> tuple[str, int]:
+def _reference(text: str, at: int, env: Mapping[str, str], depth: int, filled: list[str]) -> tuple[str, int]:
     found = _NAME.match(text, at)
     if not found:
         raise BadReference("'${' must be followed by the name of a variable")
@@ -66,11 +67,16 @@ def _reference(text: str, at: int, env: Mapping[str, str], depth: int) -> tuple[
     given = value is not None and not (operator.startswith(":") and not value)
 
     def rest() -> str:
-        return _expand(text, start, env, depth + 1)[0]
+        before = len(filled)
+        written = _expand(text, start, env, depth + 1, filled)[0]
+        if len(filled) == before:
+            filled.append(f"default of {name}" if operator.endswith("-") else name)
+        return written
 
     if operator.endswith("+"):
         return (rest() if given else ""), end
     if given and value is not None:
+        filled.append(name)
         return value, end
     if operator.endswith("-"):
         return rest(), end

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.config.model import JobSettings
+from pipeline.config.model import JobSettings, PoolSettings
 from pipeline.config.report import Report
 from pipeline.config.suggest import did_you_mean
 from pipeline.config.tree import TOP, Entry, Mapping, Node, Path, Scalar, child
@@ -22,6 +22,18 @@ def merge(under: Node, over: Node) -> Node:
         before = entries.get(name)
         entries[name] = Entry(entry.key, merge(before.value, entry.value)) if before else entry
     return Mapping(entries, over.span)
+
+
+def lay_over(under: Node, over: Node) -> Node:
+    """As `merge`, but a map that both have stays where `under` has it: a finding about it is about that one."""
+    merged = merge(under, over)
+    if merged is over or not isinstance(under, Mapping) or not isinstance(merged, Mapping):
+        return merged
+    for name, entry in block(over).entries.items():
+        if (before := under.entries.get(name)) is not None:
+            laid = lay_over(before.value, entry.value)
+            merged.entries[name] = Entry(entry.key if laid is entry.value else before.key, laid)
+    return Mapping(merged.entries, under.span)
 
 
 def _types_differ(under: Mapping, over: Mapping) -> bool:
@@ -63,6 +75,16 @@ class Layers:
             for name, entry in block(child(self._tree, "queues")).entries.items()
             if isinstance(entry.value, Mapping)
         }
+
+    def pools(self) -> dict[str, Mapping]:
+        """What `pools` says of each shared pool, over what `defaults` says of all."""
+        defaults = block(child(self._tree, "defaults"))
+        of_pools = Mapping(
+            {k: entry for k, entry in defaults.entries.items() if k in PoolSettings.model_fields},
+            defaults.span,
+        )
+        written = block(child(self._tree, "pools")).entries
+        return {name: block(merge(of_pools, block(entry.value))) for name, entry in written.items()}
 
     def _queue(self, name: str, defaults: Mapping, written: Mapping) -> Mapping:
         queue = block(merge(defaults, written))

@@ -4,30 +4,35 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 from pydantic import ValidationError
 
 from pipeline.config import checks
+from pipeline.config.block import Block
 from pipeline.config.contracts import read_schemas
 from pipeline.config.find import root_of
 from pipeline.config.findings import Finding
+from pipeline.config.include import Files
 from pipeline.config.layers import Layers, block
-from pipeline.config.model import Block, Config, QueueBlock, RetryBlock, SupervisorBlock
-from pipeline.config.parse import parse
-from pipeline.config.report import Report
+from pipeline.config.model import Config, PoolBlock, QueueBlock, RetryBlock, SupervisorBlock
+from pipeline.config.profiles import choose, split
+from pipeline.config.report import Report, TooManyErrors
 from pipeline.config.resolve import build
-from pipeline.config.source import read_source
+from pipeline.config.secrets import Need, resolve
 from pipeline.config.translate import translate
-from pipeline.config.tree import Entry, Node, Span, child, dotted, is_null, leaves, without
+from pipeline.config.tree import Entry, Node, Span, child, dotted, filled, is_null, leaves, without
 from pipeline.config.tree import Mapping as Tree
 from pipeline.config.tree import Path as Steps
 from pipeline.config.values import NULL_SAYS_SO, interpolate, plain
 from pipeline.errors import ConfigError
 from pipeline.plan import Plan
 
+MAX_ERRORS = 2_000
 _B = TypeVar("_B", bound=Block)
 Queues = dict[str, tuple[QueueBlock, Tree, Span]]
 
@@ -36,63 +41,129 @@ Queues = dict[str, tuple[QueueBlock, Tree, Span]]
 class Loaded:
     """What a file says. `plan` and `config` are None when there is an error among the findings.
 
-    `config` has every default merged and every reference resolved; `origins` holds where each value of
-    it was written ("queues.emails.timeout" -> its place), and lacks the built-in ones. `file` is the path as
-    given, `text` what stands in the file.
+    `config` has every default merged and every reference resolved, but no value of a secret. `origins` holds
+    where each value of it was written ("queues.emails.timeout" -> its place), and lacks the built-in ones;
+    `variables` what filled it in, for those that a ${...} did. `file` is the path as given, `texts` what stands
+    in it and in the files that it includes, by path. `inputs` is all that was read (inputs.py), also when there
+    are errors.
     """
 
     plan: Plan | None
     config: Config | None
     findings: tuple[Finding, ...]
-    origins: Mapping[str, Span]
     file: str
-    text: str
+    texts: Mapping[str, str]
+    inputs: tuple[str, ...]
+    origins: Mapping[str, Span] = field(default_factory=dict)
+    variables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def report(self) -> Report:
+        """A report for what is found later about the same files."""
+        return Report(self.file, self.texts)
 
 
-def load(path: Path, *, profile: str | None = None, env: Mapping[str, str] | None = None) -> Loaded:
-    """Read and check the file; mistakes in it are findings, never exceptions.
+def load(
+    path: Path,
+    *,
+    profile: str | None = None,
+    env: Mapping[str, str] | None = None,
+    secrets: Need = "noted",
+    every_profile: bool = False,
+) -> Loaded:
+    """Read and check the file and what it includes; mistakes are findings, never exceptions.
 
-    `env` is the environment for ${...}, by default this process's. A `profile` is an error as long as
-    files cannot have any.
+    `profile` is laid over the file. `env` is the environment for ${...}, by default this process's. `secrets`
+    says what it means that one is used and not set: an error ("required"), or a note, and then the plan has an
+    empty text in its place. With `every_profile` the profiles that were not chosen are checked too.
     """
-    report = Report(str(path))
-    text = read_source(path, report)
-    tree = parse(text, report) if text is not None else None
-    if tree is None:
-        return Loaded(None, None, report.findings, {}, str(path), text or "")
-    if profile is not None:
-        report.error("P205", f"the file has no profile '{profile}'", help="leave the profile out")
-    return _check(tree, path, text or "", os.environ if env is None else env, report)
+    project = _Project(path, os.environ if env is None else env, secrets)
+    try:
+        return project.load(profile, every_profile=every_profile)
+    except TooManyErrors:
+        return project.refused()
 
 
 def require(path: Path, *, profile: str | None = None, env: Mapping[str, str] | None = None) -> Plan:
-    """The plan of the file. Raises ConfigError, which holds the findings, when the file has mistakes."""
-    loaded = load(path, profile=profile, env=env)
+    """The plan of the file. Raises ConfigError, which holds the findings, when the file has mistakes.
+
+    A secret that is used and not set is a mistake.
+    """
+    loaded = load(path, profile=profile, env=env, secrets="required")
     if loaded.plan is None:
-        errors = sum(finding.severity == "error" for finding in loaded.findings)
-        mistakes = "a mistake" if errors == 1 else f"{errors} mistakes"
-        raise ConfigError(f"{path} has {mistakes}", loaded.findings, f"see `pipeline validate {path}`")
+        raise refusal(loaded)
     return loaded.plan
 
 
-def _check(written: Tree, path: Path, text: str, env: Mapping[str, str], report: Report) -> Loaded:
-    filled = interpolate(written, env, report)
-    config, broken = _read(filled, written, report)
-    tree = block(_prune(filled, broken))
-    # What a variable could not fill is broken as well.
-    broken += [steps for steps, _ in leaves(written) if report.failed and _is_lost(steps, filled)]
-    layers = Layers(tree, written, report)
-    retries, queues = layers.retries(), dict(_queues(layers.queues(), tree))
-    scopes = list(checks.scopes(queues, broken))
-    _check_whole(tree, written, retries, scopes, report)
-    root = root_of(path)
-    schemas = read_schemas(scopes, root, report)
-    if report.failed or config is None:
-        return Loaded(None, None, report.findings, {}, str(path), text)
-    blocks = {name: queue for name, (queue, _, _) in queues.items()}
-    resolved = config.model_copy(update={"queues": blocks})
-    plan = build(resolved, schemas, root, path.absolute())
-    return Loaded(plan, resolved, report.findings, _origins(tree, queues), str(path), text)
+def refusal(loaded: Loaded) -> ConfigError:
+    """What to raise for a file with errors."""
+    errors = sum(finding.severity == "error" for finding in loaded.findings)
+    mistakes = "a mistake" if errors == 1 else f"{errors} mistakes"
+    help = f"see `pipeline validate {loaded.file}`"
+    return ConfigError(f"{loaded.file} has {mistakes}", loaded.findings, help)
+
+
+class _Project:
+    """One reading of a project's files."""
+
+    def __init__(self, path: Path, env: Mapping[str, str], need: Need) -> None:
+        self._path = path
+        self._root = root_of(path)
+        self._env = env
+        self._need = need
+        self._report = Report(str(path), most=MAX_ERRORS)
+        self._files = Files(path, env, self._report)
+
+    def load(self, profile: str | None, *, every_profile: bool) -> Loaded:
+        written = self._files.read()
+        if written is None:
+            return self.refused()
+        tree, profiles = split(written, self._report)
+        chosen = tree if profile is None else choose(tree, profiles, profile, self._report)
+        loaded = self._check(chosen, profile, self._report)
+        if not every_profile:
+            return loaded
+        for name in profiles:
+            if name != profile:
+                self._try(choose(tree, profiles, name, self._report), name)
+        return replace(loaded, findings=self._report.findings) if not self._report.failed else self.refused()
+
+    def refused(self) -> Loaded:
+        """What is known of a file with errors."""
+        report = self._report
+        return Loaded(None, None, report.findings, report.file, report.texts, tuple(self._files.inputs))
+
+    def _try(self, tree: Tree, profile: str) -> None:
+        """Report what is wrong inside a profile that was not chosen. Its variables may be set elsewhere."""
+        trial = self._report.trial()
+        with suppress(TooManyErrors):
+            self._check(tree, profile, trial)
+        self._report.adopt(one for one in trial.findings if one.profile == profile and one.code != "P018")
+
+    def _check(self, written: Tree, profile: str | None, report: Report) -> Loaded:
+        filled_in = interpolate(written, self._env, report)
+        config, broken = _read(filled_in, written, report)
+        tree = block(_prune(filled_in, broken))
+        # What a variable could not fill is broken as well.
+        broken += [steps for steps, _ in leaves(written) if report.failed and _is_lost(steps, filled_in)]
+        layers = Layers(tree, written, report)
+        retries, queues = layers.retries(), dict(_queues(layers.queues(), tree))
+        scopes = list(checks.scopes(queues, broken))
+        _check_whole(tree, written, retries, scopes, report)
+        schemas = read_schemas(scopes, self._root, report)
+        secrets = resolve(tree, written, self._root, self._env, self._need, report)
+        for name in (*schemas, *secrets.files):
+            self._files.inputs[str(self._root / name)] = None
+        if report.failed or config is None:
+            return self.refused()
+        blocks = {name: queue for name, (queue, _, _) in queues.items()}
+        pools = {name: _piece(PoolBlock, node) for name, node in layers.pools().items()}
+        resolved = config.model_copy(update={"queues": blocks, "pools": pools})
+        plan = build(secrets.fill(resolved), schemas, self._root, self._path.absolute())
+        inputs = tuple(self._files.inputs)
+        plan = msgspec.structs.replace(plan, profile=profile, inputs=inputs, secrets=secrets.hidden)
+        origins, variables = _origins(tree, queues)
+        findings = report.findings
+        return Loaded(plan, resolved, findings, report.file, report.texts, inputs, origins, variables)
 
 
 def _read(filled: Tree, written: Tree, report: Report) -> tuple[Config | None, list[Steps]]:
@@ -149,14 +220,17 @@ def _check_whole(
             checks.check_stop(scope, supervisor, report)
 
 
-def _origins(tree: Tree, queues: Queues) -> dict[str, Span]:
+def _origins(tree: Tree, queues: Queues) -> tuple[dict[str, Span], dict[str, tuple[str, ...]]]:
+    """Where each value was written, and which variables filled it in."""
     whole = {
         name: entry for name, entry in tree.entries.items() if name not in ("defaults", "retries", "queues")
     }
     merged = {name: Entry(place, node) for name, (_, node, place) in queues.items()}
     queues_entry = Entry(tree.entries["queues"].key, Tree(merged, tree.span))
-    return {
-        dotted(steps): node.span
+    written = {
+        dotted(steps): node
         for steps, node in leaves(Tree({**whole, "queues": queues_entry}, tree.span))
         if not is_null(node) or steps[-1] in NULL_SAYS_SO
     }
+    places = {steps: node.span for steps, node in written.items()}
+    return places, {steps: names for steps, node in written.items() if (names := filled(node))}

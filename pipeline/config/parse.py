@@ -18,6 +18,7 @@ from pipeline.config.tree import TOP, Entry, Mapping, Node, Plain, Scalar, Seque
 
 MAX_EXPANDED = 50_000
 MAX_VALUES = 250_000
+SMALLEST = "the smallest config has `name:` and one queue under `queues:`"
 _NULL = ("", "~", "null", "Null", "NULL")
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,4000})")
@@ -61,9 +62,20 @@ def read_scalar(text: str) -> Plain:
     return float(text.replace(".", "", 1)) if _SPECIAL.fullmatch(text) else text
 
 
-def parse(text: str, report: Report) -> Mapping | None:
-    """The top map of `text`, or None after a finding that ends the reading."""
-    composer = _Composer(report)
+@dataclass
+class Allowance:
+    """How much may still be read: of one project, however many files it lies in."""
+
+    values: int = MAX_VALUES
+    expanded: int = MAX_EXPANDED
+
+
+def parse(text: str, report: Report, allowance: Allowance, help: str = SMALLEST) -> Mapping | None:
+    """The top map of the report's file, or None after a finding that ends the reading.
+
+    `help` says what belongs in a file that is empty.
+    """
+    composer = _Composer(report, allowance)
     try:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             composer.take(event)
@@ -77,27 +89,26 @@ def parse(text: str, report: Report) -> Mapping | None:
     blank = composer.top is None or (isinstance(composer.top, Scalar) and composer.top.value is None)
     message = "the file is empty" if blank else "the file must be a map of keys"
     place = composer.top.span if composer.top and not blank else TOP
-    report.error("P011", message, place, help="the smallest config has `name:` and one queue under `queues:`")
+    report.error("P011", message, place, help=help)
     return None
 
 
 class _Composer:
     """Builds the tree from events, without recursion."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, allowance: Allowance) -> None:
         self.report = report
+        self._allowance = allowance
         self.top: Node | None = None
         self._stack: list[_Open] = []
         self._anchors: dict[str, tuple[Node, int]] = {}
-        self._expanded = 0
         self._documents = 0
-        self._values = 0
         self.last_quoted: Span | None = None
         """The text in quotes that was read last, if it goes over several lines."""
 
     def take(self, event: Any) -> None:
-        self._values += 1
-        if self._values > MAX_VALUES:
+        self._allowance.values -= 1
+        if self._allowance.values < 0:
             self._stop("P013", "the file holds too many values", event, "is this the right file?")
         match event:
             case yaml.ScalarEvent():
@@ -112,14 +123,14 @@ class _Composer:
                 self._close_mapping(event)
             case yaml.SequenceEndEvent():
                 done = self._stack.pop()
-                self._add(Sequence(tuple(done.items), _span(done.start, event)), done.size, done.anchor)
+                self._add(Sequence(tuple(done.items), self._span(done.start, event)), done.size, done.anchor)
             case yaml.DocumentStartEvent():
                 self._documents += 1
                 if self._documents > 1:
                     self._stop("P010", "a second document begins here", event, "keep one document in a file")
 
     def _stop(self, code: str, message: str, event: Any, help: str = "") -> NoReturn:
-        self.report.error(code, message, _span(event, event), help=help)
+        self.report.error(code, message, self._span(event, event), help=help)
         raise Unreadable
 
     def _check_tag(self, event: Any) -> None:
@@ -134,7 +145,7 @@ class _Composer:
 
     def _scalar(self, event: Any) -> Scalar:
         plain = event.style in (None, "") and event.tag is None
-        place = _span(event, event)
+        place = self._span(event, event)
         lines = event.end_mark.line - event.start_mark.line
         self.last_quoted = place if event.style in ("'", '"') and lines else None
         if plain and LEADING_ZERO.fullmatch(event.value) and not "".join(self._path()[:1]).startswith("x-"):
@@ -169,10 +180,10 @@ class _Composer:
             why = "contains itself" if around else "has no anchor before it"
             self._stop("P012", f"the alias *{event.anchor} {why}", event)
         node, size = found
-        self._expanded += size
-        if self._expanded > MAX_EXPANDED:
+        self._allowance.expanded -= size
+        if self._allowance.expanded < 0:
             self._stop("P013", "the aliases expand to far more than is written", event)
-        self._add(node, size, None, _span(event, event))
+        self._add(node, size, None, self._span(event, event))
 
     def _add(self, node: Node, size: int, anchor: str | None, place: Span | None = None) -> None:
         if anchor:
@@ -215,7 +226,7 @@ class _Composer:
 
     def _close_mapping(self, event: Any) -> None:
         done = self._stack.pop()
-        place = _span(done.start, event)
+        place = self._span(done.start, event)
         if done.start.flow_style and _is_template(done):
             help = 'put the whole value in quotes: "{' + next(iter(done.entries)) + '}"'
             self.report.error("P008", "braces without quotes begin a map", place, self._path(), help)
@@ -226,6 +237,15 @@ class _Composer:
             done.entries.update({k: v for k, v in merged.entries.items() if k not in done.entries})
         return self._add(Mapping(done.entries, place), done.size, done.anchor)
 
+    def _span(self, start: Any, end: Any) -> Span:
+        first, last, file = start.start_mark, end.end_mark, self.report.file
+        column = first.column + 1
+        if isinstance(start, yaml.MappingStartEvent | yaml.SequenceStartEvent) and not start.flow_style:
+            return Span(first.line + 1, column, column + 1, file)
+        # Beyond the end of every line, for a value of several lines; the report cuts it.
+        stop = last.column + 1 if last.line == first.line else 1_000_000
+        return Span(first.line + 1, column, max(stop, column + 1), file)
+
 
 def _is_template(done: _Open) -> bool:
     """{data.x} reads as a map of one key without a value, which no config has a use for."""
@@ -234,13 +254,3 @@ def _is_template(done: _Open) -> bool:
     ((key, entry),) = done.entries.items()
     empty = isinstance(entry.value, Scalar) and entry.value.plain and not entry.value.text
     return empty and bool(_FIELD.fullmatch(key))
-
-
-def _span(start: Any, end: Any) -> Span:
-    first, last = start.start_mark, end.end_mark
-    column = first.column + 1
-    if isinstance(start, yaml.MappingStartEvent | yaml.SequenceStartEvent) and not start.flow_style:
-        return Span(first.line + 1, column, column + 1)
-    # Beyond the end of every line, for a value of several lines; the report cuts it.
-    stop = last.column + 1 if last.line == first.line else 1_000_000
-    return Span(first.line + 1, column, max(stop, column + 1))

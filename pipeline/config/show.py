@@ -7,16 +7,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline import units
+from pipeline.config.block import Block
 from pipeline.config.findings import redact
 from pipeline.config.hints import format_size
 from pipeline.config.load import Loaded
-from pipeline.config.model import Block, Config
+from pipeline.config.model import Config
 from pipeline.config.parse import read_scalar
-from pipeline.config.tree import Path, Span, dotted
+from pipeline.config.tree import Path, dotted
 
 _PLAIN = re.compile(r"[A-Za-z_][\w./@+-]*(?:::?[\w./@+-]+)*")
+_MERGED = ("defaults", "retries", "include", "profiles", "tests")
 _DURATIONS = (
     "timeout", "soft", "hard", "delay", "max", "delays", "age", "keep", "ttl", "stop_timeout", "lease", "import_timeout",
+    "max_age", "interval",
 )  # fmt: skip
 
 
@@ -35,15 +38,19 @@ def effective(loaded: Loaded, queue: str | None = None, *, origin: bool = False)
     if not origin:
         return "".join(f"{text}\n" for text, _ in lines)
     width = min(60, max(len(text) for text, _ in lines))
-    places = {path: _origin(path, loaded.origins, loaded.plan.file) for _, path in lines if path}
+    places = {path: _origin(path, loaded) for _, path in lines if path}
     return "".join(f"{text:<{width}}  # {places[path]}\n" if path else f"{text}\n" for text, path in lines)
 
 
 def _data(config: Config) -> dict[str, Any]:
     """The config without what is merged into its queues already."""
     data = _values(config)
-    data["broker"]["url"] = redact(data["broker"]["url"])
-    return {name: value for name, value in data.items() if name not in ("defaults", "retries")}
+    if isinstance(config.broker.url, str):
+        data["broker"]["url"] = redact(config.broker.url)
+    for queue in data["queues"].values():
+        if "pool" in queue:
+            del queue["processes"], queue["recycle"]
+    return {name: value for name, value in data.items() if name not in _MERGED}
 
 
 def _values(block: Block) -> dict[str, Any]:
@@ -67,7 +74,7 @@ def _value(name: str, value: Any) -> Any:
         return {key: _value("", item) for key, item in value.items()}
     if isinstance(value, tuple):
         return [_value(name, item) for item in value]
-    if name == "max_payload":
+    if name in ("max_payload", "max_memory") and value is not None:
         return format_size(value)
     is_duration = name in _DURATIONS and isinstance(value, int)
     return units.words(value) if is_duration else value
@@ -100,9 +107,11 @@ def _scalar(value: Any) -> str:
     )
 
 
-def _origin(path: Path, origins: Mapping[str, Span], file: str) -> str:
-    """Where the value was written. A plain `timeout: 5s` is the place of what it became."""
-    for steps in (path, path[:-1]):
-        if place := origins.get(dotted(steps)):
-            return f"{file}:{place.line}"
+def _origin(path: Path, loaded: Loaded) -> str:
+    """Where the value was written, and what filled it in. A plain `timeout: 5s` is the place of what it became."""
+    for steps in (dotted(path), dotted(path[:-1])):
+        if place := loaded.origins.get(steps):
+            by: tuple[str, ...] = (f"profile {place.profile}",) if place.profile else ()
+            by += loaded.variables.get(steps, ())
+            return f"{place.file}:{place.line}" + (f" ({', '.join(by)})" if by else "")
     return "built-in"

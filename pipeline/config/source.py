@@ -5,19 +5,34 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from pipeline.config.inputs import MAX_BYTES, read_regular
 from pipeline.config.report import Report
 from pipeline.config.tree import TOP, Span
 
-MAX_BYTES = 4 * 1024 * 1024
 # What YAML 1.2 allows in a stream, turned round.
 _CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def read_source(path: Path, report: Report) -> str | None:
-    """The text of the file, or None after a finding."""
-    raw = _read_bytes(path, report)
-    if raw is None:
+def read_source(
+    path: Path, report: Report, at: Span = TOP, help: str = "check the path of the config file"
+) -> str | None:
+    """The text of the report's file, or None after a finding.
+
+    A file that cannot be read is a finding at `at`, where another file names it, with `help`.
+    """
+    try:
+        raw = read_regular(path, MAX_BYTES)
+    except OSError as error:
+        reason = (error.strerror or "it cannot be opened").lower()
+        report.error("P001", f"cannot read {path}: {reason}", at, help=help)
         return None
+    if len(raw) > MAX_BYTES:
+        report.error("P002", "the file is larger than 4 MiB", TOP, help="is this the right file?")
+        return None
+    return _decode(raw, report)
+
+
+def _decode(raw: bytes, report: Report) -> str | None:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -30,20 +45,6 @@ def read_source(path: Path, report: Report) -> str | None:
         report.error("P004", message, _place(text[: junk.start()]), help="is this a text file?")
         return None
     return text
-
-
-def _read_bytes(path: Path, report: Report) -> bytes | None:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        reason = (error.strerror or "it cannot be opened").lower()
-        report.error("P001", f"cannot read {path}: {reason}", help="check the path of the config file")
-        return None
-    if len(raw) > MAX_BYTES:
-        report.error("P002", "the file is larger than 4 MiB", TOP, help="is this the right file?")
-        return None
-    return raw
 
 
 def _place(before: str) -> Span:

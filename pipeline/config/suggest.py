@@ -5,13 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+LONGEST = 100
+MOST = 1_000
+
 
 def near(word: str, names: Iterable[str]) -> str | None:
     """The one of `names` that `word` was most likely meant to be, or None.
 
-    Same letters in another case first, then few edits, then the same words in another order.
+    Same letters in another case first, then few edits, then the same words in another order. Nothing is looked
+    for in very long words, and among very many.
     """
     candidates = sorted(names)
+    if len(word) > LONGEST or len(candidates) > MOST:
+        return None
     for name in candidates:
         if name.lower() == word.lower():
             return name
@@ -39,6 +45,8 @@ def edits(a: str, b: str, limit: int) -> int:
     before: list[int] = []
     row = list(range(len(b) + 1))
     for i, x in enumerate(a, 1):
+        if min(row) > limit:
+            return limit + 1
         before, last, row = row, before, [i]
         for j, y in enumerate(b, 1):
             row.append(min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (x != y)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path as FilePath
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -12,17 +13,14 @@ from pipeline.config.fields import shown
 from pipeline.config.model import Config
 from pipeline.config.report import Report
 from pipeline.config.suggest import did_you_mean, near
-from pipeline.config.tree import Mapping, Node, Path, dotted, find, is_null, key_span, value_span
+from pipeline.config.tree import Mapping, Node, Path, Span, dotted, find, is_null, key_span, value_span
 from pipeline.config.values import is_named
 
 _LATER = {
-    "": (
-        "include", "profiles", "secrets", "http", "alerts", "schedules", "webhooks", "flows", "tests", "pools",
-    ),
-    "queues.NAME": ("rate_limit", "lanes", "dead_letter", "recycle", "pool"),
-    "defaults": ("rate_limit", "lanes", "dead_letter", "recycle", "pool"),
-    "supervisor": ("reload",),
-}  # fmt: skip
+    "": ("http", "alerts", "schedules", "webhooks", "flows"),
+    "queues.NAME": ("rate_limit", "lanes", "dead_letter"),
+    "defaults": ("rate_limit", "lanes", "dead_letter"),
+}
 _TYPES = {
     "model_type": "a map of keys",
     "dict_type": "a map of names",
@@ -55,13 +53,23 @@ def _finding(found: Any, tree: Mapping, report: Report) -> Path:
         report.error("P102", message, key_span(tree, path[:-1]), path, _missing_help(path))
     else:
         place = key_span(tree, path) if at_key else value_span(tree, path)
-        code, message, help = _value(found)
+        code, message, help = explained(found)
         if not report.has_error(place):
             report.error(code, message, place, path, help)
     return path
 
 
-def _value(found: Any) -> tuple[str, str, str]:
+def belongs_in_main(key: str, place: Span, main: FilePath, report: Report) -> None:
+    """Report a key that an included file may not hold."""
+    if key not in keys_of(Config):
+        message, help = _unknown((key,))
+        report.error("P101", message, place, (key,), help)
+        return
+    message = f"`{key}` cannot stand in an included file"
+    report.error("P024", message, place, (key,), f"move it to {main}")
+
+
+def explained(found: Any) -> tuple[str, str, str]:
     """Code, message and help for a value that is not what its key takes."""
     kind, value = found["type"], found["input"]
     if kind == "finding":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Self
 
 Path = tuple[str | int, ...]
@@ -11,25 +11,36 @@ Plain = str | int | float | bool | None
 
 
 class Span(NamedTuple):
-    """A place: line, first column, and the column after the last one, in characters from 1."""
+    """A place: line, first column, and the column after the last one, in characters from 1.
+
+    `file` is the file's path as messages show it, empty for the one that the report is about; `profile` names
+    the profile whose block it lies in.
+    """
 
     line: int
     column: int
     end: int
+    file: str = ""
+    profile: str = ""
 
 
 TOP = Span(1, 1, 1)
 
 
 class Text(str):
-    """Text that an environment variable went into. Messages show `source`, never the text itself."""
+    """Text that a variable or a secret went into. Messages show `source`, never the text itself.
 
-    __slots__ = ("source",)
+    `filled` names the variables that it came from.
+    """
+
+    __slots__ = ("filled", "source")
     source: str
+    filled: tuple[str, ...]
 
-    def __new__(cls, text: str, source: str) -> Self:
+    def __new__(cls, text: str, source: str, filled: tuple[str, ...] = ()) -> Self:
         made = super().__new__(cls, text)
         made.source = source
+        made.filled = filled
         return made
 
 
@@ -114,6 +125,27 @@ def without(node: Node, path: Path) -> Node:
     else:
         del entries[name]
     return Mapping(entries, node.span)
+
+
+def in_profile(node: Node, name: str) -> Node:
+    """The tree with all of its places marked as those of a profile."""
+    span = node.span._replace(profile=name)
+    if isinstance(node, Scalar):
+        return replace(node, span=span)
+    if isinstance(node, Sequence):
+        return Sequence(tuple(in_profile(item, name) for item in node.items), span)
+    entries = {
+        key: Entry(entry.key._replace(profile=name), in_profile(entry.value, name))
+        for key, entry in node.entries.items()
+    }
+    return Mapping(entries, span)
+
+
+def filled(node: Node) -> tuple[str, ...]:
+    """The variables that a scalar, or the items of a list, came from."""
+    if isinstance(node, Sequence):
+        return tuple(dict.fromkeys(name for item in node.items for name in filled(item)))
+    return node.value.filled if isinstance(node, Scalar) and isinstance(node.value, Text) else ()
 
 
 def leaves(node: Node, path: Path = ()) -> Iterator[tuple[Path, Node]]:

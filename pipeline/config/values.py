@@ -10,7 +10,7 @@ from pipeline.config.report import Report
 from pipeline.config.tree import Entry, Mapping, Node, Path, Scalar, Sequence, Text, is_null
 
 # Where keys are names that the user chose: no `x-` key is skipped, and an empty entry is an empty map.
-_NAMED = (("queues",), ("retries",), ("queues", "*", "jobs"))
+_NAMED = (("queues",), ("retries",), ("pools",), ("secrets",), ("queues", "*", "jobs"))
 # For these, null is a value: no limit, no handler.
 NULL_SAYS_SO = ("timeout", "soft", "hard", "count", "age", "handler")
 
@@ -57,8 +57,9 @@ def _node(node: Node, path: Path, env: Map[str, str], report: Report) -> Node | 
 
 
 def _scalar(node: Scalar, path: Path, env: Map[str, str], report: Report) -> Scalar | None:
+    filled: list[str] = []
     try:
-        text = expand(node.text, env)
+        text = expand(node.text, env, filled)
     except BadReference as error:
         cut = node.plain and "is not closed" in str(error)
         help = "put the whole value in quotes: ' #' begins a comment" if cut else "a literal '${' is '$${'"
@@ -70,7 +71,7 @@ def _scalar(node: Scalar, path: Path, env: Map[str, str], report: Report) -> Sca
         return None
     if text == node.text:
         return node
-    return Scalar(node.text, Text(text, node.text), node.plain, node.span)
+    return Scalar(node.text, Text(text, node.text, tuple(dict.fromkeys(filled))), node.plain, node.span)
 
 
 def plain(node: Node) -> Any:

@@ -1,0 +1,133 @@
+"""Secrets: where `{secret: NAME}` stands, a value from a file or a variable is used, and never shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from pipeline.config.inputs import read_regular
+from pipeline.config.model import BrokerBlock, Config
+from pipeline.config.report import Report
+from pipeline.config.suggest import did_you_mean
+from pipeline.config.translate import explained
+from pipeline.config.tree import Mapping as Tree
+from pipeline.config.tree import Node, Scalar, Text, child, find
+from pipeline.config.tree import Path as Steps
+
+Need = Literal["required", "noted"]
+"""Whether a secret that is used and not set is an error, or a note."""
+MAX_BYTES = 64 * 1024
+SHORTEST_HIDDEN = 4
+_PLACES: tuple[Steps, ...] = (("broker", "url"),)
+
+
+class Unset(Exception):
+    """A secret has no value; the text says why."""
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """The values of the secrets that are used, by the place of their use, and the files they came from.
+
+    One that is not set has an empty value.
+    """
+
+    values: dict[Steps, str] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """What nothing may show. A text of a few letters is no secret, and stands everywhere."""
+        return tuple(sorted({value for value in self.values.values() if len(value) >= SHORTEST_HIDDEN}))
+
+    def fill(self, config: Config) -> Config:
+        """The config with the values in it, for a plan and for nobody's eyes."""
+        url = self.values.get(("broker", "url"))
+        if url is None:
+            return config
+        return config.model_copy(update={"broker": config.broker.model_copy(update={"url": url})})
+
+
+def resolve(
+    tree: Tree, written: Tree, root: Path, env: Mapping[str, str], need: Need, report: Report
+) -> Secrets:
+    """The secrets that the config uses. A reference to one that is not declared is an error.
+
+    `tree` lacks what another finding is about already; `written` is all that stands in the file.
+    """
+    values: dict[Steps, str] = {}
+    files: list[str] = []
+    for place, reference in _references(tree):
+        name = str(reference.value)
+        declared = find(tree, ("secrets", name))
+        if declared is None:
+            if find(written, ("secrets", name)) is None:
+                known = child(tree, "secrets")
+                help = did_you_mean(name, known.entries if isinstance(known, Tree) else ())
+                help = help or "declare it under `secrets`"
+                report.error("P206", f"no secret is named '{reference.text}'", reference.span, place, help)
+            continue
+        if (file := child(declared, "file")) is not None:
+            files.append(str(_path(root, file)))
+        values[place] = _value(name, declared, root, env, need, report)
+        _check(values[place], reference, place, report)
+    return Secrets(values, tuple(files))
+
+
+def _references(tree: Tree) -> Iterator[tuple[Steps, Scalar]]:
+    for place in _PLACES:
+        reference = find(tree, (*place, "secret"))
+        if isinstance(reference, Scalar) and reference.value is not None:
+            yield place, reference
+
+
+def _value(name: str, declared: Node, root: Path, env: Mapping[str, str], need: Need, report: Report) -> str:
+    try:
+        return _read(declared, root, env)
+    except Unset as error:
+        tell = report.error if need == "required" else report.note
+        tell("P208", f"the secret '{name}' is not set: {error}", declared.span, ("secrets", name))
+        return ""
+
+
+def _read(declared: Node, root: Path, env: Mapping[str, str]) -> str:
+    """The value of one declared secret. Raises Unset."""
+    file, variable = child(declared, "file"), child(declared, "env")
+    if file is None:
+        name = str(variable.value) if isinstance(variable, Scalar) else ""
+        if not env.get(name):
+            raise Unset(f"the variable {name} is " + ("empty" if name in env else "not set"))
+        return env[name]
+    path = _path(root, file)
+    try:
+        raw = read_regular(path, MAX_BYTES)
+        value = raw.decode().removesuffix("\n").removesuffix("\r")
+    except OSError as error:
+        raise Unset(f"cannot read {path}: {(error.strerror or 'it cannot be opened').lower()}") from None
+    except UnicodeDecodeError:
+        raise Unset(f"{path} is not UTF-8 text") from None
+    if len(raw) > MAX_BYTES:
+        raise Unset(f"{path} is larger than 64 KiB")
+    if not value:
+        raise Unset(f"{path} is empty")
+    return value
+
+
+def _path(root: Path, file: Node) -> Path:
+    return root / str(file.value) if isinstance(file, Scalar) else root
+
+
+def _check(value: str, reference: Scalar, place: Steps, report: Report) -> None:
+    """Whether the value is one that its place takes; the finding shows no part of it."""
+    if not value:
+        return
+    source = f"{{secret: {reference.text}}}"
+    try:
+        BrokerBlock.model_validate({place[-1]: Text(value, source)})
+    except ValidationError as error:
+        code, message, help = explained(error.errors(include_url=False)[0])
+        report.error(code, message, reference.span, place, help)
