@@ -11,7 +11,7 @@ import click
 
 from pipeline.cli.app import BAD_CONFIG
 from pipeline.cli.output import console, print_error
-from pipeline.cli.project import find, takes_file
+from pipeline.cli.project import find, profile_of, takes_file
 from pipeline.errors import BrokerError, ConfigError
 
 if TYPE_CHECKING:
@@ -56,12 +56,12 @@ def run(
 def checked(file: str | None, config: str | None) -> Plan:
     """The plan; warnings are printed, mistakes raise ConfigError."""
     from pipeline.config.findings import render
-    from pipeline.config.load import load, require
+    from pipeline.config.load import load, refusal
 
     path = find(file, config)
-    loaded = load(path)
+    loaded = load(path, profile=profile_of(path), secrets="required")
     if loaded.plan is None:
-        return require(path)
+        raise refusal(loaded)
     if loaded.findings:
         click.echo(render(loaded.findings, color=sys.stderr.isatty()) + "\n", err=True)
     return loaded.plan

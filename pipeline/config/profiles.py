@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pipeline.config.fields import shown
 from pipeline.config.layers import EMPTY, block, lay_over
 from pipeline.config.report import Report
 from pipeline.config.suggest import did_you_mean
-from pipeline.config.tree import TOP, Entry, in_profile, is_null
+from pipeline.config.tree import TOP, Entry, Span, in_profile, is_null
 from pipeline.config.tree import Mapping as Tree
 from pipeline.config.values import plain
 from pipeline.policy import NAME_PATTERN
@@ -17,25 +18,32 @@ from pipeline.policy import NAME_PATTERN
 MAX_PROFILES = 50
 _FIXED = ("version", "include", "profiles")
 
-Profiles = Mapping[str, Tree]
+
+@dataclass(frozen=True)
+class Profiles:
+    """The blocks by name, and the place of the key that they stand under."""
+
+    blocks: Mapping[str, Tree] = field(default_factory=dict)
+    place: Span = TOP
 
 
 def split(tree: Tree, report: Report) -> tuple[Tree, Profiles]:
-    """The tree without its profiles, and these by name; what cannot be a profile is reported and left out."""
+    """The tree without its profiles, and these; what cannot be a profile is reported and left out."""
     entry = tree.entries.get("profiles")
     if entry is None:
-        return tree, {}
+        return tree, Profiles()
     rest = Tree({name: own for name, own in tree.entries.items() if name != "profiles"}, tree.span)
     if not isinstance(entry.value, Tree):
         if not is_null(entry.value):
             message = f"this must be a map of names, not {shown(plain(entry.value))}"
             report.error("P103", message, entry.value.span, ("profiles",))
-        return rest, {}
+        return rest, Profiles(place=entry.key)
     found = {name: own for name, own in entry.value.entries.items() if not name.startswith("x-")}
     if len(found) > MAX_PROFILES:
         report.error("P107", f"more than {MAX_PROFILES} profiles", entry.key, ("profiles",))
-        return rest, {}
-    return rest, {name: made for name, own in found.items() if (made := _profile(name, own, report))}
+        return rest, Profiles(place=entry.key)
+    made = {name: _profile(name, own, report) for name, own in found.items()}
+    return rest, Profiles({name: own for name, own in made.items() if own is not None}, entry.key)
 
 
 def _profile(name: str, entry: Entry, report: Report) -> Tree | None:
@@ -59,10 +67,10 @@ def _profile(name: str, entry: Entry, report: Report) -> Tree | None:
 
 def choose(tree: Tree, profiles: Profiles, name: str, report: Report) -> Tree:
     """The tree with the profile of that name laid over it."""
-    if name not in profiles:
-        place = tree.entries["profiles"].key if "profiles" in tree.entries else TOP
-        near = did_you_mean(name, profiles)
-        known = f"there are {', '.join(profiles)}" if profiles else "leave the profile out"
-        report.error("P205", f"the file has no profile {shown(name)}", place, ("profiles",), near or known)
-        return tree
-    return block(lay_over(tree, profiles[name]))
+    blocks = profiles.blocks
+    if name in blocks:
+        return block(lay_over(tree, blocks[name]))
+    known = f"there are {', '.join(blocks)}" if blocks else "leave the profile out"
+    message = f"the file has no profile {shown(name)}"
+    report.error("P205", message, profiles.place, ("profiles",), did_you_mean(name, blocks) or known)
+    return tree

@@ -111,4 +111,6 @@ class Report:
         file = at.file or self.file
         shown = self._sources[file].shown(at.line) if file in self._sources else ""
         place = (file, at.line, at.column, max(at.column + 1, at.end), shown, at.profile)
-        self._found.append(Finding(severity, code, message, help, dotted(path), *place))
+        inside = at.profile and path[:1] != ("profiles",)
+        steps = ("profiles", at.profile, *path) if inside else path
+        self._found.append(Finding(severity, code, message, help, dotted(steps), *place))

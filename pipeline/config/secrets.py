@@ -102,18 +102,18 @@ def _read(declared: Node, root: Path, env: Mapping[str, str]) -> str:
         if not env.get(name):
             raise Unset(f"the variable {name} is " + ("empty" if name in env else "not set"))
         return env[name]
-    path = _path(root, file)
+    written = file.text if isinstance(file, Scalar) else ""
     try:
-        raw = read_regular(path, MAX_BYTES)
+        raw = read_regular(_path(root, file), MAX_BYTES)
         value = raw.decode().removesuffix("\n").removesuffix("\r")
     except OSError as error:
-        raise Unset(f"cannot read {path}: {(error.strerror or 'it cannot be opened').lower()}") from None
+        raise Unset(f"cannot read {written}: {(error.strerror or 'it cannot be opened').lower()}") from None
     except UnicodeDecodeError:
-        raise Unset(f"{path} is not UTF-8 text") from None
+        raise Unset(f"{written} is not UTF-8 text") from None
     if len(raw) > MAX_BYTES:
-        raise Unset(f"{path} is larger than 64 KiB")
+        raise Unset(f"{written} is larger than 64 KiB")
     if not value:
-        raise Unset(f"{path} is empty")
+        raise Unset(f"{written} is empty")
     return value
 
 
