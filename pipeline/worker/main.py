@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import msgspec
@@ -90,13 +90,17 @@ def main(orders: int, events: int, *boards: int) -> int:
     return run_loop(serve(plan, queues, [Board(fd) for fd in boards], orders, up))
 
 
-def run_loop(work: Any) -> int:
-    """Run on uvloop where there is one."""
+def run_loop(work: Coroutine[Any, Any, int]) -> int:
+    """Run on uvloop where there is one. The loop is left as it stands: what was released and does not let itself
+    be cancelled must not keep the process."""
     try:
         import uvloop
     except ImportError:
-        return int(asyncio.run(work))
-    return int(uvloop.run(work))
+        loop = asyncio.new_event_loop()
+    else:
+        loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    return loop.run_until_complete(work)
 
 
 def _line(fd: int) -> bytes:
