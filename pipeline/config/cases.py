@@ -23,9 +23,12 @@ RaisesValue = Annotated[
 class ExpectBlock(Block):
     """What must follow. Only what is given is compared."""
 
-    state: Literal["completed", "dead"] | None = optional("hot", "How the job ends.")
+    state: Literal["completed", "dead", "delayed", "waiting"] | None = optional(
+        "hot",
+        "What becomes of the job; delayed and waiting are looked for after `attempt`, else after the first.",
+    )
     attempt: Annotated[int, whole(1, 1_000)] | None = optional(
-        "hot", "The attempt that ends it, counted from 1."
+        "hot", "The attempt that the job ends with, counted from 1."
     )
     delays: tuple[Pause, ...] | None = optional(
         "hot", "Every pause between two attempts, in order and without jitter: the longest they can be."
@@ -44,7 +47,8 @@ class CaseBlock(Block):
     )
     raises: RaisesValue | None = optional(
         "hot",
-        "The exception of every attempt; or a list with one for each, where null and what is not listed succeed.",
+        "The exception of every attempt; or a list of one for each, where null and what is not listed succeed. "
+        "Without it a test of `retry` fails until the end, and one of `queue` succeeds.",
     )
     after: Duration | None = optional(
         "hot", "How long every attempt takes; beyond the hard limit it ends as TimeoutError."

@@ -15,6 +15,7 @@ from pipeline.config.tree import Mapping, Node, Path, Scalar, Span, child, find,
 from pipeline.policy import Backoff
 from pipeline.retry import pause
 
+SHORT_LEASE = 5_000
 _CHECKED = ("handler", "jobs", "timeout", "retry", "deduplication", "retention")
 
 
@@ -178,18 +179,37 @@ _CHECKS: tuple[tuple[str, Callable[[Scope, Report], None]], ...] = (
 )
 
 
+def written_limit(scope: Scope) -> int | None:
+    """The hard limit in ms if it is written in the file, and has no finding."""
+    steps = _limit_steps(scope)
+    return timeout_of(scope.settings).hard if scope.has(*steps) and "timeout" not in scope.touched else None
+
+
+def _limit_steps(scope: Scope) -> tuple[str, ...]:
+    return ("timeout", "hard") if isinstance(scope.settings.timeout, TimeoutBlock) else ("timeout",)
+
+
 def check_stop(scope: Scope, supervisor: SupervisorBlock, report: Report) -> None:
     """Warnings about limits that are written in the file, against how the product can keep them."""
-    hard = timeout_of(scope.settings).hard
-    steps = ("timeout", "hard") if isinstance(scope.settings.timeout, TimeoutBlock) else ("timeout",)
-    if hard is None or not scope.has(*steps) or "timeout" in scope.touched:
-        return
-    if hard > supervisor.stop_timeout:
+    hard = written_limit(scope)
+    if hard is not None and hard > supervisor.stop_timeout:
         message = (
             f"a job may take {units.words(hard)}, and a stop waits {units.words(supervisor.stop_timeout)}"
         )
         help = "raise supervisor.stop_timeout, or expect jobs to be released and run again"
+        steps = _limit_steps(scope)
         report.warning("P401", message, scope.at(*steps), (*scope.path, *steps), help)
+
+
+def check_active(scope: Scope, report: Report) -> None:
+    """A note about room that is never used."""
+    queue = scope.settings
+    if not isinstance(queue, QueueBlock) or queue.max_active is None or not scope.has("concurrency"):
+        return
+    if queue.max_active < queue.concurrency and not scope.touched & {"concurrency", "max_active"}:
+        message = f"only {queue.max_active:,} of {queue.concurrency:,} jobs at once can run, over all hosts"
+        help = "lower `concurrency`, or raise `max_active`"
+        report.note("P407", message, scope.at("max_active"), (*scope.path, "max_active"), help)
 
 
 def check_threads(scope: Scope, report: Report) -> None:
@@ -220,8 +240,13 @@ def check_top(tree: Mapping, written: Mapping, report: Report) -> None:
 
 
 def check_supervisor(supervisor: SupervisorBlock, tree: Mapping, report: Report) -> None:
-    """The back-off of workers."""
+    """The back-off of workers, and the leases."""
     restart, path = supervisor.restart, ("supervisor", "restart", "max")
     if restart.max < restart.delay:
         message = f"`max` is shorter than `delay`, {units.words(restart.delay)}"
         report.error("P302", message, value_span(tree, path), path)
+    if supervisor.lease < SHORT_LEASE:
+        lease = ("supervisor", "lease")
+        message = f"a host that is silent for {units.words(supervisor.lease)} loses its jobs"
+        help = "5s bridges a busy machine and a slow network; 15s is the default"
+        report.warning("P408", message, value_span(tree, lease), lease, help)

@@ -71,6 +71,7 @@ CODES: dict[str, str] = {
     "`version`, `include` or `profiles`.",
     "P208": "A secret that is used has no value here: its variable or file is missing or empty, or cannot be read. "
     "That is an error where the value is needed, for instance in `pipeline run`, and a note in `validate`.",
+    "P209": "A policy test names a queue, a job or a retry policy that the file does not have.",
     # Settings that cannot work together
     "P301": "The soft limit of a timeout must be shorter than the hard one, or the handler never sees it.",
     "P302": "`max` is shorter than `delay`, so the very first pause would already be cut.",
@@ -82,6 +83,13 @@ CODES: dict[str, str] = {
     "P307": "The file declares no queue.",
     "P308": "The job has no handler, and its queue has none to lend.",
     "P309": "Deduplication needs a `key`.",
+    "P310": "A queue that shares a pool (`pool: NAME`) has no processes of its own: `processes` and `recycle` stand in "
+    "`pools`, once for all of its queues.",
+    "P311": "Every queue that names no pool has one of its own name, with its own processes. A shared pool cannot have "
+    "the name of a queue that is not in it.",
+    "P312": "A secret comes from one place: {file: PATH}, from the project's root, or {env: VARIABLE}.",
+    "P313": "A policy test has either `retry: NAME` or `queue: NAME` (and `job`, when each job of the queue has its own "
+    "handler), and expects at least one of state, attempt, delays and total.",
     # Warnings: what works and surprises
     "P401": "`supervisor.stop_timeout` is shorter than the time a job may take, so a stop can cut a job that "
     "is within its limit. It is released and runs again later, at no cost to its attempts.",
@@ -94,6 +102,14 @@ CODES: dict[str, str] = {
     "environment and write ${VAR} here.",
     "P405": "A job may still be retrying when its deduplication window ends. From then on a repeat of it is "
     "accepted as a new job.",
+    "P406": "A worker process passes this limit of `recycle` as soon as it works, so it would be replaced all the time: "
+    "it needs about 30 MiB for itself, and should live many times as long as a job may take.",
+    "P407": "`max_active` limits a queue over all hosts, and is lower than what one process may take. Nothing breaks; "
+    "the rest of `concurrency` is never used.",
+    "P408": "A host that is silent for the whole lease loses its jobs to others, and what had begun may run twice. A "
+    "busy machine, a pause of a virtual machine or a slow network can take some seconds.",
+    "P409": "A pool in `pools` that no queue names sizes nothing, and a name close to one of `pools` is mostly a typing "
+    "error.",
     # Handlers, checked by importing them
     "P501": "The module of a handler does not exist below the project's root or among the installed packages.",
     "P502": "The module exists and has nothing of that name.",

@@ -160,6 +160,8 @@ def _name(value: Any) -> str:
     if not re.fullmatch(NAME_PATTERN, text):
         near = re.sub(r"[^a-z0-9_.-]+", "-", text.lower()).lstrip("_.-")[:64]
         help = f"'{near}' would do" if near and not isinstance(value, Text) else ""
+        if "${" in text and not isinstance(value, Text):
+            help = "variables work in values, not in names"
         refuse("P108", f"{shown(value)} cannot be a name: a-z, 0-9, '_', '.', '-', 64 characters", help)
     return text
 

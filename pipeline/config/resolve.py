@@ -116,7 +116,7 @@ def _settings(settings: JobSettings, handler: str | None, schema: dict[str, Any]
     return JobPolicy(
         handler=handler,
         timeout=timeout_of(settings),
-        retry=_retry(settings.retry),
+        retry=retry_of(settings.retry),
         priority=settings.priority,
         deduplication=_deduplication(settings.deduplication),
         schema=schema,
@@ -130,7 +130,8 @@ def timeout_of(settings: JobSettings) -> Timeout:
     return Timeout(None, settings.timeout)
 
 
-def _retry(retry: str | RetryBlock | None) -> RetryPolicy:
+def retry_of(retry: str | RetryBlock | None) -> RetryPolicy:
+    """The plain policy of a resolved block; without one a job runs once."""
     if not isinstance(retry, RetryBlock):
         return RetryPolicy()
     return RetryPolicy(retry.attempts, backoff_of(retry), retry.retry_on, retry.discard_on)

@@ -12,7 +12,7 @@ MOST = 1_000
 def near(word: str, names: Iterable[str]) -> str | None:
     """The one of `names` that `word` was most likely meant to be, or None.
 
-    Same letters in another case first, then few edits, then the same words in another order. Nothing is looked
+    Same letters in another case first, then few edits, then the same words in another order, or of one and of many. Nothing is looked
     for in very long words, and among very many.
     """
     candidates = sorted(names)
@@ -25,8 +25,9 @@ def near(word: str, names: Iterable[str]) -> str | None:
     close = [(distance, name) for name in candidates if (distance := edits(word, name, limit)) <= limit]
     if close:
         return min(close)[1]
-    words = _words(word)
-    return next((name for name in candidates if _words(name) == words), None)
+    words, one = _words(word), _singular(word)
+    alike = (name for name in candidates if _words(name) == words or _singular(name) == one)
+    return next(alike, None)
 
 
 def did_you_mean(word: str, names: Iterable[str]) -> str:
@@ -56,4 +57,8 @@ def edits(a: str, b: str, limit: int) -> int:
 
 
 def _words(name: str) -> list[str]:
-    return sorted(re.split(r"[_.-]", name.lower()))
+    return sorted(word.lower() for word in re.findall(r"[A-Z]?[^A-Z_.-]+|[A-Z]+", name))
+
+
+def _singular(name: str) -> str:
+    return re.sub(r"(?:ies|y|s)$", "", name.lower())
