@@ -38,11 +38,9 @@ class Shop:
         self.retired: list[str] = []
         self.ends: list[asyncio.Task[None]] = []
 
-    def worker(self, name: str = "w1", broker: str = "") -> Pool:
+    def worker(self, name: str = "w1", broker: str = "", **own: Any) -> Pool:
         """A worker that begins at once."""
-        plan = WorkerPlan(
-            worker=name, project="shop", root="/", broker=broker or self.broker, queues=(self.policy,)
-        )
+        plan = WorkerPlan(name, "shop", "/", broker or self.broker, (self.policy,), **own)
 
         def retire(reason: str) -> None:
             self.retired.append(reason)

@@ -186,6 +186,18 @@ def test_a_policy_whose_handler_cannot_be_found_changes_nothing_that_runs() -> N
     assert isinstance(handlers.begin(held("send"), 0.0), Attempt)
 
 
+def test_another_policy_imports_no_handler_again() -> None:
+    handlers = Handlers(queue())
+    before = handlers.table.named["send"].handler
+    assert handlers.prepare(queue(concurrency=3)).named["send"].handler is before
+
+
+def test_another_executor_is_checked_with_handlers_that_are_loaded() -> None:
+    handlers = Handlers(queue())
+    with pytest.raises(StartError, match="executor: thread"):
+        handlers.prepare(queue(executor="thread"))
+
+
 def test_which_kinds_of_handlers_a_queue_has() -> None:
     assert Handlers(queue()).table.kinds == {True, False}
     assert Handlers(QueuePolicy("q", others=JobPolicy("staff:send"))).table.kinds == {True}

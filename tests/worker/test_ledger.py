@@ -121,6 +121,16 @@ def test_a_job_without_a_pause_goes_to_the_back_of_its_level(ledger: Ledger) -> 
     assert fail(ledger, attempt("17", priority=-2))[:5] == ("back", b"17", 7, -2, 0)
 
 
+def test_a_failure_goes_by_the_policy_that_holds_now(ledger: Ledger) -> None:
+    ledger.policy = QueuePolicy("emails", {"send": JobPolicy(retry=RetryPolicy(9, Backoff("fixed", 70)))})
+    job = attempt("17", runs=Runs(4))
+    assert fail(ledger, job)[:5] == ("delayed", b"17", 7, 0, 70)
+    assert job.job.attempts == 9
+    # A name that the policy does not have any more has only what it began with.
+    ledger.policy = QueuePolicy("emails", {"other": JobPolicy()})
+    assert fail(ledger, attempt("18"))[:5] == ("delayed", b"18", 7, 0, 2_000)
+
+
 def test_what_could_not_be_run_is_dead_without_a_begin(ledger: Ledger) -> None:
     job: Job[Any] = Job(1, "send", None, id="17")
     move = fail(ledger, Refused(b"17", 7, job, Runs(), RETRY, Failure(describe(ValueError()))), discard=True)
