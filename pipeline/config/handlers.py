@@ -9,16 +9,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import pipeline
+from pipeline.config.cases import CaseBlock
 from pipeline.config.findings import Finding
 from pipeline.config.load import Loaded
-from pipeline.config.model import JobSettings, RetryBlock
+from pipeline.config.model import Config, JobSettings, RetryBlock
 from pipeline.config.report import Report
 from pipeline.config.suggest import near
 from pipeline.config.tree import TOP, dotted
@@ -45,38 +46,71 @@ def check(loaded: Loaded, timeout: int | None = None) -> tuple[Finding, ...]:
     `timeout` is the time in ms that a run of imports may take, by default `supervisor.import_timeout`. The
     user's code runs in a child process, with the project's root first on its path.
     """
+    return _ask(loaded, _checks(loaded), timeout)[0]
+
+
+def chains(loaded: Loaded) -> tuple[tuple[Finding, ...], dict[str, tuple[str, ...]]]:
+    """Findings about the classes that the policy tests of a config raise, and what is known of each.
+
+    That is all of its classes by their names, as a worker reports them: {"errors:Busy": ("errors:Busy",
+    "OSError", ...)}.
+    """
+    raised = [
+        one for one in _checks(loaded) if ":" in one.path and any(at[0] == "tests" for at in one.places)
+    ]
+    setup = [one for one in _checks(loaded) if one.kind == "setup"]
+    return _ask(loaded, [*setup, *raised] if raised else (), None)
+
+
+def _ask(
+    loaded: Loaded, checks: Iterable[Check], timeout: int | None
+) -> tuple[tuple[Finding, ...], dict[str, tuple[str, ...]]]:
+    found: dict[str, tuple[str, ...]] = {}
     plan = loaded.plan
-    if plan is None or loaded.config is None:
-        return ()
+    if plan is None:
+        return (), found
     limit = plan.supervisor.import_timeout if timeout is None else timeout
     report = loaded.report()
-    left = list(_checks(loaded))
+    left = list(checks)
     while left:
         answered = _Probe(plan.root, left, limit).run()
+        found |= answered.chains
         left = _settle(left, answered, loaded, report, limit)
-    return report.findings
+    return report.findings, found
 
 
 def _checks(loaded: Loaded) -> Iterator[Check]:
     """What to check, setup first, each path once with all of its places in the file."""
     found: dict[tuple[Any, str], list[Steps]] = {}
-    config = loaded.config
-    if config is None:
-        return
+    for kind, path, steps in _named(loaded.config) if loaded.config else ():
+        found.setdefault((kind, path), []).append(steps)
+    for (kind, path), places in found.items():
+        yield Check(kind, path, tuple(places))
+
+
+def _named(config: Config) -> Iterator[tuple[str, str, Steps]]:
     if config.setup:
-        found["setup", config.setup] = [("setup",)]
+        yield "setup", config.setup, ("setup",)
     for name, queue in config.queues.items():
         settings: list[tuple[Steps, JobSettings, str | None]] = [(("queues", name), queue, queue.handler)]
         settings += [(("queues", name, "jobs", job), own, own.handler) for job, own in queue.jobs.items()]
         for steps, own, handler in settings:
             if handler:
-                found.setdefault(("handler", handler), []).append((*steps, "handler"))
+                yield "handler", handler, (*steps, "handler")
             for key in ("retry_on", "discard_on"):
                 paths = getattr(own.retry, key) if isinstance(own.retry, RetryBlock) else None
-                for at, path in enumerate(paths or ()):
-                    found.setdefault(("class", path), []).append((*steps, "retry", key, at))
-    for (kind, path), places in found.items():
-        yield Check(kind, path, tuple(places))
+                yield from (
+                    ("class", path, (*steps, "retry", key, at)) for at, path in enumerate(paths or ())
+                )
+    for number, case in enumerate(config.tests):
+        yield from (("class", path, ("tests", number, *steps)) for path, steps in _raised(case))
+
+
+def _raised(case: CaseBlock) -> Iterator[tuple[str, Steps]]:
+    if isinstance(case.raises, tuple):
+        yield from ((path, ("raises", at)) for at, path in enumerate(case.raises) if path is not None)
+    elif case.raises is not None:
+        yield case.raises, ("raises",)
 
 
 class _Probe:
@@ -85,6 +119,7 @@ class _Probe:
     def __init__(self, root: str, checks: list[Check], limit: int) -> None:
         self.timed_out = False
         self.answers: dict[tuple[str, str], list[str] | None] = {}
+        self.chains: dict[str, tuple[str, ...]] = {}
         self.begun: tuple[str, str] | None = None
         self._order = json.dumps({"root": root, "checks": [(one.kind, one.path) for one in checks]}).encode()
         self._root = root
@@ -136,6 +171,8 @@ class _Probe:
         self.begun = key if answer["begun"] else None
         if not answer["begun"]:
             self.answers[key] = answer["problem"]
+            if answer["chain"]:
+                self.chains[answer["path"]] = tuple(answer["chain"])
 
 
 def _settle(left: list[Check], probe: _Probe, loaded: Loaded, report: Report, limit: int) -> list[Check]:

@@ -26,7 +26,8 @@ def main() -> None:
     for kind, path in order["checks"]:
         _tell(answers, {"path": path, "kind": kind, "begun": True})
         problem = _CHECKS[kind](path)
-        _tell(answers, {"path": path, "kind": kind, "begun": False, "problem": problem})
+        chain = _chain(path) if kind == "class" and problem is None else None
+        _tell(answers, {"path": path, "kind": kind, "begun": False, "problem": problem, "chain": chain})
         if kind == "setup" and problem:
             break
     # Without the handlers' own clean-up, and without waiting for threads that an import started.
@@ -97,6 +98,15 @@ def _class(path: str) -> list[str] | None:
     if problem or (isinstance(target, type) and issubclass(target, BaseException)):
         return problem
     return ["P508", f"{path} is not a class of exceptions", ""]
+
+
+def _chain(path: str) -> list[str]:
+    """The names of the classes of a class of exceptions, as a worker reports them."""
+    target = resolve(path) if ":" in path else getattr(builtins, path)
+    return [
+        cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}:{cls.__qualname__}"
+        for cls in target.__mro__
+    ]
 
 
 _CHECKS = {"handler": _handler, "setup": _setup, "class": _class}

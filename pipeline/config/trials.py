@@ -5,11 +5,12 @@ from __future__ import annotations
 import builtins
 import random
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from msgspec import Struct
 
 from pipeline import units
-from pipeline.config.cases import CaseBlock, ExpectBlock
+from pipeline.config.cases import CaseBlock
 from pipeline.config.load import Loaded
 from pipeline.config.model import Config
 from pipeline.config.resolve import retry_of
@@ -35,12 +36,12 @@ class Outcome(Struct, frozen=True):
 
 
 class Result(Struct, frozen=True):
-    """A test that was run: what was expected, what came out, and where it stands in the file."""
+    """A test that was run: what was expected, what came out (times in ms), and where it stands in the file."""
 
     name: str
     passed: bool
-    expected: dict[str, str]
-    got: dict[str, str]
+    expected: dict[str, Any]
+    got: dict[str, Any]
     file: str
     line: int
 
@@ -59,8 +60,8 @@ def run(loaded: Loaded, chains: Chains) -> Iterator[Result]:
     for number, case in enumerate(loaded.config.tests):
         policy = _policy(case, loaded.config, loaded.plan)
         outcome = play(policy, case, chains)
-        expected = described(case.expect)
-        got = {name: text for name, text in described(outcome).items() if name in expected}
+        expected = {name: value for name, value in case.expect if value is not None}
+        got = {name: getattr(outcome, name) for name in expected}
         place = loaded.origins.get(f"tests.{number}.name", TOP)
         yield Result(case.name, expected == got, expected, got, place.file or loaded.file, place.line)
 
@@ -126,15 +127,10 @@ def chain_of(name: str) -> tuple[str, ...]:
     return (_DISCARD,) if name == "pipeline:Discard" else (name,)
 
 
-def described(what: ExpectBlock | Outcome) -> dict[str, str]:
-    """What is given, as the file would write it."""
-    told = {}
-    if what.state is not None:
-        told["state"] = what.state
-    if what.attempt is not None:
-        told["attempt"] = str(what.attempt)
-    if what.delays is not None:
-        told["delays"] = f"[{', '.join(units.words(delay) for delay in what.delays)}]"
-    if what.total is not None:
-        told["total"] = units.words(what.total)
-    return told
+def words(name: str, value: Any) -> str:
+    """A value of a result as the file would write it."""
+    if name == "total":
+        return units.words(value)
+    if name == "delays":
+        return f"[{', '.join(units.words(delay) for delay in value)}]"
+    return str(value)
