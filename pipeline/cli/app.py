@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from itertools import pairwise
 from typing import Any, NoReturn
 
 import click
@@ -24,6 +25,11 @@ COMMANDS = {
     "validate": "validate:validate",
     "run": "run:run",
     "status": "status:status",
+    "reload": "reload:reload",
+    "rollback": "reload:rollback",
+    "restart": "reload:restart",
+    "stop": "reload:stop",
+    "quiet": "reload:quiet",
     "enqueue": "enqueue:enqueue",
     "jobs": "jobs:jobs",
     "dead": "dead:dead",
@@ -32,6 +38,7 @@ COMMANDS = {
     "purge": "queue:purge",
     "config": "config:config",
     "schema": "config:schema",
+    "test": "test:test",
     "explain": "config:explain",
     "broker": "broker:broker",
     "completion": "completion:completion",
@@ -78,7 +85,7 @@ class Pipeline(Commands):
         sys.exit(self._run(given, *positional, **extra))
 
     def _run(self, args: list[str], *positional: Any, **extra: Any) -> int:
-        as_json = "--json" in args
+        as_json = wants_json(args)
         try:
             code = super().main(args, *positional, **extra)
         except click.UsageError as error:
@@ -95,6 +102,11 @@ class Pipeline(Commands):
             print_error(unexpected(error), as_json=as_json)
             return REFUSED
         return code if isinstance(code, int) else OK
+
+
+def wants_json(args: Sequence[str]) -> bool:
+    """Whether a program reads the answer, also when the rest of the command line makes no sense."""
+    return not {"--json", "--format=json"}.isdisjoint(args) or ("--format", "json") in pairwise(args)
 
 
 def exit_code(error: PipelineError) -> int:
