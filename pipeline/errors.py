@@ -3,8 +3,10 @@
 PipelineError
 ├── ConfigError            the file has mistakes: every finding at once
 ├── StartError             a process cannot start: its exit code and the reason
+├── NotRunning             no supervisor runs that could be asked
 ├── EnqueueError           a job was refused, and nothing of the call was stored
 │   ├── UnknownQueue
+│   │   └── QueueRemoved   it was in the file once
 │   ├── UnknownJob
 │   ├── InvalidPayload     not JSON, or against its schema
 │   ├── PayloadTooLarge
@@ -61,6 +63,12 @@ class StartError(PipelineError):
         self.exit_code = exit_code
 
 
+class NotRunning(PipelineError):
+    """No supervisor runs that could be asked."""
+
+    code = "not_running"
+
+
 class EnqueueError(PipelineError):
     """A job was refused; nothing of the call was stored."""
 
@@ -71,6 +79,12 @@ class UnknownQueue(EnqueueError):
     """No queue of that name, in the file or with the supervisor."""
 
     code = "unknown_queue"
+
+
+class QueueRemoved(UnknownQueue):
+    """The queue was removed from the file; what waits in it stays until it is put back or purged."""
+
+    code = "queue_removed"
 
 
 class UnknownJob(EnqueueError):

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
-from pipeline.errors import JobNotFound, NoPolicy, UnknownJob, UnknownQueue
+from pipeline.errors import JobNotFound, NoPolicy, QueueRemoved, UnknownJob, UnknownQueue
 from pipeline.plan import Plan
 from pipeline.policy import QueuePolicy
 from pipeline.producer import Batch, Wanted, batches, new_job, plain_batches
@@ -56,12 +56,16 @@ class Policies:
         return known.policy if known else self._file.get(queue)
 
     def learn(self, queue: str, answer: list[Any]) -> Known:
-        """Take in the broker's answer. Raises UnknownQueue, or NoPolicy when nothing says what queues exist."""
+        """Take in the broker's answer. Raises UnknownQueue, QueueRemoved, or NoPolicy when nothing says what
+        queues exist."""
         now = time.monotonic()
-        at, generation, policy = (*answer, None, None)[:3]
+        at, generation, policy, removed, waiting = (*answer, None, None, None, None)[:5]
         offset = at - now * 1000
+        self._known.pop(queue, None)
         if generation is not None and policy is not None:
             known = Known(generation.decode(), decode_policy(policy), offset, now)
+        elif removed is not None:
+            raise queue_removed(queue, int(removed), waiting)
         elif queue in self._file:
             known = Known("", self._file[queue], offset, now)
         elif self._file:
@@ -105,6 +109,15 @@ def unknown_queue(queue: str, known: Iterable[str]) -> UnknownQueue:
     )
 
 
+def queue_removed(queue: str, generation: int, waiting: int) -> QueueRemoved:
+    """The refusal of a queue that was in the file once."""
+    jobs = "1 job waits" if waiting == 1 else f"{waiting:,} jobs wait"
+    return QueueRemoved(
+        f"queue {queue!r} was removed from the file in generation {generation}; {jobs} there",
+        f"put it back into the file, or delete what waits: pipeline purge {queue}",
+    )
+
+
 def found(queue: str, id: str, jobs: list[JobView | None]) -> JobView:
     """The one job asked for."""
     if jobs[0] is None:
@@ -112,7 +125,9 @@ def found(queue: str, id: str, jobs: list[JobView | None]) -> JobView:
     return jobs[0]
 
 
-def locate(target: str | Path | Plan, name: str | None, profile: str | None = None) -> tuple[str, Address, Plan | None]:
+def locate(
+    target: str | Path | Plan, name: str | None, profile: str | None = None
+) -> tuple[str, Address, Plan | None]:
     """Project, address and plan of a config file, or of a broker's URL and a project's name.
 
     `profile` is laid over the file, by default $PIPELINE_PROFILE.

@@ -86,6 +86,11 @@ class QueuePolicy(Struct, frozen=True):
     executor: Literal["auto", "async", "thread"] = "auto"
     paused: bool = False
 
+    @property
+    def every_job(self) -> list[JobPolicy]:
+        """What holds for each job name, and for the names that are not listed."""
+        return [*self.jobs.values(), *([self.others] if self.others else [])]
+
     def job(self, name: str) -> JobPolicy | None:
         """What holds for this job name, or None when the queue does not know it."""
         return self.jobs.get(name, self.others)

@@ -7,8 +7,10 @@ else or is open to others is refused rather than mended.
 from __future__ import annotations
 
 import contextlib
+import getpass
 import hashlib
 import os
+import socket
 import stat
 import tempfile
 from pathlib import Path
@@ -32,6 +34,7 @@ class Supervising(Struct, frozen=True):
     pid: int
     queues: list[str]
     started_at: int
+    profile: str | None = None
 
 
 def state_folder(root: str | Path) -> Path:
@@ -87,9 +90,9 @@ def open_private(path: Path) -> int:
         raise StartError(f"{path} cannot be opened: {error.strerror}", REFUSED) from error
 
 
-def announce(state: Path, file: str, queues: list[str]) -> Supervising:
+def announce(state: Path, plan: Plan, queues: list[str]) -> Supervising:
     """Write `supervisor.json`, by which other commands find the file that runs."""
-    record = Supervising(file, os.getpid(), queues, now_ms())
+    record = Supervising(plan.file, os.getpid(), queues, now_ms(), plan.profile)
     draft = state / f"supervisor.json.{os.getpid()}"
     fd = open_private(draft)
     with os.fdopen(fd, "wb") as target:
@@ -105,3 +108,12 @@ def withdraw(state: Path, record: Supervising) -> None:
     with contextlib.suppress(OSError, msgspec.DecodeError):
         if msgspec.json.decode(path.read_bytes(), type=Supervising) == record:
             path.unlink()
+
+
+def me() -> str:
+    """Who does something by hand, for the records: `alice@host`."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a uid without a name, as in containers
+        user = "someone"
+    return f"{user}@{socket.gethostname()}"

@@ -43,3 +43,11 @@ def words(ms: int) -> str:
         if count:
             parts.append(f"{count}{unit}")
     return "".join(parts)
+
+
+def size_words(size: int) -> str:
+    """`size` bytes as the file would write it: 1048576 -> "1MiB"."""
+    for unit, factor in sorted(_BYTES.items(), key=lambda item: -item[1]):
+        if size and size % factor == 0:
+            return f"{size // factor}{unit}"
+    return f"{size}B"

@@ -39,7 +39,7 @@ COMMANDS = {
     "config": "config:config",
     "schema": "config:schema",
     "test": "test:test",
-    "explain": "config:explain",
+    "explain": "explain:explain",
     "broker": "broker:broker",
     "completion": "completion:completion",
 }

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
-
 import click
 
 from pipeline.cli.output import confirm, print_json, progress
 from pipeline.cli.project import as_json, operator, takes_config, yes
+from pipeline.state import me
 
 
 @click.command()
@@ -18,7 +16,7 @@ from pipeline.cli.project import as_json, operator, takes_config, yes
 def pause(queue: str, as_json: bool, config_: str | None) -> None:  # noqa: FBT001
     """Stop QUEUE for everyone, until `pipeline resume`. Jobs that run are ended; new ones wait."""
     with operator(config_, queue) as hands:
-        changed = hands.pause(_me())
+        changed = hands.pause(me())
     _tell(queue, changed=changed, paused=True, as_json=as_json)
 
 
@@ -40,14 +38,6 @@ def _tell(queue: str, *, changed: bool, paused: bool, as_json: bool) -> None:
         click.echo(f"{queue} is paused" if changed else f"{queue} was paused already")
     else:
         click.echo(f"{queue} goes on" if changed else f"{queue} was not paused")
-
-
-def _me() -> str:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a uid without a name, as in containers
-        user = "someone"
-    return f"{user}@{socket.gethostname()}"
 
 
 @click.command()

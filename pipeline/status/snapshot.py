@@ -48,6 +48,7 @@ class WorkerState(Struct, frozen=True):
     pid: int
     running: int
     memory: int | None = None
+    code: str | None = None
 
 
 class SupervisorState(Struct, frozen=True):
@@ -63,6 +64,11 @@ class SupervisorState(Struct, frozen=True):
     pools: list[PoolState] = []
     workers: list[WorkerState] = []
     until: int = 0
+    profile: str | None = None
+    held: bool = False
+    reloads_total: int = 0
+    failed_reloads_total: int = 0
+    reloaded_at: int | None = None
 
 
 class QueueState(Struct, frozen=True, kw_only=True):

@@ -121,7 +121,7 @@ def call(queue: str, producer: str) -> str:
 
 
 def meta(queue: str) -> str:
-    """hash: generation, policy, paused, limited."""
+    """hash: generation, policy, limited; removed; paused and scale, which people set."""
     return f"{queue}:meta"
 
 
@@ -153,3 +153,8 @@ def queues(project: str) -> str:
 def generations(project: str) -> str:
     """list: the hash of each config that was applied; its length is the generation."""
     return f"{{{project}}}:generations"
+
+
+def history(project: str) -> str:
+    """hash: generation -> who applied it, when, and its plan; the last ones only."""
+    return f"{{{project}}}:history"

@@ -160,7 +160,8 @@ class Store:
         return Call(command, _accepted)
 
     def policy(self) -> Call[list[Any]]:
-        """What a producer must know: the server's time, and the generation and policy that run, as bytes."""
+        """What a producer must know: the server's time, and the generation and policy that run, as bytes; see
+        policy.lua for a queue that was removed."""
         return Call(script("policy").command(queue=self.queue), list)
 
     def join(self, worker: str, lease: int) -> Call[int]:
@@ -253,8 +254,8 @@ class Store:
         """A delayed job is due now; the result is the state that it was in."""
         return Call(script("hasten").command(queue=self.queue, id=id, level=level), _text)
 
-    def pause(self, by: str) -> Call[bool]:
-        """Stop the queue for everyone; `by` says who and when, as JSON. Whether it ran until now."""
+    def pause(self, by: str | bytes) -> Call[bool]:
+        """Stop the queue for everyone; `by` is an overrides.Pause, as JSON. Whether it ran until now."""
         return Call(script("pause").command(queue=self.queue, paused="1", by=by), bool)
 
     def resume(self) -> Call[bool]:
@@ -267,6 +268,18 @@ class Store:
             queue=self.queue, generation=generation, policy=policy, limited=limited
         )
         return Call(command, _plain)
+
+    def retract(self, generation: int) -> Call[bool]:
+        """Close the queue that a generation does not have any more. Whether it was open until now."""
+        return Call(script("retract").command(queue=self.queue, generation=generation), bool)
+
+    def scale(self, scale: bytes) -> Call[bool]:
+        """Let a person's number of processes (overrides.Scale, as JSON) count. Whether one counted before."""
+        return Call(script("scale").command(queue=self.queue, scale=scale), bool)
+
+    def unscale(self) -> Call[bool]:
+        """Let the file's number of processes count again. Whether a person's counted before."""
+        return Call(script("scale").command(queue=self.queue, scale=""), bool)
 
     def sweep(
         self,

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import sys
+from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -13,6 +16,7 @@ from msgspec import Struct
 
 from pipeline.clock import monotonic_ms
 from pipeline.plan import WorkerPlan
+from pipeline.policy import QueuePolicy
 from pipeline.supervisor.logs import Logs
 from pipeline.supervisor.pipes import Down, Up
 from pipeline.supervisor.spawn import Exit, kill_group, spawn
@@ -55,6 +59,7 @@ class Child:
         self.waits = plan.waits
         self.state: State = "starting"
         self.started = monotonic_ms()
+        self.chance = random.random()
         self.retiring_since = 0
         self.failed: Failed | None = None
         self.code: int | None = None
@@ -65,12 +70,17 @@ class Child:
         self.joined = False
         """Its lease was renewed at least once."""
         self.quiet = False
+        self.stale = False
+        """It is to be replaced: a newer plan or newer code counts, or it did enough."""
+        self.code_version: str | None = None
+        """Which of the user's code it loaded."""
         self.blameless = False
         """Its end says nothing about its jobs: we killed it for a reason of our own."""
         self.timed_out: dict[str, set[tuple[str, int]]] = {}
         """The jobs (id, lease) of each queue for whose time limit it was killed."""
         self.boards = {queue.name: Board.create() for queue in plan.queues}
-        self._parent = parent
+        self.parent = parent
+        self._applied: deque[asyncio.Future[None]] = deque()
         self._start(plan, logs)
 
     def _start(self, plan: WorkerPlan, logs: Logs) -> None:
@@ -99,9 +109,12 @@ class Child:
         match event["event"]:
             case "ready":
                 self.loaded = True
+                self.code_version = event.get("code")
                 if self.state == "starting":
                     self.state = "running"
-                    self._parent.on_ready()
+                    self.parent.on_ready()
+            case "applied" | "failed_policy" if self._applied:
+                self._applied.popleft().set_result(None)
             case "drained":
                 self.drained = True
             case "failed":
@@ -111,7 +124,7 @@ class Child:
                     self.state, self.retiring_since = "retiring", monotonic_ms()
                     again = event.get("reruns")
                     reruns = [str(id) for id in again] if isinstance(again, list) else []
-                    self._parent.on_retiring(self, str(event.get("reason", "")), reruns)
+                    self.parent.on_retiring(self, str(event.get("reason", "")), reruns)
 
     def _ended(self, code: int) -> None:
         self.code = code
@@ -119,17 +132,30 @@ class Child:
         self._tap.close()
         self._down.close()
         self.state = "gone"
-        self._parent.on_gone(self)
+        for told in self._applied:
+            told.set_result(None)
+        self.parent.on_gone(self)
 
     # --- what it is told -------------------------------------------------------------------------------
+
+    def go(self) -> None:
+        """Begin to take jobs."""
+        self._down.tell({"do": "go"})
+
+    def apply(self, queues: Iterable[QueuePolicy], stop_timeout: int) -> asyncio.Future[None]:
+        """Go by these policies from the next job on; the result comes when it does, or is gone."""
+        told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._applied.append(told)
+        self._down.tell({"do": "policy", "queues": list(queues), "stop_timeout": stop_timeout})
+        return told
 
     def hush(self) -> None:
         """Take no new jobs."""
         self.quiet = True
         self._down.tell({"do": "quiet"})
 
-    def drain(self, timeout: int) -> None:
-        """End what runs within `timeout` ms, then release the rest and exit."""
+    def drain(self, timeout: int | None) -> None:
+        """End what runs within `timeout` ms, then release the rest and exit; None waits for all of it."""
         self.state = "stopping" if self.state != "gone" else self.state
         self._down.tell({"do": "drain", "timeout": timeout})
 

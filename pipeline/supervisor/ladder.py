@@ -6,9 +6,8 @@ import asyncio
 from collections.abc import Callable
 
 from pipeline.clock import monotonic_ms
-from pipeline.supervisor.child import Child
+from pipeline.supervisor.fleet import Fleet
 from pipeline.supervisor.logs import Logs
-from pipeline.supervisor.pool import Pool
 from pipeline.units import words
 
 RELEASE_SECONDS = 4.0
@@ -20,9 +19,8 @@ RUNNING, DRAINING, RELEASING, KILLING = range(4)
 class Ladder:
     """The steps of a stop over all pools. `step` is how far it went."""
 
-    def __init__(self, pools: list[Pool], stop_timeout: int, logs: Logs) -> None:
-        self._pools = pools
-        self._timeout = stop_timeout
+    def __init__(self, fleet: Fleet, logs: Logs) -> None:
+        self._fleet = fleet
         self._logs = logs
         self._loop = asyncio.get_running_loop()
         self._timers: list[asyncio.TimerHandle] = []
@@ -34,7 +32,7 @@ class Ladder:
         """Take no new jobs, and let what runs end within `stop_timeout`."""
         if self.step >= DRAINING:
             return
-        running = sum(child.busy for child in self._children())
+        running = sum(child.busy for child in self._fleet.children)
         rest = f"; {running} running jobs have {words(self._timeout)} to end" if running else ""
         self._logs.say(f"{why}: stopping{rest}")
         self._begin()
@@ -42,7 +40,7 @@ class Ladder:
     def _begin(self) -> None:
         self.step = DRAINING
         self._until = monotonic_ms() + self._timeout
-        for pool in self._pools:
+        for pool in self._fleet.pools:
             pool.stop()
         self._later(self._timeout / 1000 + RELEASE_SECONDS, self.kill)
         self._later(TELL_SECONDS, self._tell)
@@ -55,14 +53,14 @@ class Ladder:
         if self.step < DRAINING:
             self._begin()
         self.step = RELEASING
-        for child in self._children():
+        for child in list(self._fleet.children):
             child.release()
         self._later(RELEASE_SECONDS, self.kill)
 
     def kill(self) -> None:
         """End every worker now; its jobs run again, and are not blamed."""
         self.step = KILLING
-        for child in self._children():
+        for child in list(self._fleet.children):
             child.kill()
 
     def interrupt(self, why: str) -> None:
@@ -85,7 +83,7 @@ class Ladder:
     def _tell(self) -> None:
         rest = max(self._until - monotonic_ms(), 0) // 1000
         now = monotonic_ms()
-        for child in self._children():
+        for child in list(self._fleet.children):
             running = [(job.begun, queue, job.id) for queue, jobs in child.running().items() for job in jobs]
             for begun, queue, id in sorted(running)[:5]:
                 self._logs.say(
@@ -93,8 +91,9 @@ class Ladder:
                 )
         self._later(TELL_SECONDS, self._tell)
 
-    def _children(self) -> list[Child]:
-        return [child for pool in self._pools for child in pool.children]
+    @property
+    def _timeout(self) -> int:
+        return self._fleet.plan.supervisor.stop_timeout
 
     def _later(self, seconds: float, act: Callable[[], None]) -> None:
         self._timers.append(self._loop.call_later(seconds, act))

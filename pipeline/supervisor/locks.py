@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import msgspec
@@ -65,27 +66,33 @@ class FileLock:
         self.held = False
 
 
-def hold_queues(state: Path, queues: list[str]) -> list[FileLock]:
-    """Locks on all `queues`. Raises StartError with exit code 13 when a supervisor has one of them already."""
-    folder = private_folder(state / "locks")
-    locks: list[FileLock] = []
-    for queue in sorted(queues):
-        lock = FileLock(folder / f"{queue}.lock")
-        locks.append(lock)
-        if not lock.take():
-            holder = lock.holder()
-            free_queues(locks)
-            raise StartError(
-                f"queue {queue!r} is run already, by process {holder.pid} on {holder.host}"
-                f" (queues {', '.join(holder.queues)})",
-                HELD,
-                "stop that supervisor, or run other queues with --queues",
-            )
-        lock.describe(Holder(os.getpid(), host_name(), sorted(queues)))
-    return locks
+class QueueLocks:
+    """The locks on the queues that this supervisor runs."""
 
+    def __init__(self, state: Path) -> None:
+        self._folder = private_folder(state / "locks")
+        self._locks: dict[str, FileLock] = {}
 
-def free_queues(locks: list[FileLock]) -> None:
-    """Free what `hold_queues` took."""
-    for lock in locks:
-        lock.close()
+    def hold(self, queues: Iterable[str]) -> None:
+        """Lock all `queues`, or none that was not ours before. Raises StartError with exit code 13 when another
+        supervisor has one of them."""
+        before = set(self._locks)
+        wanted = {*before, *queues}
+        for queue in sorted(wanted - before):
+            lock = self._locks[queue] = FileLock(self._folder / f"{queue}.lock")
+            if not lock.take():
+                holder = lock.holder()
+                self.keep(before)
+                raise StartError(
+                    f"queue {queue!r} is run already, by process {holder.pid} on {holder.host}"
+                    f" (queues {', '.join(holder.queues)})",
+                    HELD,
+                    "stop that supervisor, or run other queues with --queues",
+                )
+        for lock in self._locks.values():
+            lock.describe(Holder(os.getpid(), host_name(), sorted(wanted)))
+
+    def keep(self, queues: Collection[str]) -> None:
+        """Free the locks on all other queues."""
+        for queue in set(self._locks).difference(queues):
+            self._locks.pop(queue).close()

@@ -11,7 +11,7 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 import msgspec
@@ -61,19 +61,28 @@ class Printer:
 
 
 class Logs:
-    """Collects the pipes of all workers. `show` gets each line; `json` asks workers for JSON lines too."""
+    """Collects the pipes of all workers. `show` gets each line, without `secrets`; `json` asks workers for JSON lines
+    too."""
 
-    def __init__(self, show: Callable[[Line], None], *, json: bool = False) -> None:
+    def __init__(
+        self, show: Callable[[Line], None], *, json: bool = False, secrets: Sequence[str] = ()
+    ) -> None:
         self._show = show
         self.json = json
+        self.secrets = tuple(secrets)
 
     def say(self, text: str) -> None:
         """A line of the supervisor's own."""
         for line in text.splitlines():
-            self._show(Line(now_ms(), None, "supervisor", harmless(line)))
+            self._tell(None, "supervisor", line)
 
     def say_for(self, queue: str | None, worker: str, text: str) -> None:
         """A line of a worker."""
+        self._tell(queue, worker, text)
+
+    def _tell(self, queue: str | None, worker: str, text: str) -> None:
+        for secret in self.secrets:
+            text = text.replace(secret, "***")
         self._show(Line(now_ms(), queue, worker, harmless(text)))
 
     def follow(self, fd: int, queue: str | None, worker: str) -> Tap:

@@ -5,28 +5,39 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from pipeline.clock import now_ms
 from pipeline.errors import BrokerError, StartError
-from pipeline.plan import Plan, WorkerPlan
-from pipeline.policy import QueuePolicy
+from pipeline.plan import Plan
+from pipeline.state import me, state_folder
+from pipeline.status.snapshot import SupervisorState
 from pipeline.store.reader import Counts, Reader, server_time
 from pipeline.store.store import run
 from pipeline.store.wire import Connection
-from pipeline.supervisor.child import CANNOT_START, Child, Failed, Parent
+from pipeline.supervisor.child import CANNOT_START, Child, Failed
+from pipeline.supervisor.desk import Desk
 from pipeline.supervisor.embedded import Embedded
 from pipeline.supervisor.fitness import Fitness, inspect
-from pipeline.supervisor.host import new_worker_name, supervisor_name
+from pipeline.supervisor.fleet import Fleet
+from pipeline.supervisor.host import supervisor_name
 from pipeline.supervisor.ladder import RUNNING, Ladder
 from pipeline.supervisor.link import Link
+from pipeline.supervisor.locks import QueueLocks
 from pipeline.supervisor.logs import Logs
+from pipeline.supervisor.orders import Orders
+from pipeline.supervisor.overseer import Overseer
 from pipeline.supervisor.pool import Pool
-from pipeline.supervisor.publish import Published, publish, remove_record, write_record
+from pipeline.supervisor.publish import Publisher
+from pipeline.supervisor.records import remove_record, write_record
+from pipeline.supervisor.reload import Reloader
 from pipeline.supervisor.report import record_of, start_lines
 from pipeline.supervisor.signals import Bell, at_terminal, own_stacks
 from pipeline.supervisor.spawn import reap_strangers
+from pipeline.supervisor.transition import Transition
 from pipeline.supervisor.upkeep import Gone, Upkeep, scenes_of
+from pipeline.supervisor.watch import Watcher
 
 HURRIED = 130
 BOOT_SECONDS = 5.0
@@ -39,42 +50,51 @@ class Supervisor:
     """One run of a plan. `run` returns the exit code when everything has ended."""
 
     def __init__(
-        self, plan: Plan, chosen: list[str], url: str, embedded: Embedded | None, logs: Logs
+        self,
+        plan: Plan,
+        only: Sequence[str] | None,
+        url: str,
+        embedded: Embedded | None,
+        locks: QueueLocks,
+        logs: Logs,
     ) -> None:
-        self._plan = plan
-        self._url = url
         self._embedded = embedded
+        self._locks = locks
         self._logs = logs
         self._bell = Bell()
         self._started_at = now_ms()
         self._name = supervisor_name()
-        self._published = Published(0)
         self._fitness: Fitness | None = None
         self._boot_error: StartError | None = None
         self._died_while_empty = False
-        rules = plan.supervisor
-        self.pools = [
-            Pool(name, queues, plan.pools[name], rules, self._hire, logs, self)
-            for name, queues in staffed(plan, chosen).items()
-        ]
-        self._ladder = Ladder(self.pools, rules.stop_timeout, logs)
-        self._upkeep = Upkeep(plan, self.pools, logs)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.fleet = Fleet(plan, only, url, logs, self)
+        self._ladder = Ladder(self.fleet, logs)
+        self._upkeep = Upkeep(self.fleet, logs)
         self._link = Link(url, embedded, logs, self._greet)
+        self._publisher = Publisher(self._name)
+        transition = Transition(self.fleet, self._publisher, self._link, locks, self._is_stopping)
+        self._reloader = Reloader(self.fleet, transition, self._publisher, self._link, logs)
+        self._overrides = Overseer(self.fleet, self._publisher, logs)
+        watcher = Watcher(self.fleet, self._reloader)
+        self._watcher = watcher
+        self._orders = Orders(self.fleet, self._reloader, watcher, self._ladder, logs, self._bell.ring)
+        self._desk = Desk(state_folder(plan.root), self._orders.obey)
 
     async def run(self, *, until_empty: bool) -> int:
         """Supervise until told to stop. The exit code; raises StartError, BrokerUnfit or BrokerUnavailable."""
         self._bell.install()
-        work = [asyncio.create_task(self._work(until_empty=until_empty))]
-        work[0].add_done_callback(lambda _: self._bell.ring())
+        work = asyncio.create_task(self._work(until_empty=until_empty))
+        work.add_done_callback(lambda _: self._bell.ring())
         try:
-            while not self._is_over(work[0]):
+            while not self._is_over(work):
                 for number in await self._bell.wait():
                     self._obey(number)
                 self._give_up_if_fatal()
         finally:
-            for task in work:
+            for task in (work, *self._tasks):
                 task.cancel()
-            await asyncio.gather(*work, return_exceptions=True)
+            await asyncio.gather(work, *self._tasks, return_exceptions=True)
             await self._leave()
         if self._boot_error is not None:
             raise self._boot_error
@@ -84,12 +104,15 @@ class Supervisor:
         if work.done() and not work.cancelled() and (error := work.exception()) is not None:
             self._ladder.kill()
             raise error
-        return self._ladder.step > RUNNING and not any(pool.children for pool in self.pools)
+        return self._is_stopping() and not any(self.fleet.children)
+
+    def _is_stopping(self) -> bool:
+        return self._ladder.step > RUNNING
 
     def _exit_code(self) -> int:
         if self._ladder.hurried:
             return HURRIED
-        fatal = any(pool.state == "fatal" for pool in self.pools)
+        fatal = any(pool.state == "fatal" for pool in self.fleet.pools)
         return int(fatal or self._died_while_empty)
 
     # --- the work ----------------------------------------------------------------------------------------
@@ -97,26 +120,33 @@ class Supervisor:
     async def _work(self, *, until_empty: bool) -> None:
         connection = await self._link.open(BOOT_SECONDS)
         before = await self._look(connection) if until_empty else {}
-        for line in start_lines(self._plan, self.pools, self._fitness, self._published):
+        fleet = self.fleet
+        for line in start_lines(fleet.plan, fleet.pools, self._fitness, self._publisher.published):
             self._logs.say(line)
-        for pool in self.pools:
+        await self._overrides.look(connection)
+        for pool in fleet.pools:
             pool.keep()
+        await self._desk.open()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._beat())
+            tasks.create_task(self._watcher.run())
             if until_empty:
                 tasks.create_task(self._stop_when_empty(before))
 
     async def _greet(self, connection: Connection) -> None:
         """With every new connection: it may be another server than before, or one that lost its memory."""
         if self._fitness is None:
-            self._fitness = await inspect(connection, self._plan.broker)
-        self._published = await publish(connection, self._plan)
+            self._fitness = await inspect(connection, self.fleet.plan.broker)
+        await self._publisher.greet(connection, self.fleet.plan, me())
         await self._upkeep.renew(connection)
 
     async def _beat(self) -> None:
-        lease = self._plan.supervisor.lease / 1000
         while True:
             self._upkeep.end_overdue()
+            for pool in self.fleet.pools:
+                pool.recycle()
+            self.fleet.forget_stopped()
+            self._locks.keep(self.fleet.held_queues)
             reap_strangers(self._own_pids())
             if (connection := self._link.connection) is not None:
                 try:
@@ -127,69 +157,62 @@ class Supervisor:
                 except BrokerError as error:
                     if not connection.lost.done():
                         self._logs.say(error.message)
-            await asyncio.sleep(min(BEAT_SECONDS, lease / 5))
+            await asyncio.sleep(min(BEAT_SECONDS, self.fleet.plan.supervisor.lease / 5000))
 
     async def _tend(self, connection: Connection) -> None:
         upkeep = self._upkeep
         await upkeep.renew(connection)
         await upkeep.bury(connection)
         # After an outage every lease may have ended: others need the time to renew theirs.
-        lapsed = self._link.is_up_for(self._plan.supervisor.lease)
+        lapsed = self._link.is_up_for(self.fleet.plan.supervisor.lease)
         await upkeep.adopt(connection, lapsed=lapsed)
         await upkeep.relieve(connection)
         await upkeep.start_alone(connection)
+        if not self._is_stopping():
+            await self._overrides.look(connection)
         await upkeep.sweep(connection)
-        record = record_of(
-            self._plan, self.pools, self._published, self._started_at, stopping=self._ladder.step > RUNNING
-        )
         now = await run(connection, server_time())
-        await write_record(connection, self._plan.name, self._name, record, now)
+        await write_record(connection, self.fleet.plan.name, self._name, self._record(), now)
+
+    def _record(self) -> SupervisorState:
+        return record_of(
+            self.fleet,
+            self._publisher.published,
+            self._reloader,
+            self._started_at,
+            stopping=self._is_stopping(),
+        )
 
     async def _look(self, connection: Connection) -> dict[str, Counts]:
-        queues = [queue for pool in self.pools for queue in pool.queues]
-        return {queue: await run(connection, Reader(self._plan.name, queue).counts()) for queue in queues}
+        name = self.fleet.plan.name
+        return {queue: await run(connection, Reader(name, queue).counts()) for queue in self.fleet.queues}
 
     async def _stop_when_empty(self, before: dict[str, Counts]) -> None:
         empty = 0
-        while self._ladder.step == RUNNING:
+        while not self._is_stopping():
             await asyncio.sleep(EMPTY_SECONDS)
-            connection = self._link.connection
-            if connection is None or any(pool.state in ("starting", "backoff") for pool in self.pools):
+            connection, pools = self._link.connection, self.fleet.serving
+            if connection is None or any(pool.state in ("starting", "backoff") for pool in pools):
                 continue
             try:
                 found = await self._look(connection)
             except BrokerError:
                 continue
-            waited_for = [queue for pool in self.pools if pool.state != "fatal" for queue in pool.queues]
-            busy = any(is_busy(found[queue]) for queue in waited_for)
+            waited_for = [queue for pool in pools if pool.state != "fatal" for queue in pool.queues]
+            busy = any(is_busy(found[queue]) for queue in waited_for if queue in found)
             empty = 0 if busy else empty + 1
             if empty == 2:
-                self._died_while_empty = any(died(found[queue]) > died(before[queue]) for queue in found)
+                self._died_while_empty = any(
+                    died(found[queue]) > (died(before[queue]) if queue in before else 0) for queue in found
+                )
                 self._ladder.drain("every queue is empty")
                 self._bell.ring()
 
     # --- what pools need -----------------------------------------------------------------------------------
 
-    def _hire(self, queues: Sequence[QueuePolicy], label: str, parent: Parent, *, alone: bool) -> Child:
-        rules = self._plan.supervisor
-        plan = WorkerPlan(
-            worker=new_worker_name(),
-            project=self._plan.name,
-            root=self._plan.root,
-            broker=self._url,
-            queues=tuple(queues),
-            setup=self._plan.setup,
-            stop_timeout=rules.stop_timeout,
-            lease=rules.lease,
-            import_timeout=rules.import_timeout,
-            alone=alone,
-            json_logs=self._logs.json,
-        )
-        return Child(plan, label, self._logs, parent)
-
     def on_boot_failure(self, pool: Pool, failed: Failed) -> None:
         """A worker cannot start at all, and none of its pool ever did: the boot has failed."""
-        if self._boot_error is None and self._ladder.step == RUNNING:
+        if self._boot_error is None and not self._is_stopping():
             text = failed.traceback.strip()
             self._boot_error = StartError(
                 f"queue {', '.join(pool.queues)!r} cannot start: {failed.reason}", CANNOT_START, text
@@ -198,10 +221,10 @@ class Supervisor:
 
     def on_child_gone(self, pool: Pool, child: Child, *, planned: bool) -> None:
         """A worker has ended: its jobs are taken back at once, or when the broker is back."""
-        self._upkeep.gone.append(Gone(pool, child, scenes_of(child, planned=planned)))
+        scenes = scenes_of(child, planned=planned)
+        self._upkeep.gone.append(Gone(pool, child, scenes, dict(pool.policies)))
         if self._link.connection is not None:
-            task = asyncio.create_task(self._bury(self._link.connection))
-            task.add_done_callback(lambda _: self._bell.ring())
+            self._begin(self._bury(self._link.connection))
         self._bell.ring()
 
     async def _bury(self, connection: Connection) -> None:
@@ -210,8 +233,15 @@ class Supervisor:
         except BrokerError as error:
             self._logs.say(f"jobs are taken back later: {error.message}")
 
+    def _begin(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Do something beside the loop, which looks again when it is done."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: self._bell.ring())
+
     def _own_pids(self) -> set[int]:
-        pids = {child.pid for pool in self.pools for child in pool.children}
+        pids = {child.pid for child in self.fleet.children}
         return pids | ({self._embedded.pid} if self._embedded is not None else set())
 
     # --- signals and the end -------------------------------------------------------------------------------
@@ -227,39 +257,35 @@ class Supervisor:
             case signal.SIGUSR1:
                 self._dump_stacks()
             case signal.SIGTSTP:
-                self._hush()
+                self._orders.quiet("quiet: no new jobs until SIGCONT")
+            case signal.SIGHUP:
+                self._begin(self._reloader.reload("SIGHUP"))
+            case signal.SIGUSR2:
+                self._begin(self._orders.restart(None, "SIGUSR2"))
             case signal.SIGCONT:
-                for pool in self.pools:
-                    pool.resume()
-            case _:
-                self._logs.say(f"{number.name} does nothing")
-
-    def _hush(self) -> None:
-        self._logs.say("quiet: no new jobs until SIGCONT")
-        for pool in self.pools:
-            pool.hush()
+                self._orders.resume()
 
     def _dump_stacks(self) -> None:
         self._logs.say(own_stacks())
-        for pool in self.pools:
-            for child in pool.children:
-                child.dump_stacks()
+        for child in self.fleet.children:
+            child.dump_stacks()
 
     def _give_up_if_fatal(self) -> None:
-        if self.pools and all(pool.state == "fatal" and not pool.children for pool in self.pools):
+        pools = self.fleet.pools
+        if pools and all(pool.state == "fatal" and not pool.children for pool in pools):
             self._ladder.drain("every pool is FATAL")
 
     async def _end_children(self) -> None:
         """After a stop there are none; after an error of our own there may be."""
-        for pool in self.pools:
-            for child in pool.children:
-                child.kill()
+        for child in list(self.fleet.children):
+            child.kill()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(REAP_SECONDS):
-                while any(pool.children for pool in self.pools):
+                while any(self.fleet.children):
                     await self._bell.wait()
 
     async def _leave(self) -> None:
+        self._desk.close()
         self._ladder.end()
         await self._end_children()
         connection = self._link.connection
@@ -267,19 +293,10 @@ class Supervisor:
             try:
                 async with asyncio.timeout(SILENCE_SECONDS):
                     await self._upkeep.bury(connection)
-                    await remove_record(connection, self._plan.name, self._name)
+                    await remove_record(connection, self.fleet.plan.name, self._name)
             except (BrokerError, TimeoutError) as error:
                 self._logs.say(f"left without telling the broker: {error}")
         self._link.close()
-
-
-def staffed(plan: Plan, chosen: Sequence[str]) -> dict[str, dict[str, QueuePolicy]]:
-    """The pools that serve any of the `chosen` queues, each with those queues."""
-    wanted = set(chosen)
-    queues = {name: [queue for queue in pool.queues if queue in wanted] for name, pool in plan.pools.items()}
-    return {
-        name: {queue: plan.queues[queue] for queue in served} for name, served in queues.items() if served
-    }
 
 
 def is_busy(counts: Counts) -> bool:

@@ -1,24 +1,22 @@
-"""The worker processes of one pool: kept alive, with pauses when they cannot start, until told to stop."""
+"""The worker processes of one pool: kept alive, as many as wanted, replaced when they are stale, until told to stop."""
 
 from __future__ import annotations
 
-import asyncio
-import random
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, Protocol
 
 from pipeline.clock import monotonic_ms
-from pipeline.plan import PoolPlan, SupervisorPlan
+from pipeline.plan import PoolPlan, RecyclePlan, SupervisorPlan
 from pipeline.policy import QueuePolicy
 from pipeline.status.snapshot import PoolState
 from pipeline.supervisor.child import PLANNED, Child, Failed, Parent
 from pipeline.supervisor.logs import Logs
+from pipeline.supervisor.restarts import BARREN_DEATHS, Restarts
 from pipeline.units import words
 
-BARREN_DEATHS = 20
-FATAL_RETRY_MS = 300_000
 START_MS = 2_000
-JITTER = 0.2
+AGE_JITTER = 0.1
 State = Literal["starting", "running", "backoff", "fatal", "stopping"]
 
 
@@ -26,7 +24,7 @@ class Hire(Protocol):
     """Starts a worker process."""
 
     def __call__(
-        self, queues: Sequence[QueuePolicy], label: str, parent: Parent, *, alone: bool
+        self, queues: Sequence[QueuePolicy], label: str, parent: Parent, *, alone: bool = False
     ) -> Child: ...
 
 
@@ -41,8 +39,11 @@ class Owner(Protocol):
 
 
 class Pool:
-    """Workers that serve `queues`, one queue as a rule. `keep` starts what is missing; it is called whenever
-    something changed."""
+    """Workers that serve `queues`, one queue as a rule. `keep` brings about what is wanted; it is called whenever
+    something changed.
+
+    `policies` has the queues of workers that are on their way out, too.
+    """
 
     def __init__(
         self,
@@ -56,64 +57,142 @@ class Pool:
     ) -> None:
         self.name = name
         self.queues = dict(queues)
+        self.policies = dict(queues)
         self.plan = plan
+        self.override: int | None = None
+        """How many processes a person wants, instead of the file."""
         self.state: State = "starting"
         self.reason: str | None = None
         self.children: list[Child] = []
+        self.recycled: Counter[str] = Counter()
+        self.ending = False
         self._rules = rules
         self._hire = hire
         self._logs = logs
         self._owner = owner
-        self._loop = asyncio.get_running_loop()
-        self._again: asyncio.TimerHandle | None = None
+        self._restarts = Restarts(rules.restart, self._try)
         self._ever_ready = False
         self._quiet = False
-        self._ending = False
-        self._failures = 0
-        self._barren = 0
         self._settled_by_gone = 0
-        self._settled_at_death = 0
 
-    # --- keeping it alive ------------------------------------------------------------------------------
+    # --- as many as wanted -----------------------------------------------------------------------------
+
+    @property
+    def wanted(self) -> int:
+        """How many processes there should be."""
+        return self.plan.processes if self.override is None else self.override
+
+    @property
+    def fresh(self) -> list[Child]:
+        """The workers that serve, and are not to be replaced."""
+        return [child for child in self.children if is_serving(child) and not child.stale]
+
+    @property
+    def settled_down(self) -> bool:
+        """Whether the workers that run are those that are wanted; or nothing more can be expected."""
+        running = sum(child.state == "running" for child in self.fresh)
+        return running >= self.wanted or self.ending or self.state in ("backoff", "fatal")
 
     def keep(self) -> None:
-        """Start the processes that are missing, unless the pool stops, is quiet, or waits for its next try."""
+        """Start what is missing, drain what is too much, replace what is stale; unless the pool stops, is quiet, or
+        waits for its next try."""
         if not self._may_start():
             return
-        # After a failure a single worker goes ahead: the others follow once it is ready.
-        wanted = 1 if self._failures else self.plan.processes
-        serving = [child for child in self.children if is_serving(child)]
-        for _ in range(wanted - len(serving)):
-            self.children.append(
-                self._hire(list(self.queues.values()), self._free_label(), self, alone=False)
-            )
+        fresh, stale = self.fresh, [child for child in self.children if is_serving(child) and child.stale]
+        ready = sum(child.state == "running" for child in fresh)
+        missing = self.wanted - len(fresh)
+        if stale or self._restarts.failures:
+            # One at a time: the next follows once this one is ready.
+            missing = min(missing, 1 - (len(fresh) - ready))
+        for _ in range(missing):
+            self.children.append(self._hire(list(self.queues.values()), self.free_label(), self))
+        surplus = fresh[self.wanted :] + stale[: max(len(stale) - max(self.wanted - ready, 0), 0)]
+        for child in surplus:
+            self._let_go(child)
+
+    def _let_go(self, child: Child) -> None:
+        if child.state == "starting":
+            child.kill()  # it has no jobs yet, and hears nothing before its imports end
+        else:
+            child.drain(self._patience())
+
+    def _patience(self) -> int | None:
+        """How long a worker that is replaced may end its jobs: as long as any of them may take, in ms."""
+        limits = [job.timeout.hard for policy in self.policies.values() for job in policy.every_job]
+        longest = [limit for limit in limits if limit is not None]
+        return None if len(longest) < len(limits) else max([self._rules.stop_timeout, *longest])
 
     def keep_alone(self, queue: str) -> None:
         """Start a worker for the jobs that must run in a process of their own, unless there is one."""
         if self._may_start() and not any(child.alone and queue in child.boards for child in self.children):
-            self.children.append(self._hire([self.queues[queue]], f"{queue}.alone", self, alone=True))
+            policy = self.policies[queue]
+            self.children.append(self._hire([policy], f"{queue}.alone", self, alone=True))
 
     def _may_start(self) -> bool:
-        return not (self._ending or self._quiet or self.state == "fatal" or self._again is not None)
+        return not (self.ending or self._quiet or self.state == "fatal" or self._restarts.waits)
 
-    def _free_label(self) -> str:
+    def free_label(self) -> str:
+        """A name for the next worker."""
         taken = {child.label for child in self.children}
         number = 1
         while f"{self.name}.{number}" in taken:
             number += 1
         return f"{self.name}.{number}"
 
+    # --- changes ---------------------------------------------------------------------------------------
+
+    def change(self, queues: Mapping[str, QueuePolicy], plan: PoolPlan, rules: SupervisorPlan) -> None:
+        """Go by another plan. Running workers are told by `Child.apply`, or replaced after `roll`."""
+        self.queues = dict(queues)
+        self.policies = {**self.policies, **queues}
+        self.plan, self._rules = plan, rules
+        self._restarts.rules = rules.restart
+
+    def roll(self, first: Child | None = None) -> None:
+        """Replace every worker, one at a time; `first` is ready to be the first of the new ones."""
+        for child in self.children:
+            if child.state == "stopping":
+                child.drain(self._rules.stop_timeout)  # no more than two generations at once
+            child.stale = True
+        if first is not None:
+            first.parent = self
+            self.children.append(first)
+            first.go()
+            self._ever_ready = True
+        self.forgive()
+
+    def forgive(self) -> None:
+        """Something changed: a pool that had given up tries again."""
+        self._restarts.clear()
+        if self.state in ("backoff", "fatal"):
+            self.state, self.reason = "starting", None
+        if self.state == "starting" and any(child.state == "running" for child in self.fresh):
+            self.state = "running"
+        self.keep()
+
+    def recycle(self) -> None:
+        """Replace workers that have done enough, by the plan."""
+        for child in self.fresh:
+            reason = worn(child, self.plan.recycle) if child.state == "running" else None
+            if reason is not None:
+                child.stale = True
+                self.recycled[reason] += 1
+                self._logs.say(f"{child.label} is replaced: {reason} reached")
+                self.keep()
+
+    # --- what workers tell -----------------------------------------------------------------------------
+
     def on_ready(self) -> None:
         """A worker has loaded the handlers: whatever kept it from starting is over."""
         self._ever_ready = True
-        self._failures = 0
+        self._restarts.clear()
         if self.state in ("starting", "backoff"):
             self.state, self.reason = "running", None
             self._logs.say(f"{self.name} runs: {self._size()}")
         self.keep()
 
     def _size(self) -> str:
-        count = self.plan.processes
+        count = self.wanted
         slots = sum(policy.concurrency for policy in self.queues.values())
         return f"{count} process{'es' if count > 1 else ''} x {slots} jobs at once"
 
@@ -123,42 +202,40 @@ class Pool:
         self._logs.say(f"{child.label} is replaced: {reason}{again}")
         self.keep()
 
-    # --- ends ------------------------------------------------------------------------------------------
-
     def on_gone(self, child: Child) -> None:
         """A worker's process has ended: tell the owner, and start another when it was not planned."""
         self.children.remove(child)
         self._settled_by_gone += child.settled
         planned = child.blameless or (child.code == PLANNED and child.drained)
-        if not self._ending and not planned:
+        if not self.ending and not planned:
             self._count(child)
         self._owner.on_child_gone(self, child, planned=planned)
+        self._forget_policies()
         self.keep()
+
+    def _forget_policies(self) -> None:
+        served = {queue for child in self.children for queue in child.boards}
+        self.policies = {
+            name: policy for name, policy in self.policies.items() if name in self.queues or name in served
+        }
 
     def _count(self, child: Child) -> None:
         if child.loaded:
             self._logs.say(f"{child.label} died: {child.describe_end()}; its jobs go back")
-            self._count_barren()
+            if self._restarts.is_barren(self.settled()):
+                self._give_up(f"{BARREN_DEATHS} workers died in a row without ending a job")
             return
         failed = child.failed or Failed(child.describe_end())
         if child.failed is not None and not self._ever_ready:
             self._owner.on_boot_failure(self, failed)
             return
-        self._failures += 1
+        self._restarts.failed()
         self.reason = f"cannot start: {failed.reason}"
         self._logs.say(f"{child.label} {self.reason}\n{failed.traceback}".rstrip())
-        if self._failures >= self._rules.restart.give_up_after:
-            self._give_up()
+        if self._restarts.hopeless:
+            self._give_up(self.reason)
         else:
             self._back_off()
-
-    def _count_barren(self) -> None:
-        settled = self.settled()
-        self._barren = self._barren + 1 if settled == self._settled_at_death else 1
-        self._settled_at_death = settled
-        if self._barren >= BARREN_DEATHS:
-            self.reason = f"{BARREN_DEATHS} workers died in a row without ending a job"
-            self._give_up()
 
     def settled(self) -> int:
         """How many jobs ended in this pool so far."""
@@ -169,31 +246,17 @@ class Pool:
         self._settled_by_gone += count
 
     def _back_off(self) -> None:
-        restart = self._rules.restart
-        pause = min(restart.delay * 2 ** min(self._failures - 1, 30), restart.max)
-        pause = round(pause * random.uniform(1 - JITTER, 1 + JITTER))
         if self.state != "fatal":
             self.state = "backoff"
-        self._logs.say(f"{self.name} tries again in {words(pause // 100 * 100)}")
-        self._try_in(pause)
+        self._logs.say(f"{self.name} tries again in {words(self._restarts.back_off() // 100 * 100)}")
 
-    def _give_up(self) -> None:
-        self.state = "fatal"
-        self._logs.say(f"{self.name} is FATAL: {self.reason}; next try in {words(FATAL_RETRY_MS)}")
-        self._try_in(FATAL_RETRY_MS)
-
-    def _try_in(self, pause: int) -> None:
-        if self._again is not None:
-            self._again.cancel()
-        self._again = self._loop.call_later(pause / 1000, self._try)
+    def _give_up(self, reason: str) -> None:
+        self.state, self.reason = "fatal", reason
+        self._logs.say(f"{self.name} is FATAL: {reason}; next try in {words(self._restarts.give_up())}")
 
     def _try(self) -> None:
-        self._again = None
         if self.state == "fatal":
             self.state = "backoff"
-            # One try, not a new series of them.
-            self._failures = max(self._rules.restart.give_up_after - 1, 1)
-            self._barren = BARREN_DEATHS - 1
         self.keep()
 
     def end_hung_starts(self) -> None:
@@ -214,7 +277,7 @@ class Pool:
 
     def resume(self) -> None:
         """Serve again: quiet workers never do, so new ones take their place."""
-        if self._quiet and not self._ending:
+        if self._quiet and not self.ending:
             self._quiet = False
             for child in self.children:
                 child.drain(self._rules.stop_timeout)
@@ -222,21 +285,33 @@ class Pool:
 
     def stop(self) -> None:
         """Drain every worker and start none."""
-        self._ending = True
+        self.ending = True
         self.state = "stopping" if self.state != "fatal" else self.state
-        if self._again is not None:
-            self._again.cancel()
+        self._restarts.cancel()
         for child in self.children:
             if child.state == "starting":
-                child.kill()  # it has no jobs yet, and hears nothing before its imports end
+                child.kill()
             else:
                 child.drain(self._rules.stop_timeout)
 
-    def records(self) -> list[PoolState]:
+    def records(self) -> Iterable[PoolState]:
         """The pool, once for each of its queues, for `status`."""
-        return [PoolState(queue, self.state, len(self.children), self.reason) for queue in self.queues]
+        for queue in self.queues:
+            yield PoolState(queue, self.state, len(self.children), self.reason)
 
 
 def is_serving(child: Child) -> bool:
     """Whether a worker takes jobs of the queue, or is about to."""
     return child.state in ("starting", "running") and not child.quiet and not child.alone
+
+
+def worn(child: Child, limits: RecyclePlan) -> str | None:
+    """Which limit a worker has reached. Ages differ by a tenth, so that workers do not all go at once."""
+    if limits.max_jobs is not None and child.settled >= limits.max_jobs:
+        return "max_jobs"
+    if limits.max_memory is not None and (child.memory() or 0) >= limits.max_memory:
+        return "max_memory"
+    age = monotonic_ms() - child.started
+    if limits.max_age is not None and age >= limits.max_age * (1 - AGE_JITTER * child.chance):
+        return "max_age"
+    return None

@@ -1,22 +1,27 @@
-"""What the broker is told of the config, and of this supervisor."""
+"""What the broker is told of the config: one generation after the other, each owned by whoever applied it."""
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
+from collections.abc import Sequence
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.clock import now_ms
+from pipeline.diff import Change
 from pipeline.plan import Plan
 from pipeline.policy import QueuePolicy
-from pipeline.status.snapshot import SupervisorState
-from pipeline.store import keys
+from pipeline.store import history, keys
+from pipeline.store.history import Applied, Origin
 from pipeline.store.reader import server_time
 from pipeline.store.store import Store, run
 from pipeline.store.wire import Connection
+from pipeline.supervisor.records import read_records
 
-RECORD_MS = 5_000
+OURS = ("concurrency", "executor", "jobs", "others")
+"""What counts from a supervisor's own file, also when a newer generation runs elsewhere; see `follow`."""
 
 
 class Published(Struct, frozen=True):
@@ -26,33 +31,115 @@ class Published(Struct, frozen=True):
     behind: bool = False
 
 
-async def publish(connection: Connection, plan: Plan) -> Published:
-    """Make the plan's policies the ones that count, unless a newer config runs. Raises BrokerError."""
-    published = await _generation(connection, plan)
-    if not published.behind:
+class Publisher:
+    """Makes a supervisor's policies the ones that count. `name` is the supervisor's."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.published = Published(0)
+
+    async def greet(self, connection: Connection, plan: Plan, by: str) -> None:
+        """With every new connection: it may be another server than before, or one that lost its memory."""
+        await self._publish(connection, plan, (), "start", by)
+
+    async def commit(
+        self, connection: Connection, plan: Plan, changes: Sequence[Change], origin: Origin, by: str
+    ) -> None:
+        """A change of the running config. Raises BrokerError."""
+        if changes or origin != "restart":
+            await self._publish(connection, plan, changes, origin, by)
+
+    async def _publish(
+        self, connection: Connection, plan: Plan, changes: Sequence[Change], origin: Origin, by: str
+    ) -> None:
+        hashes = await self._hashes(connection, plan)
+        if hashes and hashes[-1] == plan.hash:
+            published = Published(len(hashes))
+        elif (
+            origin != "rollback" and plan.hash in hashes and await self._is_run(connection, plan, hashes[-1])
+        ):
+            self.published = Published(len(hashes) - hashes[::-1].index(plan.hash), behind=True)
+            return
+        else:
+            # Going back to an older file while nobody runs the newest is a new generation: the file is the truth.
+            generation = await connection.call(("RPUSH", keys.generations(plan.name), plan.hash))
+            published = Published(generation)
+            applied = Applied(generation, plan.hash, now_ms(), by, plan.file, origin, plan)
+            await history.remember(connection, plan.name, applied)
+        await self._publish_queues(connection, plan, published.generation, {one.path for one in changes})
+        self.published = published
+        await self.retract(connection, plan)
+
+    async def _publish_queues(
+        self, connection: Connection, plan: Plan, generation: int, changed: set[str]
+    ) -> None:
         await connection.call(("SADD", keys.queues(plan.name), *plan.queues))
-        for policy in plan.queues.values():
-            await _publish_queue(connection, plan.name, policy, published.generation)
-    return published
+        await asyncio.gather(
+            *(publish_queue(connection, plan.name, policy, generation) for policy in plan.queues.values())
+        )
+        for name, pool in plan.pools.items():
+            # A person's `scale` beats the file until the file itself says something new.
+            if changed & {f"queues.{name}.processes", f"pools.{name}.processes"}:
+                for queue in pool.queues:
+                    await run(connection, Store(plan.name, queue).unscale())
+
+    async def _hashes(self, connection: Connection, plan: Plan) -> list[str]:
+        return [one.decode() for one in await connection.call(("LRANGE", keys.generations(plan.name), 0, -1))]
+
+    async def _is_run(self, connection: Connection, plan: Plan, hash: str) -> bool:
+        """Whether another live supervisor runs this content."""
+        now = await run(connection, server_time())
+        records = await read_records(connection, plan.name)
+        others = (record for name, record in records.items() if name != self._name)
+        return any(record.hash == hash and record.until > now for record in others)
+
+    # --- when others are ahead -------------------------------------------------------------------------
+
+    async def follow(self, connection: Connection, plan: Plan) -> dict[str, QueuePolicy]:
+        """Look whether a newer generation runs elsewhere. The result is the policies to go by instead of the
+        plan's: what is the queue's as a whole has one owner, the newest generation. Raises BrokerError."""
+        newest = await connection.call(("LINDEX", keys.generations(plan.name), -1))
+        if newest is None or newest.decode() == plan.hash:
+            count = await connection.call(("LLEN", keys.generations(plan.name)))
+            self.published = Published(count) if count else self.published
+            return {}
+        self.published = replace(self.published, behind=True)
+        return {
+            name: policy
+            for name, own in plan.queues.items()
+            if (policy := await self._theirs(connection, plan.name, own)) != own
+        }
+
+    async def _theirs(self, connection: Connection, project: str, own: QueuePolicy) -> QueuePolicy:
+        text = await connection.call(("HGET", keys.meta(keys.base(project, own.name)), "policy"))
+        if text is None:
+            return own
+        theirs = msgspec.json.decode(text, type=QueuePolicy)
+        return replace(theirs, **{field: getattr(own, field) for field in OURS})
+
+    async def retract(self, connection: Connection, plan: Plan) -> list[str]:
+        """Close the queues that the newest generation does not have and no other supervisor runs: their jobs stay,
+        and new ones are refused. The result names them. Raises BrokerError."""
+        if self.published.behind:
+            return []
+        names = {name.decode() for name in await connection.call(("SMEMBERS", keys.queues(plan.name)))}
+        gone = names.difference(plan.queues)
+        if not gone:
+            return []
+        now = await run(connection, server_time())
+        records = await read_records(connection, plan.name)
+        others = [one for name, one in records.items() if name != self._name and one.until > now]
+        served = {pool.queue for one in others for pool in one.pools}
+        generation = self.published.generation
+        return [
+            name
+            for name in sorted(gone - served)
+            if await run(connection, Store(plan.name, name).retract(generation))
+        ]
 
 
-async def _generation(connection: Connection, plan: Plan) -> Published:
-    hashes = [one.decode() for one in await connection.call(("LRANGE", keys.generations(plan.name), 0, -1))]
-    if hashes and hashes[-1] == plan.hash:
-        return Published(len(hashes))
-    if plan.hash in hashes and await _runs(connection, plan.name, hashes[-1]):
-        return Published(len(hashes) - hashes[::-1].index(plan.hash), behind=True)
-    # Going back to an older file while nobody runs the newest is a new generation: the file is the truth.
-    return Published(await connection.call(("RPUSH", keys.generations(plan.name), plan.hash)))
-
-
-async def _runs(connection: Connection, project: str, hash: str) -> bool:
-    now = await run(connection, server_time())
-    records = await read_records(connection, project)
-    return any(record.hash == hash and record.until > now for record in records.values())
-
-
-async def _publish_queue(connection: Connection, project: str, policy: QueuePolicy, generation: int) -> None:
+async def publish_queue(connection: Connection, project: str, policy: QueuePolicy, generation: int) -> None:
+    """Make one queue's policy the one that counts, and stop or resume it when the file says something new."""
     store = Store(project, policy.name)
     before = await connection.call(("HGET", keys.meta(store.queue), "policy"))
     limited = "" if policy.max_active is None else policy.max_active
@@ -64,31 +151,3 @@ async def _publish_queue(connection: Connection, project: str, policy: QueuePoli
             await run(connection, store.pause(by))
         else:
             await run(connection, store.resume())
-
-
-async def read_records(connection: Connection, project: str) -> dict[str, SupervisorState]:
-    """Every supervisor that left a record; those of dead ones are past their `until`."""
-    reply = await connection.call(("HGETALL", keys.supervisors(project)))
-    records = {}
-    for name, text in zip(reply[::2], reply[1::2], strict=True):
-        # Another version of this program may have written it.
-        with contextlib.suppress(msgspec.MsgspecError):
-            records[name.decode()] = msgspec.json.decode(text, type=SupervisorState)
-    return records
-
-
-async def write_record(
-    connection: Connection, project: str, name: str, record: SupervisorState, now: int
-) -> None:
-    """Say that we are here, and remove those who said so last more than their time ago."""
-    record = msgspec.structs.replace(record, until=now + RECORD_MS)
-    await connection.call(("HSET", keys.supervisors(project), name, msgspec.json.encode(record)))
-    records = await read_records(connection, project)
-    stale = [other for other, said in records.items() if said.until < now - RECORD_MS]
-    if stale:
-        await connection.call(("HDEL", keys.supervisors(project), *stale))
-
-
-async def remove_record(connection: Connection, project: str, name: str) -> None:
-    """Say that we are gone."""
-    await connection.call(("HDEL", keys.supervisors(project), name))

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from pipeline.plan import Plan
 from pipeline.status.snapshot import SupervisorState, WorkerState
 from pipeline.supervisor.fitness import Fitness
+from pipeline.supervisor.fleet import Fleet
 from pipeline.supervisor.host import host_name
 from pipeline.supervisor.pool import Pool
 from pipeline.supervisor.publish import Published
+from pipeline.supervisor.reload import Reloader
+
+Standing = Literal["ready", "stale", "behind", "stopping"]
+BEHIND = "a newer file runs elsewhere"
 
 
 def start_lines(
-    plan: Plan, pools: list[Pool], fitness: Fitness | None, published: Published
+    plan: Plan, pools: Sequence[Pool], fitness: Fitness | None, published: Published
 ) -> Iterator[str]:
     """What runs, on which broker, and what that broker can lose."""
-    workers = sum(pool.plan.processes for pool in pools)
+    workers = sum(pool.wanted for pool in pools)
     queues = sum(len(pool.queues) for pool in pools)
     yield f"{plan.name}, generation {published.generation}: {queues} queues, {workers} workers"
     if fitness is not None:
@@ -30,18 +36,34 @@ def start_lines(
 
 
 def record_of(
-    plan: Plan, pools: list[Pool], published: Published, started_at: int, *, stopping: bool
+    fleet: Fleet, published: Published, reloader: Reloader, started_at: int, *, stopping: bool
 ) -> SupervisorState:
     """The supervisor, for `status`."""
-    children = [child for pool in pools for child in pool.children]
+    state, reason = _standing(published, reloader, stopping=stopping)
     return SupervisorState(
         host=host_name(),
         pid=os.getpid(),
         generation=published.generation,
-        hash=plan.hash,
-        state="stopping" if stopping else "behind" if published.behind else "ready",
-        reason="a newer file runs elsewhere" if published.behind else None,
+        hash=fleet.plan.hash,
+        state=state,
+        reason=reason,
         started_at=started_at,
-        pools=[record for pool in pools for record in pool.records()],
-        workers=[WorkerState(c.label, c.pid, c.busy, c.memory()) for c in children],
+        pools=[record for pool in fleet.pools for record in pool.records()],
+        workers=[
+            WorkerState(child.label, child.pid, child.busy, child.memory(), child.code_version)
+            for child in fleet.children
+        ],
+        profile=fleet.plan.profile,
+        held=reloader.held,
+        reloads_total=reloader.applied,
+        failed_reloads_total=reloader.failed,
+        reloaded_at=reloader.applied_at,
     )
+
+
+def _standing(published: Published, reloader: Reloader, *, stopping: bool) -> tuple[Standing, str | None]:
+    if stopping:
+        return "stopping", None
+    if reloader.trouble is not None:
+        return "stale", reloader.trouble.splitlines()[0]
+    return ("behind", BEHIND) if published.behind else ("ready", None)

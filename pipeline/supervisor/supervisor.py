@@ -6,16 +6,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TextIO
 
-from pipeline.errors import StartError
 from pipeline.plan import Plan
-from pipeline.policy import QueuePolicy
 from pipeline.state import announce, state_folder, withdraw
 from pipeline.supervisor.embedded import Embedded
-from pipeline.supervisor.locks import free_queues, hold_queues
+from pipeline.supervisor.fleet import choose
+from pipeline.supervisor.locks import QueueLocks
 from pipeline.supervisor.logs import Line, Logs, Printer
 from pipeline.supervisor.loop import Supervisor
 
-NOTHING_TO_RUN = 2
 TELL_SECONDS = 1.0
 
 
@@ -35,26 +33,32 @@ async def supervise(
     """
     chosen = choose(plan, queues)
     width = max(len(f"{name}.{pool.processes}") for name, pool in plan.pools.items())
-    logs = Logs(view or Printer(out, json=json_logs, width=max(width, len("supervisor"))), json=json_logs)
+    printer = Printer(out, json=json_logs, width=max(width, len("supervisor")))
+    logs = Logs(view or printer, json=json_logs, secrets=plan.secrets)
     state = state_folder(plan.root)
-    locks = hold_queues(state, chosen)
+    locks = QueueLocks(state)
+    locks.hold(chosen)
     try:
-        record = announce(state, plan.file, chosen)
+        record = announce(state, plan, chosen)
         try:
-            return await _with_broker(plan, chosen, logs, until_empty=until_empty)
+            return await _with_broker(plan, queues, locks, logs, until_empty=until_empty)
         finally:
             withdraw(state, record)
     finally:
-        free_queues(locks)
+        locks.keep(())
 
 
-async def _with_broker(plan: Plan, chosen: list[str], logs: Logs, *, until_empty: bool) -> int:
+async def _with_broker(
+    plan: Plan, only: Sequence[str] | None, locks: QueueLocks, logs: Logs, *, until_empty: bool
+) -> int:
     if plan.broker.url != "embedded":
-        return await Supervisor(plan, chosen, plan.broker.url, None, logs).run(until_empty=until_empty)
+        supervisor = Supervisor(plan, only, plan.broker.url, None, locks, logs)
+        return await supervisor.run(until_empty=until_empty)
     embedded = Embedded(plan, "run")
     try:
         await _settle(embedded, logs)
-        return await Supervisor(plan, chosen, embedded.url, embedded, logs).run(until_empty=until_empty)
+        supervisor = Supervisor(plan, only, embedded.url, embedded, locks, logs)
+        return await supervisor.run(until_empty=until_empty)
     finally:
         embedded.close()
 
@@ -66,23 +70,3 @@ async def _settle(embedded: Embedded, logs: Logs) -> None:
         if waited < TELL_SECONDS <= waited + pause:
             logs.say(embedded.describe())
         waited += pause
-
-
-def has_handlers(policy: QueuePolicy) -> bool:
-    """Whether anything of the queue can run here; one without handlers only stores."""
-    policies = [*policy.jobs.values(), *([policy.others] if policy.others else [])]
-    return any(job.handler is not None for job in policies)
-
-
-def choose(plan: Plan, queues: Sequence[str] | None) -> list[str]:
-    """The queues to run: those with handlers, or the named ones. Raises StartError for an unknown name."""
-    names = list(plan.queues) if queues is None else list(dict.fromkeys(queues))
-    unknown = [name for name in names if name not in plan.queues]
-    if unknown:
-        raise StartError(
-            f"no queue {unknown[0]!r} in {plan.file}", NOTHING_TO_RUN, f"there are: {', '.join(plan.queues)}"
-        )
-    chosen = [name for name in names if has_handlers(plan.queues[name])]
-    if not chosen:
-        raise StartError("no queue has a handler: there is nothing to run", NOTHING_TO_RUN)
-    return chosen

@@ -12,13 +12,13 @@ from msgspec import Struct
 
 from pipeline.clock import monotonic_ms
 from pipeline.job import decode_outcome
-from pipeline.plan import Plan
 from pipeline.policy import QueuePolicy
 from pipeline.store import keys
 from pipeline.store.reader import server_time
 from pipeline.store.store import Store, run
 from pipeline.store.wire import Connection
 from pipeline.supervisor.child import Child
+from pipeline.supervisor.fleet import Fleet
 from pipeline.supervisor.host import is_orphan
 from pipeline.supervisor.logs import Logs
 from pipeline.supervisor.pool import Pool
@@ -38,6 +38,7 @@ class Gone(Struct, frozen=True):
     pool: Pool
     child: Child
     scenes: dict[str, Scene]
+    policies: dict[str, QueuePolicy]
 
 
 def scenes_of(child: Child, *, planned: bool) -> dict[str, Scene]:
@@ -63,9 +64,8 @@ def begun_of(running: list[Running]) -> frozenset[tuple[str, int]]:
 class Upkeep:
     """The upkeep of all pools of a supervisor."""
 
-    def __init__(self, plan: Plan, pools: list[Pool], logs: Logs) -> None:
-        self._plan = plan
-        self._pools = pools
+    def __init__(self, fleet: Fleet, logs: Logs) -> None:
+        self._fleet = fleet
         self._logs = logs
         self._burying = asyncio.Lock()
         self.gone: list[Gone] = []
@@ -82,7 +82,7 @@ class Upkeep:
     async def _bury(self, connection: Connection, gone: Gone) -> None:
         now = await run(connection, server_time())
         for queue, scene in gone.scenes.items():
-            policy = gone.pool.queues[queue]
+            policy = gone.policies[queue]
             recovered = await reclaim(
                 self._store(queue), connection, gone.child.name, "dead", policy, scene, now
             )
@@ -92,21 +92,21 @@ class Upkeep:
                 await self.start_alone(connection)
 
     def _store(self, queue: str) -> Store:
-        return Store(self._plan.name, queue)
+        return Store(self._fleet.plan.name, queue)
 
     def _queues(self) -> Iterator[tuple[Pool, str, QueuePolicy]]:
-        for pool in self._pools:
-            for queue, policy in pool.queues.items():
+        for pool in self._fleet.pools:
+            for queue, policy in pool.policies.items():
                 yield pool, queue, policy
 
     async def adopt(self, connection: Connection, *, lapsed: bool) -> None:
         """Take back the jobs of workers of others: of supervisors that died here, and with `lapsed` of hosts
         that have been silent for longer than their lease. Raises BrokerError."""
         now = await run(connection, server_time())
-        for pool, queue, policy in self._queues():
+        for _, queue, policy in self._queues():
             workers = keys.workers(self._store(queue).queue)
             reply = await connection.call(("ZRANGE", workers, 0, -1, "WITHSCORES"))
-            known = {child.name for child in pool.children} | {gone.child.name for gone in self.gone}
+            known = {child.name for child in self._fleet.children} | {gone.child.name for gone in self.gone}
             for name, ends in zip(reply[::2], reply[1::2], strict=True):
                 worker = name.decode()
                 if worker in known:
@@ -139,7 +139,7 @@ class Upkeep:
             }
             if not children:
                 continue
-            call = self._store(queue).renew(self._plan.supervisor.lease, list(children))
+            call = self._store(queue).renew(self._fleet.plan.supervisor.lease, list(children))
             gone = await run(connection, call)
             for name, child in children.items():
                 if name not in gone:
@@ -161,13 +161,13 @@ class Upkeep:
     def end_overdue(self) -> None:
         """Kill workers with a job that is past its limit and does not end."""
         now = monotonic_ms()
-        for pool in self._pools:
+        for pool in self._fleet.pools:
             pool.end_hung_starts()
             for child in pool.children:
                 late = {queue: _late(jobs, now) for queue, jobs in child.running().items()}
                 if child.state == "retiring":
                     # It saw to the limit itself, and waits for the neighbours of the job.
-                    rest = self._plan.supervisor.stop_timeout + OVERDUE_MS
+                    rest = self._fleet.plan.supervisor.stop_timeout + OVERDUE_MS
                     if now > child.retiring_since + rest:
                         child.kill()
                 elif any(late.values()) and child.state == "running":

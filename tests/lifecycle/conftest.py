@@ -22,14 +22,16 @@ import pytest
 
 from pipeline import Client
 from pipeline.job import decode_outcome
-from pipeline.plan import BrokerPlan, Plan, PoolPlan, RestartPlan, SupervisorPlan
+from pipeline.plan import BrokerPlan, Plan, PoolPlan, ReloadPlan, RestartPlan, SupervisorPlan
 from pipeline.policy import JobPolicy, QueuePolicy, RetryPolicy, Timeout
+from pipeline.status.snapshot import SupervisorState
 from pipeline.store import keys
 from pipeline.store.wire import BlockingConnection, connect, parse
-from pipeline.supervisor.publish import publish
+from pipeline.supervisor.publish import Publisher
 
 HERE = Path(__file__).parent
 PATIENCE = 20.0
+PIPELINE = [sys.executable, "-m", "pipeline"]
 
 
 T = TypeVar("T")
@@ -124,7 +126,10 @@ class Project:
         self.root = root
         self.url = url
         self.rules = SupervisorPlan(
-            stop_timeout=10_000, lease=15_000, restart=RestartPlan(delay=20, max=100, give_up_after=3)
+            stop_timeout=10_000,
+            lease=15_000,
+            restart=RestartPlan(delay=20, max=100, give_up_after=3),
+            reload=ReloadPlan(watch=False),
         )
         self.queues: dict[str, QueuePolicy] = {}
         self.pools: dict[str, PoolPlan] = {}
@@ -195,7 +200,7 @@ class Project:
 
     async def publish(self) -> None:
         connection = await connect(parse(self.address()))
-        await publish(connection, self.plan())
+        await Publisher("test").greet(connection, self.plan(), "test")
         connection.close()
 
     def events(self, what: str) -> list[Event]:
@@ -229,10 +234,13 @@ def hash_of(*content: Any) -> int:
     return int.from_bytes(hashlib.sha256(msgspec.json.encode(content)).digest()[:8])
 
 
-def make(url: str) -> Iterator[Project]:
+P = TypeVar("P", bound=Project)
+
+
+def make(url: str, kind: type[P] = Project) -> Iterator[P]:  # type: ignore[assignment]
     # Not pytest's own folder: the path of a unix socket may have 107 bytes at most.
     root = Path(tempfile.mkdtemp(prefix="pq-"))
-    project = Project(root, url)
+    project = kind(root, url)
     yield project
     for run in project.runs:
         family = [*run.children(), run.pid]
@@ -241,6 +249,66 @@ def make(url: str) -> Iterator[Project]:
                 os.kill(pid, signal.SIGKILL)
         run.process.wait()
     shutil.rmtree(root)
+
+
+class Written(Project):
+    """A project whose supervisor reads a file, as a user's does."""
+
+    def __init__(self, root: Path, url: str) -> None:
+        super().__init__(root, url)
+        self.file = root / "p.yaml"
+        self.head = f"name: test\nbroker: {{url: '{url}'}}\nsupervisor: {{stop_timeout: 10s}}\n"
+
+    def write(self, text: str) -> None:
+        """Replace what stands below the head, in one step."""
+        draft = self.root / "draft"
+        draft.write_text(self.head + text)
+        draft.replace(self.file)
+
+    def run(self, *options: str) -> Run:
+        """Start `pipeline run`."""
+        self.runs.append(Run([*PIPELINE, "run", str(self.file), "--plain", *options], self.root))
+        return self.runs[-1]
+
+    def up(self, text: str, *options: str) -> Run:
+        """Start `pipeline run` on this file, and wait until every pool runs."""
+        self.write(text)
+        run = self.run(*options)
+        eventually(lambda: self.pools_run() or run.process.poll() is not None, "every pool runs")
+        assert run.process.poll() is None, run.output
+        return run
+
+    def pools_run(self) -> bool:
+        records = [one for one in self.records() if one.until > time.time() * 1000]
+        return bool(records) and all(pool.state == "running" for one in records for pool in one.pools)
+
+    def records(self) -> list[SupervisorState]:
+        flat = self.ask("HGETALL", keys.supervisors("test"))
+        return [msgspec.json.decode(text, type=SupervisorState) for text in flat[1::2]]
+
+    def pipeline(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """What a command prints and returns."""
+        command = [*PIPELINE, "--config", str(self.file), *arguments]
+        return subprocess.run(command, cwd=self.root, capture_output=True, text=True, timeout=60, check=False)
+
+    def reload(self, text: str) -> subprocess.CompletedProcess[str]:
+        """Write the file and have it applied."""
+        self.write(text)
+        return self.pipeline("reload")
+
+    def policy(self, queue: str) -> QueuePolicy:
+        """What is published of a queue."""
+        text = self.ask("HGET", keys.meta(keys.base("test", queue)), "policy")
+        return msgspec.json.decode(text, type=QueuePolicy)
+
+    def generation(self) -> int:
+        return int(self.ask("LLEN", keys.generations("test")))
+
+
+@pytest.fixture
+def written(broker: str) -> Iterator[Written]:
+    """A project with a file, on the test's own broker."""
+    yield from make(broker, Written)
 
 
 @pytest.fixture

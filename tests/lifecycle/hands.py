@@ -64,6 +64,17 @@ async def fail(job: Job[Any]) -> None:
     raise ValueError("no")
 
 
+async def fail_late(job: Job[Any]) -> None:
+    """Fails after `data["seconds"]`."""
+    note("begin", job)
+    await asyncio.sleep(job.data.get("seconds", 0))
+    raise ValueError("no")
+
+
+async def other(job: Job[Any]) -> None:
+    note("other", job)
+
+
 async def stall(job: Job[Any]) -> None:
     """Blocks its loop, so that no time limit can reach it."""
     note("begin", job)

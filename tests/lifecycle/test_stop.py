@@ -92,7 +92,7 @@ def test_tstp_takes_no_new_jobs_and_cont_goes_on(project):
     assert run.stop() == 0
 
 
-def test_usr1_shows_what_everything_is_doing_and_hup_and_usr2_do_nothing(project):
+def test_usr1_shows_what_everything_is_doing(project):
     project.queue("a", "hands:work")
     project.enqueue("a", {"seconds": 1})
     run = project.run()
@@ -100,9 +100,6 @@ def test_usr1_shows_what_everything_is_doing_and_hup_and_usr2_do_nothing(project
     run.signal(signal.SIGUSR1)
     run.says("a.1        | Current thread")
     assert "supervisor | Current thread" in run.output
-    run.signal(signal.SIGHUP)
-    run.signal(signal.SIGUSR2)
-    run.says("SIGUSR2 does nothing")
     project.sees("end")
     assert run.stop() == 0
 

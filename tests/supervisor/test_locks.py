@@ -9,19 +9,40 @@ import pytest
 
 from pipeline.errors import StartError
 from pipeline.state import announce, open_private, private_folder, socket_path, state_folder, withdraw
-from pipeline.supervisor.locks import free_queues, hold_queues
+from pipeline.supervisor.locks import QueueLocks
+
+
+def locks_on(state, *queues):
+    locks = QueueLocks(state)
+    locks.hold(queues)
+    return locks
 
 
 def test_a_queue_is_held_once_and_the_refusal_names_who_holds_it(root):
     state = state_folder(root)
-    first = hold_queues(state, ["a", "b"])
+    first = locks_on(state, "a", "b")
     with pytest.raises(StartError, match=f"process {os.getpid()} .*queues a, b") as refused:
-        hold_queues(state, ["b", "c"])
+        locks_on(state, "b", "c")
     assert refused.value.exit_code == 13
-    others = hold_queues(state, ["c"])
-    free_queues(first)
-    free_queues(others)
-    free_queues(hold_queues(state, ["a", "b", "c"]))
+    others = locks_on(state, "c")
+    first.keep(())
+    others.keep(())
+    locks_on(state, "a", "b", "c").keep(())
+
+
+def test_a_refusal_keeps_what_was_held_and_frees_what_was_not(root):
+    state = state_folder(root)
+    ours, theirs = locks_on(state, "a"), locks_on(state, "c")
+    with pytest.raises(StartError):
+        ours.hold(["b", "c"])
+    with pytest.raises(StartError):
+        locks_on(state, "a")
+    locks_on(state, "b").keep(())
+    ours.keep({"a"})
+    theirs.keep(())
+    ours.hold(["c"])
+    with pytest.raises(StartError, match="queues a, c"):
+        locks_on(state, "c")
 
 
 def test_the_state_folder_is_for_its_owner_only(root):
@@ -54,20 +75,20 @@ def test_a_lock_that_is_a_symlink_is_not_followed(root):
     private_folder(state / "locks")
     (state / "locks" / "a.lock").symlink_to(root / "victim")
     with pytest.raises(StartError):
-        hold_queues(state, ["a"])
+        locks_on(state, "a")
     assert not (root / "victim").exists()
 
 
-def test_what_runs_is_written_down_and_removed_only_by_who_wrote_it(root):
+def test_what_runs_is_written_down_and_removed_only_by_who_wrote_it(root, plan):
     state = state_folder(root)
-    record = announce(state, "p.yaml", ["a"])
+    record = announce(state, plan, ["a"])
     written = json.loads((state / "supervisor.json").read_text())
-    assert (written["file"], written["pid"], written["queues"]) == ("p.yaml", os.getpid(), ["a"])
+    assert (written["file"], written["pid"], written["queues"]) == (plan.file, os.getpid(), ["a"])
     os.close(open_private(state / "supervisor.json"))
     (state / "supervisor.json").write_text('{"file": "other", "pid": 1, "queues": [], "started_at": 0}')
     withdraw(state, record)
     assert (state / "supervisor.json").exists()
-    withdraw(state, announce(state, "p.yaml", ["a"]))
+    withdraw(state, announce(state, plan, ["a"]))
     assert not (state / "supervisor.json").exists()
 
 

@@ -10,19 +10,20 @@ from pipeline.status.snapshot import SupervisorState
 from pipeline.store import keys
 from pipeline.store.reader import server_time
 from pipeline.store.store import Store, run
-from pipeline.supervisor.publish import (
-    Published,
-    publish,
-    read_records,
-    remove_record,
-    write_record,
-)
+from pipeline.supervisor.publish import Published, Publisher
+from pipeline.supervisor.records import read_records, remove_record, write_record
 
 STORE = Store("test", "a")
 
 
 def with_queue(plan, hash, **changes):
     return replace(plan, hash=hash, queues={"a": replace(plan.queues["a"], **changes)})
+
+
+async def publish(connection, plan):
+    publisher = Publisher("ours")
+    await publisher.greet(connection, plan, "me")
+    return publisher.published
 
 
 async def meta(connection, field):

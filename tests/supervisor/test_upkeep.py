@@ -12,6 +12,7 @@ from pipeline.policy import Retention
 from pipeline.store import keys
 from pipeline.store.reader import server_time
 from pipeline.store.store import Store, run
+from pipeline.supervisor.fleet import Fleet
 from pipeline.supervisor.host import host_label, host_name
 from pipeline.supervisor.logs import Logs
 from pipeline.supervisor.pool import Pool
@@ -36,17 +37,17 @@ async def make(plan):
     """An upkeep whose pool has no workers, for a queue with these options."""
 
     def upkeep(**policy):
-        queues = {"a": replace(plan.queues["a"], **policy)}
         started = []
 
-        def hire(pool, label, parent, *, alone):
+        def hire(queues, label, parent, *, alone=False):
             started.append(label)
             raise InterruptedError
 
         logs = Logs(lambda line: None)
-        upkeep = Upkeep(
-            plan, [Pool("a", queues, plan.pools["a"], plan.supervisor, hire, logs, Nobody())], logs
-        )
+        policies = {"a": replace(plan.queues["a"], **policy)}
+        fleet = Fleet(replace(plan, queues=policies), None, "", logs, Nobody())
+        fleet.pools[:] = [Pool("a", policies, plan.pools["a"], plan.supervisor, hire, logs, Nobody())]
+        upkeep = Upkeep(fleet, logs)
         return upkeep, started
 
     return upkeep

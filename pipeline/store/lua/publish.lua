@@ -8,6 +8,7 @@ local generation, policy, limited = unpack(ARGV)
 local runs = tonumber(redis.call('HGET', queue .. ':meta', 'generation') or 0)
 if tonumber(generation) < runs then return runs end
 redis.call('HSET', queue .. ':meta', 'generation', generation, 'policy', policy)
+redis.call('HDEL', queue .. ':meta', 'removed')
 if limited == '' then
   redis.call('HDEL', queue .. ':meta', 'limited')
 else

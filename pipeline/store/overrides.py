@@ -1,0 +1,55 @@
+"""What people changed by hand in a queue: it beats the file until it ends, or the file says something new."""
+
+from __future__ import annotations
+
+import contextlib
+
+import msgspec
+from msgspec import Struct
+
+from pipeline.store import keys
+from pipeline.store.scripts import script
+from pipeline.store.store import Call
+from pipeline.store.wire import Reply
+
+
+class Pause(Struct, frozen=True):
+    """The queue stands still. `until` is ms of the server's clock; None is until somebody resumes it."""
+
+    by: str
+    at: int
+    until: int | None = None
+
+
+class Scale(Struct, frozen=True):
+    """So many processes on each host. `was` is what the file said then, if it was known."""
+
+    processes: int
+    by: str
+    at: int
+    until: int | None = None
+    was: int | None = None
+
+
+class Overrides(Struct, frozen=True):
+    """What holds now; `time` is the server's."""
+
+    time: int
+    pause: Pause | None = None
+    scale: Scale | None = None
+
+
+def read(project: str, queue: str) -> Call[Overrides]:
+    """What holds in a queue, once what has ended is removed."""
+    return Call(script("overrides").command(queue=keys.base(project, queue)), _read)
+
+
+def _read(reply: Reply) -> Overrides:
+    time, pause, scale = (*reply, None, None)[:3]
+    held = Overrides(time)
+    # Another version of this program may have written them.
+    with contextlib.suppress(msgspec.MsgspecError):
+        held = msgspec.structs.replace(held, pause=pause and msgspec.json.decode(pause, type=Pause))
+    with contextlib.suppress(msgspec.MsgspecError):
+        held = msgspec.structs.replace(held, scale=scale and msgspec.json.decode(scale, type=Scale))
+    return held

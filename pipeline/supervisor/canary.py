@@ -1,0 +1,73 @@
+"""A worker that goes ahead: it imports the handlers of a new plan, and takes no job before the plan is applied."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from pipeline.errors import PipelineError
+from pipeline.supervisor.child import Child, Failed, Parent
+from pipeline.supervisor.pool import START_MS
+from pipeline.units import words
+
+
+class CannotStart(PipelineError):
+    """The handlers of a new plan cannot be imported; `help` holds the traceback."""
+
+    code = "cannot_start"
+
+
+class Canary:
+    """One such worker, as its parent until it is taken over by a pool."""
+
+    def __init__(self, pool: str, start: Callable[[Parent], Child], import_timeout: int) -> None:
+        self._pool = pool
+        self._limit = import_timeout
+        self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.child = start(self)
+
+    async def wait(self) -> Child:
+        """The worker, once it has imported everything. Raises CannotStart."""
+        try:
+            async with asyncio.timeout((self._limit + START_MS) / 1000):
+                await asyncio.shield(self._ready)
+        except TimeoutError:
+            failed = Failed(f"its imports did not end within {words(self._limit)}")
+        else:
+            if self.child.code is None:
+                return self.child
+            failed = self.child.failed or Failed(self.child.describe_end())
+        raise CannotStart(f"{self._pool} cannot start: {failed.reason}", failed.traceback.strip())
+
+    def on_ready(self) -> None:
+        """It has imported everything."""
+        self._done()
+
+    def on_gone(self, child: Child) -> None:
+        """It ended; it never had a job."""
+        self._done()
+        child.forget()
+
+    def on_retiring(self, child: Child, reason: str, reruns: list[str]) -> None:
+        """It runs no job whose time limit it could pass."""
+
+    def _done(self) -> None:
+        if not self._ready.done():
+            self._ready.set_result(None)
+
+
+async def rehearse(canaries: list[Canary]) -> dict[str, Child]:
+    """The workers by their label, once all are ready. Raises CannotStart, and then none is left."""
+    try:
+        found = await asyncio.gather(*(canary.wait() for canary in canaries))
+    except BaseException:
+        dismiss(canary.child for canary in canaries)
+        raise
+    return {child.label: child for child in found}
+
+
+def dismiss(children: Iterable[Child]) -> None:
+    """End workers that are not needed after all."""
+    for child in children:
+        if child.state != "gone":
+            child.kill()

@@ -1,0 +1,141 @@
+"""What is asked of a running supervisor: go over to the file as it is now, back to an older generation, to new code.
+
+One at a time. The state here tells whether what runs is what the file says, and if not, why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from pipeline.clock import monotonic_ms, now_ms
+from pipeline.config.findings import render
+from pipeline.config.load import load
+from pipeline.control import Outcome, Status
+from pipeline.errors import BrokerError
+from pipeline.plan import Plan
+from pipeline.store import history
+from pipeline.store.history import Origin
+from pipeline.store.store import run
+from pipeline.supervisor.fleet import Fleet
+from pipeline.supervisor.link import Link
+from pipeline.supervisor.logs import Logs
+from pipeline.supervisor.publish import Publisher
+from pipeline.supervisor.transition import NeedsRestart, Rejected, Transition
+
+HELD = "rolled back: the file waits until it changes, or for `pipeline reload`"
+
+
+class Reloader:
+    """Never raises: an outcome tells what came of it. `trouble` is why the file is not what runs."""
+
+    def __init__(
+        self, fleet: Fleet, transition: Transition, publisher: Publisher, link: Link, logs: Logs
+    ) -> None:
+        self._fleet = fleet
+        self._transition = transition
+        self._publisher = publisher
+        self._link = link
+        self._logs = logs
+        self._one = asyncio.Lock()
+        self.inputs = fleet.plan.inputs
+        self.trouble: str | None = None
+        self.held = False
+        self.transient = False
+        """What stands in the way may pass by itself."""
+        self.applied = self.failed = 0
+        self.applied_at: int | None = None
+
+    async def reload(self, by: str, if_generation: int | None = None) -> Outcome:
+        """Go over to the file as it is now; with `if_generation` only from that one."""
+        async with self._one:
+            now = self._publisher.published.generation
+            if if_generation not in (None, now):
+                return Outcome("conflict", now, reason=f"generation {now} runs, not {if_generation}")
+            return await self._judged(self._from_file, "reload", by)
+
+    async def rollback(self, to: int | None, by: str) -> Outcome:
+        """Go back to generation `to`, or to the one before. The file is held until it changes."""
+        async with self._one:
+            outcome = await self._attempt(lambda: self._from_history(to), (), "rollback", by)
+            if outcome.status in ("applied", "unchanged"):
+                self.trouble, self.held, self.transient = HELD, True, False
+            return outcome
+
+    async def restart(self, pools: Collection[str], by: str) -> Outcome:
+        """New processes for these pools, and with them new code."""
+        async with self._one:
+            return await self._attempt(self._as_it_is, pools, "restart", by)
+
+    # --- where a plan comes from -----------------------------------------------------------------------
+
+    async def _as_it_is(self) -> Plan:
+        return self._fleet.plan
+
+    async def _from_file(self) -> Plan:
+        running = self._fleet.plan
+        loaded = await asyncio.to_thread(
+            load, Path(running.file), profile=running.profile, secrets="required"
+        )
+        self.inputs = loaded.inputs
+        if loaded.plan is None:
+            raise Rejected(render(one for one in loaded.findings if one.severity == "error"))
+        return loaded.plan
+
+    async def _from_history(self, to: int | None) -> Plan:
+        running, now = self._fleet.plan, self._publisher.published.generation
+        if self._link.connection is None:
+            raise Rejected("the broker is away, which keeps the generations")
+        kept = await run(self._link.connection, history.read(running.name))
+        older = [one for one in kept if one.generation < now and one.hash != running.hash]
+        found = next((one for one in (kept if to else older) if to in (None, one.generation)), None)
+        if found is None:
+            numbers = ", ".join(str(one.generation) for one in kept) or "none"
+            raise Rejected(
+                f"generation {to} is not kept" if to else "no older generation is kept",
+                f"there are: {numbers}",
+            )
+        here = ("root", "file", "broker", "profile", "inputs", "secrets")
+        return replace(found.plan, **{name: getattr(running, name) for name in here})
+
+    # --- what comes of it ------------------------------------------------------------------------------
+
+    async def _judged(self, source: Callable[[], Awaitable[Plan]], origin: Origin, by: str) -> Outcome:
+        """An attempt whose outcome is that of the file."""
+        outcome = await self._attempt(source, (), origin, by)
+        if outcome.reason is None:
+            self.trouble, self.held, self.transient = None, False, False
+        else:
+            self.trouble = outcome.reason
+        return outcome
+
+    async def _attempt(
+        self, source: Callable[[], Awaitable[Plan]], also: Collection[str], origin: Origin, by: str
+    ) -> Outcome:
+        started = monotonic_ms()
+        try:
+            changes = await self._transition.make(await source(), also, origin, by)
+        except (NeedsRestart, Rejected, BrokerError) as error:
+            return self._refused(error, monotonic_ms() - started)
+        took = monotonic_ms() - started
+        generation = self._publisher.published.generation
+        if changes is None:
+            return Outcome("unchanged", generation, took_ms=took)
+        self.applied += 1
+        self.applied_at = now_ms()
+        lines = [str(change) for change in changes]
+        self._logs.say("\n".join([f"{origin} by {by}: generation {generation}, in {took} ms", *lines]))
+        return Outcome("applied", generation, lines, took_ms=took)
+
+    def _refused(self, error: NeedsRestart | Rejected | BrokerError, took: int) -> Outcome:
+        self.failed += 1
+        self.transient = isinstance(error, BrokerError) or (isinstance(error, Rejected) and error.transient)
+        reason = f"{error.message}\n{error.help}".strip()
+        status: Status = "restart_required" if isinstance(error, NeedsRestart) else "rejected"
+        generation = self._publisher.published.generation
+        if reason != self.trouble:
+            self._logs.say(f"NOT applied, generation {generation} goes on:\n{reason}")
+        return Outcome(status, generation, reason=reason, took_ms=took)
