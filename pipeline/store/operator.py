@@ -1,4 +1,4 @@
-"""What a person does to jobs: cancel, remove, redrive, promote, pause, purge. Blocking, for commands and clients.
+"""What a person does to jobs: cancel, remove, redrive, promote, pause, scale, purge. Blocking, for commands and clients.
 
 Each move first reads the records that it needs: a job's level and deduplication key stand in its options.
 """
@@ -10,12 +10,12 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from pipeline.clock import now_ms
 from pipeline.errors import JobNotFound, WrongState
 from pipeline.job import Outcome, State, decode_job, encode
 from pipeline.policy import QueuePolicy
-from pipeline.store import listing
+from pipeline.store import listing, overrides
 from pipeline.store.listing import Filter
+from pipeline.store.overrides import Overrides, Pause, Scale
 from pipeline.store.reader import JobView, Reader, server_time
 from pipeline.store.store import Store, run_blocking
 from pipeline.store.wire import BlockingConnection
@@ -48,6 +48,7 @@ class Operator:
     ) -> None:
         self.connection = connection
         self._policy = policy or QueuePolicy(queue)
+        self.project = project
         self.queue = queue
         self.reader = Reader(project, queue)
         self._store = Store(project, queue)
@@ -134,14 +135,25 @@ class Operator:
             progress(len(chunk))
         return removed
 
-    def pause(self, by: str) -> bool:
-        """Stop the queue for everyone, until `resume`; `by` says who. Whether it ran until now."""
-        said = encode({"by": by, "at": now_ms()}).decode()
-        return run_blocking(self.connection, self._store.pause(said))
+    def pause(self, by: str, until: int | None = None) -> bool:
+        """Stop the queue for everyone, until `resume` or that time; `by` says who. Whether it ran until now."""
+        return run_blocking(self.connection, self._store.pause(encode(Pause(by, self.time(), until))))
 
     def resume(self) -> bool:
         """Let the queue go on. Whether it was paused."""
         return run_blocking(self.connection, self._store.resume())
+
+    def scale(self, scale: Scale) -> bool:
+        """Let this number of processes count instead of the file's. Whether another person's did before."""
+        return run_blocking(self.connection, self._store.scale(encode(scale)))
+
+    def unscale(self) -> bool:
+        """Let the file's number of processes count again. Whether a person's did."""
+        return run_blocking(self.connection, self._store.unscale())
+
+    def overrides(self) -> Overrides:
+        """What people changed by hand, and holds now."""
+        return run_blocking(self.connection, overrides.read(self.project, self.queue))
 
     def purge(self, progress: Progress = _silent) -> int:
         """Delete all waiting jobs, in chunks; the result counts them."""

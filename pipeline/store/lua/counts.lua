@@ -1,22 +1,20 @@
 -- The figures of a queue. Returns {time, meta pairs, stats pairs, waiting, delayed, active, completed, dead,
 -- cancelled, workers, parked, record of the oldest waiting job, enqueued ever}.
 -- include now
+-- include waiting
 local queue = unpack(KEYS)
 
-local waiting, oldest = redis.call('LLEN', queue .. ':alone'), false
+local oldest = false
 local levels = redis.call('ZRANGE', queue .. ':levels', 0, -1)
 for i = 1, #levels do
-  local list = queue .. ':wait:' .. levels[i]
-  waiting = waiting + redis.call('LLEN', list)
-  for _, id in ipairs(oldest and {} or redis.call('LRANGE', list, 0, 99)) do
+  if oldest then break end
+  for _, id in ipairs(redis.call('LRANGE', queue .. ':wait:' .. levels[i], 0, 99)) do
     if redis.call('HEXISTS', queue .. ':stale', levels[i] .. ':' .. id) == 0 then
       oldest = id
       break
     end
   end
 end
-local stale = redis.call('HVALS', queue .. ':stale')
-for i = 1, #stale do waiting = waiting - stale[i] end
 
 local active, workers = 0, redis.call('ZRANGE', queue .. ':workers', 0, -1)
 for i = 1, #workers do
@@ -26,7 +24,7 @@ return {
   now(),
   redis.call('HGETALL', queue .. ':meta'),
   redis.call('HGETALL', queue .. ':stats'),
-  waiting,
+  waiting(queue),
   redis.call('ZCARD', queue .. ':delayed'),
   active,
   redis.call('LLEN', queue .. ':completed'),

@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- Stop a queue for everyone, or let it go on. Returns whether that changed anything.
+-- Stop a queue for everyone, or let it go on. The newest pause counts. Returns whether the queue ran until now,
+-- or whether it stood still.
 -- include wake
 local queue = unpack(KEYS)
 local paused, by = unpack(ARGV)
@@ -9,4 +10,4 @@ if paused == '' then
   wake(queue, 1000)
   return changed
 end
-return redis.call('HSETNX', queue .. ':meta', 'paused', by)
+return redis.call('HSET', queue .. ':meta', 'paused', by)

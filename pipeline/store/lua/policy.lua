@@ -1,6 +1,9 @@
 -- What a producer must know: {time, generation, policy}; the latter two are nil before a supervisor ran.
+-- Of a queue that was removed from the file: {time, generation, nil, the generation that removed it, waiting}.
 -- include now
+-- include waiting
 local queue = unpack(KEYS)
 
-local meta = redis.call('HMGET', queue .. ':meta', 'generation', 'policy')
+local meta = redis.call('HMGET', queue .. ':meta', 'generation', 'policy', 'removed')
+if meta[3] then return { now(), meta[1], false, meta[3], waiting(queue) } end
 return { now(), meta[1], meta[2] }

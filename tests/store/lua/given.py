@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Any, NamedTuple
 
+from pipeline.job import encode
+from pipeline.store.overrides import Overrides, Scale, read
 from pipeline.store.store import Accepted, Held, Move, NewJob, Store, run_blocking
 from pipeline.store.wire import BlockingConnection, parse
 
@@ -191,8 +193,20 @@ class Queue:
     def publish(self, generation: int, policy: str = "{}", limited: int | str = "") -> int:
         return run_blocking(self.connection, self.store.publish(generation, policy.encode(), limited))
 
-    def pause(self) -> bool:
-        return run_blocking(self.connection, self.store.pause("ann"))
+    def retract(self, generation: int) -> bool:
+        return run_blocking(self.connection, self.store.retract(generation))
+
+    def pause(self, by: str | bytes = "ann") -> bool:
+        return run_blocking(self.connection, self.store.pause(by))
+
+    def scale(self, scale: Scale) -> bool:
+        return run_blocking(self.connection, self.store.scale(encode(scale)))
+
+    def unscale(self) -> bool:
+        return run_blocking(self.connection, self.store.unscale())
+
+    def overrides(self) -> Overrides:
+        return run_blocking(self.connection, read("shop", "emails"))
 
     def resume(self) -> bool:
         return run_blocking(self.connection, self.store.resume())
