@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from pipeline import units
@@ -43,9 +43,13 @@ class Scope:
 
 def scopes(queues: dict[str, tuple[QueueBlock, Mapping, Span]], broken: list[Path]) -> Iterator[Scope]:
     """Every queue and every job of it."""
+    everywhere = frozenset(_touched(path for path in broken if path[:1] != ("queues",)))
+    of_queue: dict[Path, list[Path]] = {}
+    for path in broken:
+        of_queue.setdefault(path[:2], []).append(path)
     for name, (queue, node, place) in queues.items():
-        path: Path = ("queues", name)
-        touched = frozenset(_touched(name, broken))
+        path = ("queues", name)
+        touched = everywhere.union(_touched(of_queue.get(path, ())))
         yield Scope(path, node, place, queue, touched)
         jobs = child(node, "jobs")
         for job, settings in queue.jobs.items():
@@ -53,12 +57,12 @@ def scopes(queues: dict[str, tuple[QueueBlock, Mapping, Span]], broken: list[Pat
                 yield Scope((*path, "jobs", job), own, jobs.entries[job].key, settings, touched)
 
 
-def _touched(queue: str, broken: list[Path]) -> Iterator[str]:
-    """The keys of a queue that have findings; a mistyped one counts for what was meant."""
+def _touched(broken: Iterable[Path]) -> Iterator[str]:
+    """The keys of queues that have findings; a mistyped one counts for what was meant."""
     for path in broken:
         if path[:1] == ("retries",):
             yield "retry"
-        if path[:1] == ("defaults",) or path[:2] == ("queues", queue):
+        if path[:1] in (("defaults",), ("queues",)):
             yield from (near(str(step), _CHECKED) or str(step) for step in path[1:])
 
 

@@ -37,7 +37,7 @@ CODES: dict[str, str] = {
     "after a typing error. A path without *, ? or [ must exist.",
     "P024": "An included file holds `queues`, `retries`, `pools`, `include` and x-* keys. All else is about the whole "
     "project and stands in the file that is run.",
-    "P025": "The file has so many errors that the rest was not looked at.",
+    "P025": "The file has so many errors, or so many profiles and values, that the rest was not looked at.",
     # Keys and values
     "P101": "The key is not known at this place. Only keys that begin with x- are ignored; all others are "
     "errors, so that a typing error never turns a setting off in silence.",

@@ -12,7 +12,9 @@ Severity = Literal["error", "warning", "note"]
 
 WIDTH = 140
 _COLORS = {"error": "\x1b[1;31m", "warning": "\x1b[1;33m", "note": "\x1b[1;36m"}
-_PASSWORD = re.compile(r"(?P<head>://[^\s/@:'\"]*:|[?&]password=)(?P<secret>(?<==)[^\s&'\"]+|\S+(?=@))")
+_WORD = re.compile(r"\S+")
+_LOGIN = re.compile(r"(?P<head>://[^/@:'\"]*:)(?P<secret>.+)(?=@)")
+_PARAMETER = re.compile(r"(?P<head>[?&]password=)(?P<secret>[^&'\"]+)")
 _REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*(:?\?[^{}]*)?\}")
 
 
@@ -39,18 +41,23 @@ def redact(text: str, *, keep_width: bool = False) -> str:
 
     With `keep_width` columns stay too, for a line that a caret points into.
     """
-    return _PASSWORD.sub(lambda found: _mask(found, keep_width=keep_width), text)
+
+    def mask(found: re.Match[str]) -> str:
+        if _REFERENCE.fullmatch(found["secret"]):
+            return found[0]
+        return found["head"] + "*" * (len(found["secret"]) if keep_width else 3)
+
+    def hide(word: re.Match[str]) -> str:
+        # What follows the last @ is looked at once: a line may be one word of megabytes.
+        login, at, rest = word[0].rpartition("@")
+        return _PARAMETER.sub(mask, _LOGIN.sub(mask, login + at) + rest)
+
+    return _WORD.sub(hide, text)
 
 
 def has_password(url: str) -> bool:
     """Whether a password is readable in `url` as it is written in the file."""
     return redact(url) != url
-
-
-def _mask(found: re.Match[str], *, keep_width: bool) -> str:
-    if _REFERENCE.fullmatch(found["secret"]):
-        return found[0]
-    return found["head"] + "*" * (len(found["secret"]) if keep_width else 3)
 
 
 def ordered(findings: Iterable[Finding], file: str) -> tuple[Finding, ...]:

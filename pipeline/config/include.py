@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.config.fields import shown
 from pipeline.config.inputs import GLOB, TooManyFiles, is_pattern, matches
-from pipeline.config.parse import Allowance, parse
+from pipeline.config.parse import MAX_VALUES, Allowance, parse
 from pipeline.config.report import Report
 from pipeline.config.source import read_source
 from pipeline.config.translate import belongs_in_main
@@ -19,6 +19,7 @@ from pipeline.config.values import interpolate, plain
 MAX_FILES = 1_000
 MAX_TOTAL = 16 * 1024 * 1024
 MAX_DEPTH = 16
+MAX_PATTERNS = 1_000
 SHARED = ("queues", "retries", "pools")
 """What an included file may declare, beside `include` and x-* keys."""
 _SMALLEST = "an included file holds `queues`, `retries` or `pools`"
@@ -38,6 +39,11 @@ class Files:
         self._open: list[tuple[str, Path]] = []
         self._names: dict[str, dict[str, Entry]] = {section: {} for section in SHARED}
         self._full = False
+
+    @property
+    def size(self) -> int:
+        """How many values all files hold, as written."""
+        return MAX_VALUES - self._allowance.values
 
     def read(self) -> Tree | None:
         """The tree of all files, without `include`; None when the first one cannot be understood."""
@@ -74,6 +80,8 @@ class Files:
         if not is_pattern(pattern):
             return [folder / pattern]
         self.inputs[f"{GLOB}{folder.absolute()}//{pattern}"] = None
+        if not self._has_room(place, report):
+            return []
         try:
             found = matches(folder, pattern)
         except TooManyFiles:
@@ -108,6 +116,8 @@ class Files:
             message = f"more than {MAX_DEPTH} files include each other in a row"
         elif len(self._known) >= MAX_FILES:
             message = f"more than {MAX_FILES:,} files are included"
+        elif len(self.inputs) > MAX_FILES + MAX_PATTERNS:
+            message = f"more than {MAX_PATTERNS:,} patterns are included"
         elif self._left < 0:
             message = "the files are larger than 16 MiB together"
         if message:

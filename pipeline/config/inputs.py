@@ -89,7 +89,7 @@ def _walk(folder: Path, steps: list[str], looking: _Looking) -> Iterator[Path]:
             continue
         if step == "**":
             below = folder / name
-            if below.is_dir() and not below.is_symlink():
+            if _is_folder(below):
                 yield from _walk(below, steps, looking)
         elif fnmatchcase(name, step):
             yield from _step(folder, name, rest, looking)
@@ -98,8 +98,23 @@ def _walk(folder: Path, steps: list[str], looking: _Looking) -> Iterator[Path]:
 def _step(folder: Path, name: str, rest: list[str], looking: _Looking) -> Iterator[Path]:
     if rest:
         yield from _walk(folder / name, rest, looking)
-    elif (path := folder / name).exists() and not path.is_dir():
-        yield path
+    elif _is_file(folder / name):
+        yield folder / name
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _is_file(path: Path) -> bool:
+    """Whether something is there that is no folder, whatever it is."""
+    try:
+        return not stat.S_ISDIR(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def fingerprint(inputs: Sequence[str]) -> str:

@@ -6,8 +6,10 @@ import re
 from collections.abc import Mapping
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TOKEN = re.compile(r"\$\$|\$\{|\}")
 _OPERATORS = (":-", ":?", ":+", "-", "?", "+")
 MAX_NESTING = 32
+MAX_TEXT = 1024 * 1024
 
 
 class BadReference(Exception):
@@ -28,74 +30,81 @@ def expand(text: str, env: Mapping[str, str], filled: list[str] | None = None) -
     `filled` takes the names of the variables that gave a part of it. Raises BadReference, or Unset for a
     variable without value and default.
     """
-    return _expand(text, 0, env, 0, [] if filled is None else filled)[0]
+    return _Expansion(text, env, [] if filled is None else filled).inside(0, len(text), 0)
 
 
-def _expand(text: str, at: int, env: Mapping[str, str], depth: int, filled: list[str]) -> tuple[str, int]:
-    """The expansion from `at` to the end of the text or, inside a reference, to its closing brace."""
-    if depth > MAX_NESTING:
-        raise BadReference("references are nested too deeply")
-    parts: list[str] = []
-    while at < len(text):
-        if text.startswith("$$", at):
-            parts.append("$")
-            at += 2
-        elif text.startswith("${", at):
-            part, at = _reference(text, at + 2, env, depth, filled)
-            parts.append(part)
-        elif depth and text[at] == "}":
-            return "".join(parts), at
-        else:
-            parts.append(text[at])
-            at += 1
-    if depth:
-        raise BadReference("a '${' is not closed by '}'")
-    return "".join(parts), at
+class _Expansion:
+    """One text, in which every reference knows where it ends."""
+
+    def __init__(self, text: str, env: Mapping[str, str], filled: list[str]) -> None:
+        self._text = text
+        self._env = env
+        self._filled = filled
+        self._ends = _ends(text)
+        self._room = MAX_TEXT
+
+    def inside(self, at: int, end: int, depth: int) -> str:
+        """The expansion of the text from `at` to `end`."""
+        if depth > MAX_NESTING:
+            raise BadReference("references are nested too deeply")
+        parts: list[str] = []
+        while at < end and (token := _TOKEN.search(self._text, at, end)):
+            parts.append(self._text[at : token.start()])
+            at = token.end()
+            if token[0] == "${":
+                parts.append(self._reference(token.start(), depth))
+                at = self._ends[token.start()]
+            else:
+                parts.append(token[0][0])
+        parts.append(self._text[at:end])
+        return "".join(parts)
+
+    def _reference(self, start: int, depth: int) -> str:
+        text = self._text
+        found = _NAME.match(text, start + 2)
+        if not found:
+            raise BadReference("'${' must be followed by the name of a variable")
+        name, at = found[0], found.end()
+        operator = next((op for op in _OPERATORS if text.startswith(op, at)), "")
+        if not operator and not text.startswith("}", at):
+            raise BadReference(f"${{{name} must be followed by '}}', or by one of {' '.join(_OPERATORS)}")
+        if start not in self._ends:
+            raise BadReference("a '${' is not closed by '}'")
+        return self._value(name, operator, at + len(operator), self._ends[start] - 1, depth)
+
+    def _value(self, name: str, operator: str, at: int, end: int, depth: int) -> str:
+        value = self._env.get(name)
+        if value is None or (operator.startswith(":") and not value):
+            if operator.endswith("-"):
+                return self._written(f"default of {name}", at, end, depth)
+            if operator.endswith("+"):
+                return ""
+            # What the file says and not what it expands to: messages show no values.
+            raise Unset(name, self._text[at:end])
+        if operator.endswith("+"):
+            return self._written(name, at, end, depth)
+        self._filled.append(name)
+        self._room -= len(value)
+        if self._room < 0:
+            raise BadReference("this expands to more than 1 MiB")
+        return value
+
+    def _written(self, source: str, at: int, end: int, depth: int) -> str:
+        """The text that the file gives for a variable; it comes from `source`, unless others are in it."""
+        before = len(self._filled)
+        text = self.inside(at, end, depth + 1)
+        if len(self._filled) == before:
+            self._filled.append(source)
+        return text
 
 
-def _reference(text: str, at: int, env: Mapping[str, str], depth: int, filled: list[str]) -> tuple[str, int]:
-    found = _NAME.match(text, at)
-    if not found:
-        raise BadReference("'${' must be followed by the name of a variable")
-    name, at = found[0], found.end()
-    operator = next((op for op in _OPERATORS if text.startswith(op, at)), "")
-    if not operator and not text.startswith("}", at):
-        raise BadReference(f"${{{name} must be followed by '}}', or by one of {' '.join(_OPERATORS)}")
-    start = at + len(operator)
-    end = _closing(text, start)
-    value = env.get(name)
-    given = value is not None and not (operator.startswith(":") and not value)
-
-    def rest() -> str:
-        before = len(filled)
-        written = _expand(text, start, env, depth + 1, filled)[0]
-        if len(filled) == before:
-            filled.append(f"default of {name}" if operator.endswith("-") else name)
-        return written
-
-    if operator.endswith("+"):
-        return (rest() if given else ""), end
-    if given and value is not None:
-        filled.append(name)
-        return value, end
-    if operator.endswith("-"):
-        return rest(), end
-    # What the file says and not what it expands to: messages show no values.
-    raise Unset(name, text[start : end - 1])
-
-
-def _closing(text: str, at: int) -> int:
-    """The place after the brace that closes the reference whose rest begins at `at`."""
-    depth = 1
-    while at < len(text):
-        if text.startswith("$$", at):
-            at += 1
-        elif text.startswith("${", at):
-            depth += 1
-            at += 1
-        elif text[at] == "}":
-            depth -= 1
-            if not depth:
-                return at + 1
-        at += 1
-    raise BadReference("a '${' is not closed by '}'")
+def _ends(text: str) -> dict[int, int]:
+    """Where each ${ that is closed ends, after its brace."""
+    ends: dict[int, int] = {}
+    open_: list[int] = []
+    for token in _TOKEN.finditer(text):
+        if token[0] == "${":
+            open_.append(token.start())
+        elif token[0] == "}" and open_:
+            ends[open_.pop()] = token.end()
+    return ends

@@ -137,7 +137,8 @@ class Layers:
         policy = child(self._retries, name)
         if policy is None:
             if not self._is_written(name):
-                help = did_you_mean(name, self._retries.entries) or "declare it under `retries`"
+                near = did_you_mean(name, self._retries.entries) if self._report.few else ""
+                help = near or "declare it under `retries`"
                 self._report.error("P201", f"no retry policy is named '{shown}'", place, path, help)
             return None
         if name not in self._policies:

@@ -24,17 +24,17 @@ LEAST_MEMORY = 64 * 2**20
 def check_pools(pools: Mapping[str, Tree], scopes: Sequence[Scope], tree: Tree, report: Report) -> None:
     """Queues and the pools that they share. `pools` are those of the file, each with its defaults merged."""
     queues = [scope for scope in scopes if isinstance(scope.settings, QueueBlock)]
-    shared: dict[str, list[str | int]] = {}
+    of_queue: dict[Path, list[Scope]] = {}
+    for scope in scopes:
+        of_queue.setdefault(scope.path[:2], []).append(scope)
+    shared: dict[str, list[Scope]] = {}
     for scope in queues:
         if (pool := _pool_of(scope)) is not None:
-            shared.setdefault(pool, []).append(scope.path[1])
-    for scope in queues:
+            shared.setdefault(pool, []).extend(of_queue[scope.path])
         _check_member(scope, pools, tree, report)
-        own = [one for one in scopes if one.path[:2] == scope.path]
-        _check_recycle(block(child(scope.node, "recycle")), scope.path, own, report)
+        _check_recycle(block(child(scope.node, "recycle")), scope.path, of_queue[scope.path], report)
     for name, node in pools.items():
-        members = [scope for scope in scopes if scope.path[1] in shared.get(name, ())]
-        _check_recycle(block(child(node, "recycle")), ("pools", name), members, report)
+        _check_recycle(block(child(node, "recycle")), ("pools", name), shared.get(name, []), report)
         if name not in shared:
             _unused(name, tree, report)
 
@@ -159,7 +159,7 @@ def _known(name: str, steps: Path, node: Tree, path: Path, home: Path, written: 
         "retries": f"no retry policy is named '{name}'",
         "jobs": f"the queue has no job '{name}'",
     }[str(home[-1])]
-    help = did_you_mean(name, names.entries)
+    help = did_you_mean(name, names.entries) if report.few else ""
     report.error("P209", message, value_span(node, steps), (*path, *steps), help)
     return False
 

@@ -19,6 +19,7 @@ from pipeline.config.find import root_of
 from pipeline.config.findings import Finding
 from pipeline.config.include import Files
 from pipeline.config.layers import Layers, block
+from pipeline.config.lints import check_cases, check_pools, check_secrets
 from pipeline.config.model import Config, PoolBlock, QueueBlock, RetryBlock, SupervisorBlock
 from pipeline.config.profiles import choose, split
 from pipeline.config.report import Report, TooManyErrors
@@ -33,6 +34,8 @@ from pipeline.errors import ConfigError
 from pipeline.plan import Plan
 
 MAX_ERRORS = 2_000
+MAX_TRIED = 250_000
+"""How many values are looked at for the sake of profiles that were not chosen."""
 _B = TypeVar("_B", bound=Block)
 Queues = dict[str, tuple[QueueBlock, Tree, Span]]
 
@@ -122,9 +125,13 @@ class _Project:
         loaded = self._check(chosen, profile, self._report)
         if not every_profile:
             return loaded
-        for name in profiles:
-            if name != profile:
-                self._try(choose(tree, profiles, name, self._report), name)
+        others = [name for name in profiles.blocks if name != profile]
+        most = MAX_TRIED // self._files.size
+        for name in others[:most]:
+            self._try(choose(tree, profiles, name, self._report), name)
+        if others[most:]:
+            message = f"the file is so large that these were not checked: {', '.join(others[most:])}"
+            self._report.note("P025", message, profiles.place, ("profiles",), "check them with --profile")
         return replace(loaded, findings=self._report.findings) if not self._report.failed else self.refused()
 
     def refused(self) -> Loaded:
@@ -149,6 +156,9 @@ class _Project:
         retries, queues = layers.retries(), dict(_queues(layers.queues(), tree))
         scopes = list(checks.scopes(queues, broken))
         _check_whole(tree, written, retries, scopes, report)
+        check_pools(layers.pools(), scopes, tree, report)
+        check_secrets(tree, written, report)
+        check_cases(filled_in, written, report)
         schemas = read_schemas(scopes, self._root, report)
         secrets = resolve(tree, written, self._root, self._env, self._need, report)
         for name in (*schemas, *secrets.files):
@@ -157,11 +167,13 @@ class _Project:
             return self.refused()
         blocks = {name: queue for name, (queue, _, _) in queues.items()}
         pools = {name: _piece(PoolBlock, node) for name, node in layers.pools().items()}
-        resolved = config.model_copy(update={"queues": blocks, "pools": pools})
+        policies = {name: _piece(RetryBlock, node) for name, node in retries.items()}
+        update = {"queues": blocks, "pools": pools, "retries": policies}
+        resolved = config.model_copy(update=update)
         plan = build(secrets.fill(resolved), schemas, self._root, self._path.absolute())
         inputs = tuple(self._files.inputs)
         plan = msgspec.structs.replace(plan, profile=profile, inputs=inputs, secrets=secrets.hidden)
-        origins, variables = _origins(tree, queues)
+        origins, variables = _origins(tree, queues, retries, layers.pools())
         findings = report.findings
         return Loaded(plan, resolved, findings, report.file, report.texts, inputs, origins, variables)
 
@@ -216,20 +228,27 @@ def _check_whole(
     for scope in scopes:
         checks.check_scope(scope, report)
         checks.check_threads(scope, report)
+        checks.check_active(scope, report)
         if supervisor is not None:
             checks.check_stop(scope, supervisor, report)
 
 
-def _origins(tree: Tree, queues: Queues) -> tuple[dict[str, Span], dict[str, tuple[str, ...]]]:
+def _origins(
+    tree: Tree, queues: Queues, retries: Mapping[str, Node], pools: Mapping[str, Node]
+) -> tuple[dict[str, Span], dict[str, tuple[str, ...]]]:
     """Where each value was written, and which variables filled it in."""
-    whole = {
-        name: entry for name, entry in tree.entries.items() if name not in ("defaults", "retries", "queues")
+    whole = {name: entry for name, entry in tree.entries.items() if name != "defaults"}
+    merged = {
+        "queues": {name: node for name, (_, node, _) in queues.items()},
+        "retries": retries,
+        "pools": pools,
     }
-    merged = {name: Entry(place, node) for name, (_, node, place) in queues.items()}
-    queues_entry = Entry(tree.entries["queues"].key, Tree(merged, tree.span))
+    for name, nodes in merged.items():
+        resolved = {own: Entry(node.span, node) for own, node in nodes.items()}
+        whole[name] = Entry(tree.span, Tree(resolved, tree.span))
     written = {
         dotted(steps): node
-        for steps, node in leaves(Tree({**whole, "queues": queues_entry}, tree.span))
+        for steps, node in leaves(Tree(whole, tree.span))
         if not is_null(node) or steps[-1] in NULL_SAYS_SO
     }
     places = {steps: node.span for steps, node in written.items()}

@@ -17,7 +17,7 @@ from pipeline.config.syntax import MAX_DEPTH, TOO_DEEP, explain
 from pipeline.config.tree import TOP, Entry, Mapping, Node, Plain, Scalar, Sequence, Span
 
 MAX_EXPANDED = 50_000
-MAX_VALUES = 250_000
+MAX_VALUES = 100_000
 SMALLEST = "the smallest config has `name:` and one queue under `queues:`"
 _NULL = ("", "~", "null", "Null", "NULL")
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}

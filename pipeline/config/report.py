@@ -17,6 +17,10 @@ class TooManyErrors(Exception):
     """More errors than anybody would read: looking for others only takes time."""
 
 
+FEW = 50
+LONGEST = 1_000
+
+
 class Source:
     """A file's text, and its lines as messages may show them."""
 
@@ -90,6 +94,11 @@ class Report:
     def failed(self) -> bool:
         return bool(self._errors)
 
+    @property
+    def few(self) -> bool:
+        """Whether there are so few errors yet that help for the next one may take its time."""
+        return len(self._errors) < FEW
+
     def has_error(self, at: Span) -> bool:
         """Whether this place has an error already: a second one would only repeat it."""
         return (at.file or self.file, at.line, at.column) in self._errors
@@ -110,7 +119,12 @@ class Report:
     def _add(self, severity: Severity, code: str, message: str, at: Span, path: Path, help: str) -> None:
         file = at.file or self.file
         shown = self._sources[file].shown(at.line) if file in self._sources else ""
-        place = (file, at.line, at.column, max(at.column + 1, at.end), shown, at.profile)
         inside = at.profile and path[:1] != ("profiles",)
-        steps = ("profiles", at.profile, *path) if inside else path
-        self._found.append(Finding(severity, code, message, help, dotted(steps), *place))
+        steps = dotted(("profiles", at.profile, *path) if inside else path)
+        place = (file, at.line, at.column, max(at.column + 1, at.end), shown, at.profile)
+        self._found.append(Finding(severity, code, _cut(message), _cut(help), _cut(steps), *place))
+
+
+def _cut(text: str) -> str:
+    """The text, unless a value of megabytes went into it."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 LONGEST = 100
-MOST = 1_000
+MOST = 500
 
 
 def near(word: str, names: Iterable[str]) -> str | None:

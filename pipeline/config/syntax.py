@@ -10,6 +10,7 @@ from pipeline.config.report import Report
 from pipeline.config.tree import Span
 
 MAX_DEPTH = 64
+MAX_LOOKED_AT = 2_000
 TOO_DEEP = f"more than {MAX_DEPTH} levels of nesting"
 _QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'|(?:^|\s)#.*$")
 _REFERENCE = re.compile(r"\$\{")
@@ -84,7 +85,7 @@ def _braces(report: Report, number: int) -> bool:
     if not 0 <= number < len(report.lines):
         return False
     # Quoted text and comments are blanked out, so that columns stay.
-    text = _QUOTED.sub(lambda found: " " * len(found[0]), report.lines[number])
+    text = _QUOTED.sub(lambda found: " " * len(found[0]), report.lines[number][:MAX_LOOKED_AT])
     for code, pattern, message in (
         ("P009", _REFERENCE, "YAML cuts this ${...} apart, because it lacks quotes"),
         ("P008", _TEMPLATE, "braces without quotes begin a map"),

@@ -96,7 +96,10 @@ def find(node: Node | None, path: Iterable[str | int]) -> Node | None:
 
 
 def key_span(node: Node, path: Path) -> Span:
-    """The place of the key that `path` ends in, or of the nearest key above that is in the file."""
+    """The place of the key that `path` ends in, or of the nearest one above that is in the file.
+
+    An item of a list has no key: its place is that of its value.
+    """
     place = TOP
     for step in path:
         if isinstance(node, Mapping) and step in node.entries:
@@ -104,6 +107,8 @@ def key_span(node: Node, path: Path) -> Span:
         below = child(node, step)
         if below is None:
             break
+        if isinstance(node, Sequence):
+            place = below.span
         node = below
     return place
 
