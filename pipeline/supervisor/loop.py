@@ -259,7 +259,7 @@ class Supervisor:
             case signal.SIGTSTP:
                 self._orders.quiet("quiet: no new jobs until SIGCONT")
             case signal.SIGHUP:
-                self._begin(self._reloader.reload("SIGHUP"))
+                self._begin(self._watcher.reload("SIGHUP"))
             case signal.SIGUSR2:
                 self._begin(self._orders.restart(None, "SIGUSR2"))
             case signal.SIGCONT:

@@ -46,7 +46,7 @@ class Orders:
             case "plan":
                 return msgspec.to_builtins(self._fleet.plan)
             case "reload":
-                return await self._over(self._reloader.reload(request.by, request.if_generation), say)
+                return await self._over(self._watcher.reload(request.by, request.if_generation), say)
             case "rollback":
                 return await self._over(self._watcher.rollback(request.to, request.by), say)
             case "restart":

@@ -40,6 +40,14 @@ class Watcher:
         self._seen = await self._steady(now)
         return await self._reloader.reload(BY)
 
+    async def reload(self, by: str, if_generation: int | None = None) -> Outcome:
+        """Reload because a person says so."""
+        now = await self._fingerprint()
+        outcome = await self._reloader.reload(by, if_generation)
+        if outcome.status != "conflict":
+            self._seen = now
+        return outcome
+
     async def rollback(self, to: int | None, by: str) -> Outcome:
         """Go back to an older generation; the content as it is now counts as seen."""
         now = await self._fingerprint()
