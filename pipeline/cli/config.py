@@ -1,15 +1,14 @@
-"""`pipeline config show`, `schema` and `explain`: what the file means, and what may stand in it."""
+"""`pipeline config show` and `schema`: what the file means, and what may stand in it."""
 
 from __future__ import annotations
 
 import json
-import textwrap
 
 import click
 
 from pipeline.cli.app import Commands
 from pipeline.cli.project import find, profile_of, takes_file
-from pipeline.errors import PipelineError, UnknownQueue
+from pipeline.errors import UnknownQueue
 
 
 @click.group(cls=Commands)
@@ -44,22 +43,3 @@ def schema() -> None:
     from pipeline.config.schema import json_schema
 
     click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
-
-
-@click.command()
-@click.argument("code")
-def explain(code: str) -> None:
-    """What a finding's CODE means, for instance P101."""
-    from pipeline.cli.validate import BROKER_CODES
-    from pipeline.config.codes import CODES
-    from pipeline.config.suggest import near
-
-    codes = {**CODES, **BROKER_CODES}
-    text = codes.get(code.upper())
-    if text is None:
-        guess = near(code.upper(), codes)
-        raise PipelineError(
-            f"no finding has the code {code!r}",
-            f"did you mean {guess}?" if guess else f"codes run from {min(codes)} to {max(codes)}",
-        )
-    click.echo(f"{click.style(code.upper(), bold=True)}\n{textwrap.fill(text, 100)}")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Tag
 
 from pipeline.config.block import Block, optional, required
-from pipeline.config.fields import Duration, ErrorClass, Name, Pause, PlainText, whole
+from pipeline.config.fields import Duration, ErrorClass, Name, Pause, PlainText, PolicyName, whole
 
 
 def _is_list(value: object) -> str:
@@ -40,7 +40,7 @@ class CaseBlock(Block):
     """A policy test: a job on a virtual clock, without a broker."""
 
     name: PlainText = required("hot", "What the test shows.")
-    retry: PlainText | None = optional("hot", "The retry policy that is tested, by its name.")
+    retry: PolicyName | None = optional("hot", "The retry policy that is tested, by its name.")
     queue: Name | None = optional("hot", "The queue whose policy is tested, instead of `retry`.")
     job: Name | None = optional(
         "hot", "The job name of the queue; without it that of the queue's own handler."

@@ -222,6 +222,9 @@ class Kind:
 
     read: Callable[[Any], Any]
     schema: dict[str, Any]
+    words: str
+    """What such a value is, for people."""
+    example: str
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return no_info_plain_validator_function(self.read)
@@ -240,7 +243,10 @@ def whole(low: int, high: int = 1_000_000) -> Kind:
             refuse("P107", f"this must be {bound}")
         return number
 
-    return Kind(read, {"type": "integer", "minimum": low, "maximum": high})
+    words = f"a whole number from {low:,} to {high:,}"
+    return Kind(
+        read, {"type": "integer", "minimum": low, "maximum": high}, words, str(min(max(low, 5), high))
+    )
 
 
 def lasting(low: int, high: int) -> Kind:
@@ -252,25 +258,33 @@ def lasting(low: int, high: int) -> Kind:
             refuse("P107", f"this must lie between {units.words(low)} and {units.words(high)}")
         return ms
 
-    return matching(read, _DURATION_PATTERN)
+    words = f"a duration from {units.words(low)} to {units.words(high)}"
+    return matching(read, _DURATION_PATTERN, words, "5s")
 
 
-def matching(read: Callable[[Any], Any], pattern: str) -> Kind:
+def matching(read: Callable[[Any], Any], pattern: str, words: str, example: str) -> Kind:
     """Text that `read` understands; a reference to a variable may stand in it."""
-    return Kind(read, {"type": "string", "pattern": rf"^(?:{pattern})$|\$\{{"})
+    return Kind(read, {"type": "string", "pattern": rf"^(?:{pattern})$|\$\{{"}, words, example)
 
 
-Flag = Annotated[bool, Kind(_flag, {"type": "boolean"})]
-Fraction = Annotated[float, Kind(_fraction, {"type": "number", "minimum": 0, "maximum": 1})]
-Pause = Annotated[int, matching(_duration, _DURATION_PATTERN)]
-Duration = Annotated[int, matching(_positive, _DURATION_PATTERN)]
-Size = Annotated[int, matching(_size, _SIZE_PATTERN)]
-Memory = Annotated[int, matching(_memory, _SIZE_PATTERN)]
-Name = Annotated[str, matching(_name, NAME_PATTERN)]
-HandlerPath = Annotated[str, matching(_handler, _IMPORT)]
-ErrorClass = Annotated[str, matching(_error_class, rf"[A-Za-z_]\w*|{_IMPORT}")]
-Template = Annotated[str, matching(_template, _TEMPLATE.pattern)]
-BrokerUrl = Annotated[str, matching(_broker_url, r"embedded|rediss?://.+|unix://.+")]
-PlainText = Annotated[str, matching(_text, ".+")]
+Flag = Annotated[bool, Kind(_flag, {"type": "boolean"}, "true or false", "true")]
+Fraction = Annotated[
+    float, Kind(_fraction, {"type": "number", "minimum": 0, "maximum": 1}, "a number from 0 to 1", "0.2")
+]
+Pause = Annotated[int, matching(_duration, _DURATION_PATTERN, "a duration, 0s included", "2s")]
+Duration = Annotated[int, matching(_positive, _DURATION_PATTERN, "a duration", "30s")]
+Size = Annotated[int, matching(_size, _SIZE_PATTERN, "a size up to 512MiB", "512KiB")]
+Memory = Annotated[int, matching(_memory, _SIZE_PATTERN, "a size", "512MiB")]
+Name = Annotated[str, matching(_name, NAME_PATTERN, "a name", "shop")]
+HandlerPath = Annotated[str, matching(_handler, _IMPORT, "package.module:function", "handlers.emails:send")]
+ErrorClass = Annotated[
+    str, matching(_error_class, rf"[A-Za-z_]\w*|{_IMPORT}", "an exception", "handlers.errors:GatewayBusy")
+]
+Template = Annotated[str, matching(_template, _TEMPLATE.pattern, "a template", '"{data.charge}"')]
+BrokerUrl = Annotated[
+    str, matching(_broker_url, r"embedded|rediss?://.+|unix://.+", "an address", "redis://localhost:6379/0")
+]
+PlainText = Annotated[str, matching(_text, ".+", "text", "standard")]
+PolicyName = Annotated[str, matching(_text, ".+", "the name of a policy", "standard")]
 # What stands in a profile is checked where it is laid over the file.
-Profile = Annotated[dict[str, Any], Kind(_map, {"type": "object"})]
+Profile = Annotated[dict[str, Any], Kind(_map, {"type": "object"}, "a map of keys", "{queues: {}}")]

@@ -23,6 +23,7 @@ from pipeline.config.fields import (
     Name,
     Pause,
     PlainText,
+    PolicyName,
     Profile,
     Size,
     Template,
@@ -54,7 +55,7 @@ class BackoffBlock(Block):
 class RetryBlock(Block):
     """A retry policy."""
 
-    extends: PlainText | None = optional("hot", "The named policy that this one changes.")
+    extends: PolicyName | None = optional("hot", "The named policy that this one changes.")
     attempts: Annotated[int, whole(1, 1_000)] = optional(
         "hot", "How often a job runs at most, the first run included.", RetryPolicy().attempts
     )
@@ -125,7 +126,7 @@ class DeduplicationBlock(Block):
 
 
 RetryValue = Annotated[
-    Annotated[PlainText, Tag("scalar")] | Annotated[RetryBlock, Tag("map")], Discriminator(kind_of)
+    Annotated[PolicyName, Tag("scalar")] | Annotated[RetryBlock, Tag("map")], Discriminator(kind_of)
 ]
 TimeoutValue = Annotated[
     Annotated[Duration, Tag("scalar")] | Annotated[TimeoutBlock, Tag("map")], Discriminator(kind_of)
@@ -219,7 +220,7 @@ class SecretBlock(Block):
 class SecretReference(Block):
     """A secret in the place of a value."""
 
-    secret: Name = required("hot", "The name of the secret.")
+    secret: Name = required("restart", "The name of the secret.")
 
 
 UrlValue = Annotated[
