@@ -16,7 +16,8 @@ from pipeline.config.parse import read_scalar
 from pipeline.config.tree import Path, dotted
 
 _PLAIN = re.compile(r"[A-Za-z_][\w./@+-]*(?:::?[\w./@+-]+)*")
-_MERGED = ("defaults", "retries", "include", "profiles", "tests")
+_ELSEWHERE = ("defaults", "include", "profiles", "tests")
+_MERGED = (*_ELSEWHERE, "retries")
 _DURATIONS = (
     "timeout", "soft", "hard", "delay", "max", "delays", "age", "keep", "ttl", "stop_timeout", "lease", "import_timeout",
     "max_age", "interval",
@@ -34,7 +35,8 @@ def effective(loaded: Loaded, queue: str | None = None, *, origin: bool = False)
     config = loaded.config
     if queue is not None:
         config = config.model_copy(update={"queues": {queue: config.queues[queue]}})
-    lines = list(_block(_data(config), ()))
+    data = {name: value for name, value in _data(config).items() if name not in _MERGED}
+    lines = list(_block(data, ()))
     if not origin:
         return "".join(f"{text}\n" for text, _ in lines)
     width = min(60, max(len(text) for text, _ in lines))
@@ -42,15 +44,31 @@ def effective(loaded: Loaded, queue: str | None = None, *, origin: bool = False)
     return "".join(f"{text:<{width}}  # {places[path]}\n" if path else f"{text}\n" for text, path in lines)
 
 
+def at(loaded: Loaded, path: Path) -> list[tuple[str, str]]:
+    """The lines of what holds at `path`, each with where its value was written, empty for the key of a block.
+
+    Passwords are hidden. There are none when the file has errors, or nothing stands there.
+    """
+    if loaded.config is None or not path:
+        return []
+    data: Any = {name: value for name, value in _data(loaded.config).items() if name not in _ELSEWHERE}
+    for step in path[:-1]:
+        data = data.get(step) if isinstance(data, dict) else None
+    if not isinstance(data, dict) or path[-1] not in data:
+        return []
+    lines = _block({str(path[-1]): data[path[-1]]}, path[:-1])
+    indent = 2 * (len(path) - 1)
+    return [(text[indent:], _origin(place, loaded) if place else "") for text, place in lines]
+
+
 def _data(config: Config) -> dict[str, Any]:
-    """The config without what is merged into its queues already."""
     data = _values(config)
     if isinstance(config.broker.url, str):
         data["broker"]["url"] = redact(config.broker.url)
     for queue in data["queues"].values():
         if "pool" in queue:
             del queue["processes"], queue["recycle"]
-    return {name: value for name, value in data.items() if name not in _MERGED}
+    return data
 
 
 def _values(block: Block) -> dict[str, Any]:

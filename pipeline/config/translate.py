@@ -136,7 +136,7 @@ def model_at(path: Path) -> type[BaseModel] | None:
     """The model of the block that stands at `path` in a config."""
     model: type[BaseModel] = Config
     for number, step in enumerate(path):
-        if is_named(path[:number]):
+        if is_named(path[:number]) or isinstance(step, int):
             continue
         field = next(
             (field for name, field in model.model_fields.items() if step in (name, field.alias)), None
