@@ -47,7 +47,8 @@ class Desk:
             with contextlib.suppress(OSError):
                 writer.write(msgspec.json.encode(what) + b"\n")
 
-        with contextlib.suppress(OSError, ValueError, asyncio.IncompleteReadError):
+        # A request may last until we end, and is cancelled then.
+        with contextlib.suppress(OSError, ValueError, asyncio.CancelledError):
             if is_ours(writer.get_extra_info("socket")):
                 tell(await self._answer(await reader.readline(), tell))
                 await writer.drain()

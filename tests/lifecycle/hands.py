@@ -71,6 +71,10 @@ async def fail_late(job: Job[Any]) -> None:
     raise ValueError("no")
 
 
+def setup() -> None:
+    """What `setup` may name."""
+
+
 async def other(job: Job[Any]) -> None:
     note("other", job)
 

@@ -1,0 +1,240 @@
+"""Every key of the file has its class of change, and here each of them is changed under a running supervisor.
+
+hot: no process is touched. rolling: the pool's processes are replaced. restart: refused as a whole.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import msgspec
+import pytest
+
+from pipeline.config.keys import classes
+from pipeline.control import Outcome, Request, ask_all, running_plan
+from tests.lifecycle.conftest import Written, eventually, make
+
+NAMES = {
+    "queues.*": "a",
+    "jobs.*": "job",
+    "retries.*": "standard",
+    "pools.*": "shared",
+    "secrets.*": "one",
+    "profiles.*": "dev",
+}
+# What each kind of key is changed from and to. A longer ending of a path goes before a shorter one.
+VALUES = {
+    "version": (1, 2),
+    "name": ("test", "other"),
+    "include": ([], ["more.yaml"]),
+    "broker": ({}, {"durability": "fsync"}),
+    "broker.url": ("embedded", "redis://localhost:1"),
+    "broker.url.secret": ("one", "two"),
+    "broker.durability": ("everysec", "fsync"),
+    "allow_eviction": (False, True),
+    "setup": (None, "hands:setup"),
+    "supervisor": ({"stop_timeout": "10s"}, {"stop_timeout": "11s"}),
+    "stop_timeout": ("10s", "12s"),
+    "lease": ("15s", "16s"),
+    "import_timeout": ("10s", "11s"),
+    "restart": ({"max": "1m"}, {"max": "2m"}),
+    "restart.delay": ("1s", "2s"),
+    "restart.max": ("1m", "3m"),
+    "give_up_after": (5, 6),
+    "reload": ({"watch": False}, {"watch": False, "interval": "3s"}),
+    "watch": (False, True),
+    "interval": ("2s", "4s"),
+    "secrets": ({"one": {"env": "ONE"}}, {"two": {"env": "TWO"}}),
+    "secrets.*": ({"env": "ONE"}, {"env": "TWO"}),
+    "secrets.*.file": ("a", "b"),
+    "secrets.*.env": ("ONE", "TWO"),
+    "retries": ({"standard": {"attempts": 2}}, {"standard": {"attempts": 3}}),
+    "retries.*": ({"attempts": 2}, {"attempts": 4}),
+    "retries.*.extends": (None, "other"),
+    "retry": ("standard", "other"),
+    "extends": ("standard", "other"),
+    "retry.attempts": (2, 3),
+    "attempts": (2, 3),
+    "backoff": ({"type": "fixed", "delay": "1s"}, {"type": "fixed", "delay": "2s"}),
+    "backoff.type": ("fixed", "linear"),
+    "backoff.delay": ("1s", "2s"),
+    "backoff.max": ("1m", "2m"),
+    "backoff.jitter": (0.1, 0.2),
+    "backoff.delays": (["1s"], ["2s"]),
+    "retry_on": (["OSError"], ["ValueError"]),
+    "discard_on": (["OSError"], ["ValueError"]),
+    "defaults": ({"concurrency": 2}, {"concurrency": 3}),
+    "processes": (1, 2),
+    "recycle": ({"max_jobs": 100_000}, {"max_jobs": 200_000}),
+    "max_jobs": (100_000, 200_000),
+    "max_memory": ("1GiB", "2GiB"),
+    "max_age": ("1d", "2d"),
+    "timeout": ("30s", "40s"),
+    "timeout.soft": ("5s", "6s"),
+    "timeout.hard": ("30s", "50s"),
+    "priority": (1, 2),
+    "deduplication": ({"key": "{data.a}"}, {"key": "{data.b}"}),
+    "deduplication.key": ("{data.a}", "{data.b}"),
+    "deduplication.mode": ("until_done", "throttle"),
+    "deduplication.ttl": ("1m", "2m"),
+    "concurrency": (3, 4),
+    "max_active": (5, 6),
+    "retention": ({"dead": {"count": 5}}, {"dead": {"count": 6}}),
+    "completed": ({"count": 5}, {"count": 6}),
+    "dead": ({"count": 5}, {"count": 6}),
+    "count": (5, 6),
+    "age": ("1h", "2h"),
+    "ids": ({"keep": "1d"}, {"keep": "2d"}),
+    "keep": ("1d", "2d"),
+    "max_crashes": (3, 4),
+    "max_payload": ("1MiB", "2MiB"),
+    "executor": ("auto", "async"),
+    "paused": (False, True),
+    "queues": ({"a": {"handler": "hands:work"}}, {"a": {"handler": "hands:work", "concurrency": 7}}),
+    "queues.*": ({"handler": "hands:work"}, {"handler": "hands:work", "concurrency": 8}),
+    "handler": ("hands:work", "hands:other"),
+    "jobs": ({}, {"job": {"handler": "hands:work"}}),
+    "jobs.*": ({"handler": "hands:work"}, {"handler": "hands:other"}),
+    "schema": ("one.json", "two.json"),
+    "pool": (None, "shared"),
+    "pools": ({"shared": {"processes": 1}}, {"shared": {"processes": 2}}),
+    "pools.*": ({"processes": 1}, {"processes": 2}),
+    "profiles": ({}, {"dev": {"defaults": {"concurrency": 1}}}),
+    "profiles.*": ({"defaults": {"concurrency": 1}}, {"defaults": {"concurrency": 2}}),
+    "tests": ([], [{"name": "curve", "retry": "standard", "expect": {"delays": []}}]),
+}
+# What a key needs beside it, by the ending of its path.
+BESIDE = {
+    "backoff.type": {"delay": "1s"},
+    "backoff.delay": {"type": "fixed"},
+    "backoff.max": {"type": "fixed", "delay": "1s"},
+    "backoff.jitter": {"type": "fixed", "delay": "1s"},
+    "backoff.delays": {"type": "list"},
+    "deduplication.mode": {"key": "{data.a}", "ttl": None},
+    "deduplication.ttl": {"key": "{data.a}", "mode": "throttle"},
+    "jobs.*.schema": {"handler": "hands:work"},
+}
+# They change nothing that runs: what they say is used elsewhere, or nowhere yet.
+SILENT = ("include", "secrets", "profiles", "tests")
+
+
+def values_of(path: str) -> tuple[object, object]:
+    steps = path.split(".")
+    for start in range(len(steps)):
+        if (ending := ".".join(steps[start:])) in VALUES:
+            return VALUES[ending]
+    raise AssertionError(f"the table has no values for {path}")
+
+
+def put(document: dict, path: str, value: object) -> None:
+    """Set the value at a path in which names are `*`."""
+    steps, node = path.split("."), document
+    for number, step in enumerate(steps):
+        if step == "*":
+            step = NAMES[f"{steps[number - 1]}.*"]
+        if number == len(steps) - 1:
+            node[step] = value
+            return
+        if not isinstance(node.get(step), dict):
+            node[step] = {}
+        node = node[step]
+
+
+def document_with(path: str, value: object) -> dict:
+    document = copy.deepcopy(BASE)
+    ending = next((one for one in BESIDE if path.endswith(one)), None)
+    if ".jobs.*" in path:
+        put(document, "queues.*.jobs.*.handler", "hands:work")
+    for beside, with_it in BESIDE.get(ending or "", {}).items():
+        put(document, f"{path.rpartition('.')[0]}.{beside}", with_it)
+    if path.endswith("deduplication.mode") and value == "throttle":
+        put(document, f"{path.rpartition('.')[0]}.ttl", "1m")
+    if path.startswith("defaults."):
+        document["queues"]["a"].pop(path.split(".")[1], None)
+    put(document, path, value)
+    return document
+
+
+BASE = {
+    "name": "test",
+    "broker": {},
+    "supervisor": {"stop_timeout": "10s", "reload": {"watch": False}},
+    "retries": {"standard": {"attempts": 2}, "other": {"attempts": 5, "backoff": {"type": "fixed", "delay": "9s"}}},
+    "queues": {
+        "a": {"handler": "hands:work", "retry": "standard"},
+        "b": {"handler": "hands:work", "pool": "shared"},
+        "c": {"handler": "hands:work", "pool": "shared"},
+    },
+    "pools": {"shared": {"processes": 1}},
+}
+
+
+@pytest.fixture(scope="module")
+def running():
+    for written in make("embedded", Written):
+        (written.root / "more.yaml").write_text("x-nothing: 1\n")
+        for name in ("one", "two"):
+            (written.root / f"{name}.json").write_text(json.dumps({"title": name}))
+        written.file.write_text(json.dumps(BASE))
+        run = written.run()
+        eventually(lambda: written.pools_run() if is_up(written) else None, "it runs")
+        yield written
+        assert run.stop() == 0
+
+
+def is_up(written):
+    return (written.root / ".pipeline" / "broker.sock").exists() and written.ping()
+
+
+def apply(written, document) -> Outcome:
+    written.file.write_text(json.dumps(document))
+    (answer,) = ask_all(written.root, Request("reload"), lambda _: None).values()
+    return msgspec.convert(answer, Outcome)
+
+
+def is_quiet(written) -> bool:
+    plan = running_plan(written.root)
+    return len(workers(written)) == sum(pool.processes for pool in plan.pools.values())
+
+
+def workers(written) -> set[int]:
+    """The worker processes of queue a."""
+    (run,) = written.runs
+    return {pid for pid in run.children() if is_worker(pid) and not written.is_gone(pid)}
+
+
+def is_worker(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return b"pipeline.worker.main" in file.read()
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize("path", [path for path in classes() if not path.startswith("tests.*")])
+def test_every_key_changes_in_its_class(running, path):
+    before, after = values_of(path)
+    first = apply(running, document_with(path, before))
+    change_class = classes()[path]
+    if path.startswith("broker.url"):
+        first = apply(running, BASE)
+    assert first.status in ("applied", "unchanged"), first
+    eventually(lambda: is_quiet(running), "whoever was replaced has left")
+    processes, generation = workers(running), first.generation
+    outcome = apply(running, document_with(path, after))
+    match change_class:
+        case "restart":
+            assert outcome.status in ("restart_required", "rejected"), outcome
+            assert outcome.generation == generation
+            assert workers(running) == processes
+        case "rolling":
+            assert outcome.status == "applied", outcome
+            eventually(lambda: not processes <= workers(running), "a worker is replaced")
+        case _:
+            silent = path.startswith(SILENT)
+            assert outcome.status == ("unchanged" if silent else "applied"), outcome
+            assert silent or outcome.changes
+            if "processes" not in path and not path.startswith("pools"):
+                assert workers(running) == processes
+    assert apply(running, BASE).status in ("applied", "unchanged")
