@@ -38,7 +38,7 @@ class Files:
         self._known: set[str] = set()
         self._open: list[tuple[str, Path]] = []
         self._names: dict[str, dict[str, Entry]] = {section: {} for section in SHARED}
-        self._full = False
+        self._full = self._lost = False
 
     @property
     def size(self) -> int:
@@ -46,7 +46,10 @@ class Files:
         return MAX_VALUES - self._allowance.values
 
     def read(self) -> Tree | None:
-        """The tree of all files, without `include`; None when the first one cannot be understood."""
+        """The tree of all files, without `include`.
+
+        None when one of them cannot be understood: what it may declare would seem to be missing everywhere.
+        """
         self.inputs[str(self._path.absolute())] = None
         text = read_source(self._path, self._report)
         tree = parse(text, self._report, self._allowance) if text is not None else None
@@ -57,7 +60,7 @@ class Files:
             if isinstance(node, Tree):
                 self._names[section].update(node.entries)
         self._enter(tree, self._path, self._report)
-        return self._joined(tree, own)
+        return None if self._lost else self._joined(tree, own)
 
     def _joined(self, tree: Tree, own: dict[str, Node]) -> Tree:
         entries = {name: entry for name, entry in tree.entries.items() if name != "include"}
@@ -121,7 +124,7 @@ class Files:
         elif self._left < 0:
             message = "the files are larger than 16 MiB together"
         if message:
-            self._full = True
+            self._full = self._lost = True
             report.error("P022", message, place, ("include",), "is this the right pattern?")
         return not message
 
@@ -132,6 +135,7 @@ class Files:
         self._left -= len(text.encode()) if text else 0
         tree = parse(text, report, self._allowance, _SMALLEST) if text is not None else None
         if tree is None:
+            self._lost = True
             return
         for name, entry in tree.entries.items():
             if name in SHARED:

@@ -28,7 +28,7 @@ class Profiles:
 
 
 def split(tree: Tree, report: Report) -> tuple[Tree, Profiles]:
-    """The tree without its profiles, and these; what cannot be a profile is reported and left out."""
+    """The tree without its profiles, and these; one that cannot be used is reported, and empty."""
     entry = tree.entries.get("profiles")
     if entry is None:
         return tree, Profiles()
@@ -42,22 +42,19 @@ def split(tree: Tree, report: Report) -> tuple[Tree, Profiles]:
     if len(found) > MAX_PROFILES:
         report.error("P107", f"more than {MAX_PROFILES} profiles", entry.key, ("profiles",))
         return rest, Profiles(place=entry.key)
-    made = {name: _profile(name, own, report) for name, own in found.items()}
-    return rest, Profiles({name: own for name, own in made.items() if own is not None}, entry.key)
+    return rest, Profiles({name: _profile(name, own, report) for name, own in found.items()}, entry.key)
 
 
-def _profile(name: str, entry: Entry, report: Report) -> Tree | None:
+def _profile(name: str, entry: Entry, report: Report) -> Tree:
     path, key = ("profiles", name), entry.key._replace(profile=name)
     if not re.fullmatch(NAME_PATTERN, name):
         message = f"{shown(name)} cannot be a name: a-z, 0-9, '_', '.', '-', 64 characters"
         report.error("P108", message, key, path)
-        return None
     if not isinstance(entry.value, Tree):
-        if is_null(entry.value):
-            return EMPTY
-        message = f"this must be a map of keys, not {shown(plain(entry.value))}"
-        report.error("P103", message, entry.value.span, path)
-        return None
+        if not is_null(entry.value):
+            message = f"this must be a map of keys, not {shown(plain(entry.value))}"
+            report.error("P103", message, entry.value.span, path)
+        return EMPTY
     marked = block(in_profile(entry.value, name))
     for fixed in _FIXED:
         if (own := marked.entries.pop(fixed, None)) is not None:

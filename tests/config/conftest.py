@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,3 +45,18 @@ def plan(loaded: Load) -> LoadPlan:
         return result.plan
 
     return without_error
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Load:
+    """Loads the first of several files, which are written by their paths in a fresh project."""
+
+    def load_first(
+        files: Mapping[str, str | bytes], env: Mapping[str, str] | None = None, **more: Any
+    ) -> Loaded:
+        for name, text in files.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_bytes(text.encode() if isinstance(text, str) else text)
+        return load(tmp_path / next(iter(files)), env=env or {}, **more)
+
+    return load_first
