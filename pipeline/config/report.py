@@ -17,7 +17,7 @@ class TooManyErrors(Exception):
     """More errors than anybody would read: looking for others only takes time."""
 
 
-FEW = 50
+FEW = 20
 LONGEST = 1_000
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -107,7 +108,7 @@ def test_a_file_that_two_others_include_is_read_once(project: Project) -> None:
 )
 def test_a_file_that_includes_itself_is_an_error(project: Project, way: list[str]) -> None:
     files = {MAIN: HEAD + f"include: ['{way[0]}']\n" + EMAILS}
-    for name, following in zip(way, way[1:], strict=False):
+    for name, following in pairwise(way):
         files[f"configs/{name}"] = f"include: [{following}]\n"
     loaded = project(files)
     assert [one.code for one in loaded.findings] == ["P021"]

@@ -45,6 +45,11 @@ def test_a_missing_file_is_an_input_so_that_its_coming_is_noticed(project: Proje
     assert str(tmp_path / "configs" / "more.yaml") in project(files).inputs
 
 
+def by_folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
 def replace(file: Path) -> None:
     """As editors and configuration tools do: another file under the same name."""
     draft = file.with_suffix(".draft")
@@ -63,7 +68,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "a file in the place of another": lambda root: (root / "configs/q/a.yaml").rename(
         root / "configs/q/b.yaml"
     ),
-    "a file that became a folder": lambda root: ((root / "broker").unlink(), (root / "broker").mkdir()),
+    "a file that became a folder": lambda root: by_folder(root / "broker"),
 }
 
 
