@@ -40,7 +40,8 @@ class Request(Struct, frozen=True, omit_defaults=True):
 class Outcome(Struct, frozen=True):
     """What came of a reload, a rollback or a restart.
 
-    `changes` are lines for people; `reason` says why it was not done, with the findings if there are any.
+    `changes` are lines for people; `reason` says why it was not done, with the findings if there are any;
+    `transient`: what stood in the way may pass by itself.
     """
 
     status: Status
@@ -48,6 +49,7 @@ class Outcome(Struct, frozen=True):
     changes: list[str] = []
     reason: str | None = None
     took_ms: int = 0
+    transient: bool = False
 
 
 class Speaker:

@@ -80,6 +80,7 @@ class Child:
         """The jobs (id, lease) of each queue for whose time limit it was killed."""
         self.boards = {queue.name: Board.create() for queue in plan.queues}
         self.parent = parent
+        self._logs = logs
         self._applied: deque[asyncio.Future[None]] = deque()
         self._start(plan, logs)
 
@@ -115,6 +116,8 @@ class Child:
                     self.parent.on_ready()
             case "applied" | "failed_policy" if self._applied:
                 self._applied.popleft().set_result(None)
+                if "reason" in event:
+                    self._logs.say(f"{self.label} goes by its old policy: {event['reason']}")
             case "drained":
                 self.drained = True
             case "failed":

@@ -15,6 +15,7 @@ import msgspec
 
 from pipeline.control import Request, control_socket
 from pipeline.errors import PipelineError
+from pipeline.supervisor.host import is_alive
 
 Say = Callable[[str], None]
 Handle = Callable[[Request, Say], Awaitable[Any]]
@@ -31,7 +32,9 @@ class Desk:
 
     async def open(self) -> None:
         """Begin to listen."""
-        self._path.unlink(missing_ok=True)
+        for socket_of in self._path.parent.glob("*.sock"):
+            if socket_of == self._path or not is_alive(int(socket_of.stem)):
+                socket_of.unlink(missing_ok=True)
         self._server = await asyncio.start_unix_server(self._serve, self._path, limit=LONGEST_REQUEST)
         self._path.chmod(0o600)
 

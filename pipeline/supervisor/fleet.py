@@ -30,6 +30,8 @@ class Fleet:
         self._url = url
         self._logs = logs
         self._owner = owner
+        self.coming: set[str] = set()
+        """The queues of a plan that is about to be applied."""
         self.pools = [self._pool(plan, name, queues) for name, queues in staff(plan, only).items()]
 
     def _pool(self, plan: Plan, name: str, queues: Mapping[str, QueuePolicy]) -> Pool:
@@ -142,8 +144,8 @@ class Fleet:
 
     @property
     def held_queues(self) -> set[str]:
-        """The queues that any worker here still serves."""
-        return {*self.queues, *(queue for child in self.children for queue in child.boards)}
+        """The queues that any worker here still serves, or is about to."""
+        return {*self.coming, *self.queues, *(queue for child in self.children for queue in child.boards)}
 
 
 def keep_handlers(old: Mapping[str, QueuePolicy], new: Mapping[str, QueuePolicy]) -> dict[str, QueuePolicy]:

@@ -71,6 +71,10 @@ class Logs:
         self.json = json
         self.secrets = tuple(secrets)
 
+    def hide(self, secrets: Sequence[str]) -> None:
+        """Show these values no more, nor the earlier ones."""
+        self.secrets = tuple(dict.fromkeys((*self.secrets, *secrets)))
+
     def say(self, text: str) -> None:
         """A line of the supervisor's own."""
         for line in text.splitlines():

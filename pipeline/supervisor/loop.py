@@ -12,7 +12,7 @@ from pipeline.clock import now_ms
 from pipeline.errors import BrokerError, StartError
 from pipeline.plan import Plan
 from pipeline.state import me, state_folder
-from pipeline.status.snapshot import SupervisorState
+from pipeline.status.supervisors import SupervisorState
 from pipeline.store.reader import Counts, Reader, server_time
 from pipeline.store.store import run
 from pipeline.store.wire import Connection

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from pipeline.policy import QueuePolicy
 from pipeline.store import overrides
 from pipeline.store.store import run
 from pipeline.store.wire import Connection
@@ -23,7 +22,6 @@ class Overseer:
         self._publisher = publisher
         self._logs = logs
         self._beats = 0
-        self._followed: dict[str, QueuePolicy] = {}
 
     async def look(self, connection: Connection) -> None:
         """Go by what holds now. Raises BrokerError."""
@@ -52,14 +50,12 @@ class Overseer:
     async def _follow(self, connection: Connection) -> None:
         """Take over from a newer generation what belongs to the queues as a whole."""
         behind = self._publisher.published.behind
-        followed = await self._publisher.follow(connection, self._fleet.plan)
+        theirs = await self._publisher.follow(connection, self._fleet.plan)
         if self._publisher.published.behind and not behind:
             self._logs.say("a newer file runs elsewhere: its policies count, those of this file do not")
-        if followed == self._followed:
-            return
-        self._followed = followed
         for pool in self._fleet.serving:
             ours = {queue: self._fleet.plan.queues[queue] for queue in pool.queues}
-            pool.queues = {queue: followed.get(queue, policy) for queue, policy in ours.items()}
-            pool.policies.update(pool.queues)
-            self._fleet.tell(pool, pool.queues)
+            wanted = {queue: theirs.get(queue, policy) for queue, policy in ours.items()}
+            if wanted != pool.queues:
+                pool.change(wanted, pool.plan, self._fleet.plan.supervisor)
+                self._fleet.tell(pool, wanted)

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from pipeline.clock import monotonic_ms
 from pipeline.plan import PoolPlan, RecyclePlan, SupervisorPlan
 from pipeline.policy import QueuePolicy
-from pipeline.status.snapshot import PoolState
+from pipeline.status.supervisors import PoolState
 from pipeline.supervisor.child import PLANNED, Child, Failed, Parent
 from pipeline.supervisor.logs import Logs
 from pipeline.supervisor.restarts import BARREN_DEATHS, Restarts
@@ -91,7 +91,7 @@ class Pool:
     def settled_down(self) -> bool:
         """Whether the workers that run are those that are wanted; or nothing more can be expected."""
         running = sum(child.state == "running" for child in self.fresh)
-        return running >= self.wanted or self.ending or self.state in ("backoff", "fatal")
+        return running >= self.wanted or self.ending or self._quiet or self.state in ("backoff", "fatal")
 
     def keep(self) -> None:
         """Start what is missing, drain what is too much, replace what is stale; unless the pool stops, is quiet, or
@@ -154,7 +154,7 @@ class Pool:
             if child.state == "stopping":
                 child.drain(self._rules.stop_timeout)  # no more than two generations at once
             child.stale = True
-        if first is not None:
+        if first is not None and first.state != "gone":
             first.parent = self
             self.children.append(first)
             first.go()
@@ -297,7 +297,8 @@ class Pool:
     def records(self) -> Iterable[PoolState]:
         """The pool, once for each of its queues, for `status`."""
         for queue in self.queues:
-            yield PoolState(queue, self.state, len(self.children), self.reason)
+            recycled = dict(self.recycled)
+            yield PoolState(queue, self.state, len(self.children), self.reason, self.name, recycled)
 
 
 def is_serving(child: Child) -> bool:

@@ -6,7 +6,7 @@ import contextlib
 
 import msgspec
 
-from pipeline.status.snapshot import SupervisorState
+from pipeline.status.supervisors import SupervisorState
 from pipeline.store import keys
 from pipeline.store.wire import Connection
 

@@ -83,6 +83,7 @@ class Reloader:
         self.inputs = loaded.inputs
         if loaded.plan is None:
             raise Rejected(render(one for one in loaded.findings if one.severity == "error"))
+        self._logs.hide(loaded.plan.secrets)
         return loaded.plan
 
     async def _from_history(self, to: int | None) -> Plan:
@@ -106,10 +107,8 @@ class Reloader:
     async def _judged(self, source: Callable[[], Awaitable[Plan]], origin: Origin, by: str) -> Outcome:
         """An attempt whose outcome is that of the file."""
         outcome = await self._attempt(source, (), origin, by)
-        if outcome.reason is None:
-            self.trouble, self.held, self.transient = None, False, False
-        else:
-            self.trouble = outcome.reason
+        self.trouble, self.transient = outcome.reason, outcome.transient
+        self.held = self.held and outcome.reason is not None
         return outcome
 
     async def _attempt(
@@ -132,10 +131,10 @@ class Reloader:
 
     def _refused(self, error: NeedsRestart | Rejected | BrokerError, took: int) -> Outcome:
         self.failed += 1
-        self.transient = isinstance(error, BrokerError) or (isinstance(error, Rejected) and error.transient)
+        transient = isinstance(error, BrokerError) or (isinstance(error, Rejected) and error.transient)
         reason = f"{error.message}\n{error.help}".strip()
         status: Status = "restart_required" if isinstance(error, NeedsRestart) else "rejected"
         generation = self._publisher.published.generation
         if reason != self.trouble:
             self._logs.say(f"NOT applied, generation {generation} goes on:\n{reason}")
-        return Outcome(status, generation, reason=reason, took_ms=took)
+        return Outcome(status, generation, reason=reason, took_ms=took, transient=transient)

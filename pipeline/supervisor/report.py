@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from pipeline.plan import Plan
-from pipeline.status.snapshot import SupervisorState, WorkerState
+from pipeline.status.supervisors import SupervisorState, WorkerState
 from pipeline.supervisor.fitness import Fitness
 from pipeline.supervisor.fleet import Fleet
 from pipeline.supervisor.host import host_name

@@ -71,30 +71,37 @@ class Transition:
         if not changes and not roll and plan.hash == running.hash:
             self._fleet.plan = plan
             return None
-        canaries = await self._prove(plan, roll)
         try:
-            await self._publish(plan, changes, origin, by)
-        except BaseException:
-            dismiss(canaries.values())
+            canaries = await self._prove(plan, roll)
+            told = await self._commit(plan, changes, canaries, origin, by)
+        finally:
+            self._fleet.coming.clear()
             self._locks.keep(self._fleet.held_queues)
-            raise
-        if self._is_stopping():
-            # It is published, and counts from the next start on.
-            dismiss(canaries.values())
-            return changes
-        told = self._fleet.commit(plan, canaries)
         if told:
             await asyncio.wait(told, timeout=APPLY_SECONDS)
         return changes
 
+    async def _commit(
+        self, plan: Plan, changes: tuple[Change, ...], canaries: dict[str, Child], origin: Origin, by: str
+    ) -> list[asyncio.Future[None]]:
+        try:
+            await self._publish(plan, changes, origin, by)
+        except BaseException:
+            dismiss(canaries.values())
+            raise
+        if self._is_stopping():
+            # It is published, and counts from the next start on.
+            dismiss(canaries.values())
+            return []
+        return self._fleet.commit(plan, canaries)
+
     async def _prove(self, plan: Plan, roll: Collection[str]) -> dict[str, Child]:
         """Locks on the queues that are new, and a worker of each changed pool that has imported its handlers."""
         try:
-            chosen = choose(plan, self._fleet.only)
-            self._locks.hold(chosen)
+            self._fleet.coming.update(choose(plan, self._fleet.only))
+            self._locks.hold(self._fleet.coming)
             return await self._fleet.rehearse(plan, roll)
         except (StartError, CannotStart) as error:
-            self._locks.keep(self._fleet.held_queues)
             raise Rejected(error.message, error.help) from None
 
     async def _publish(self, plan: Plan, changes: tuple[Change, ...], origin: Origin, by: str) -> None:

@@ -24,7 +24,7 @@ from pipeline import Client
 from pipeline.job import decode_outcome
 from pipeline.plan import BrokerPlan, Plan, PoolPlan, ReloadPlan, RestartPlan, SupervisorPlan
 from pipeline.policy import JobPolicy, QueuePolicy, RetryPolicy, Timeout
-from pipeline.status.snapshot import SupervisorState
+from pipeline.status.supervisors import SupervisorState
 from pipeline.store import keys
 from pipeline.store.wire import BlockingConnection, connect, parse
 from pipeline.supervisor.publish import Publisher
@@ -281,6 +281,9 @@ class Written(Project):
     def pools_run(self) -> bool:
         records = [one for one in self.records() if one.until > time.time() * 1000]
         return bool(records) and all(pool.state == "running" for one in records for pool in one.pools)
+
+    def kill(self, pid: int) -> None:
+        os.kill(pid, signal.SIGKILL)
 
     def records(self) -> list[SupervisorState]:
         flat = self.ask("HGETALL", keys.supervisors("test"))

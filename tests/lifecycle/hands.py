@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline import Job
 
+HOARD: list[bytes] = []
 EVENTS = Path(__file__).parent / "events"
 
 
@@ -77,6 +78,14 @@ def setup() -> None:
 
 async def other(job: Job[Any]) -> None:
     note("other", job)
+
+
+async def grow(job: Job[Any]) -> None:
+    """Takes `data["mebibytes"]` of memory and keeps them."""
+    note("begin", job)
+    HOARD.append(os.urandom(1024) * (1024 * job.data["mebibytes"]))
+    await asyncio.sleep(job.data.get("seconds", 0))
+    note("end", job)
 
 
 async def stall(job: Job[Any]) -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -105,7 +107,7 @@ VALUES = {
     "tests": ([], [{"name": "curve", "retry": "standard", "expect": {"delays": []}}]),
 }
 # What a key needs beside it, by the ending of its path.
-BESIDE = {
+BESIDE: dict[str, dict[str, Any]] = {
     "backoff.type": {"delay": "1s"},
     "backoff.delay": {"type": "fixed"},
     "backoff.max": {"type": "fixed", "delay": "1s"},
@@ -127,21 +129,20 @@ def values_of(path: str) -> tuple[object, object]:
     raise AssertionError(f"the table has no values for {path}")
 
 
-def put(document: dict, path: str, value: object) -> None:
+def put(document: dict[str, Any], path: str, value: object) -> None:
     """Set the value at a path in which names are `*`."""
     steps, node = path.split("."), document
     for number, step in enumerate(steps):
-        if step == "*":
-            step = NAMES[f"{steps[number - 1]}.*"]
+        name = NAMES[f"{steps[number - 1]}.*"] if step == "*" else step
         if number == len(steps) - 1:
-            node[step] = value
+            node[name] = value
             return
-        if not isinstance(node.get(step), dict):
-            node[step] = {}
-        node = node[step]
+        if not isinstance(node.get(name), dict):
+            node[name] = {}
+        node = node[name]
 
 
-def document_with(path: str, value: object) -> dict:
+def document_with(path: str, value: object) -> dict[str, Any]:
     document = copy.deepcopy(BASE)
     ending = next((one for one in BESIDE if path.endswith(one)), None)
     if ".jobs.*" in path:
@@ -156,11 +157,14 @@ def document_with(path: str, value: object) -> dict:
     return document
 
 
-BASE = {
+BASE: dict[str, Any] = {
     "name": "test",
     "broker": {},
     "supervisor": {"stop_timeout": "10s", "reload": {"watch": False}},
-    "retries": {"standard": {"attempts": 2}, "other": {"attempts": 5, "backoff": {"type": "fixed", "delay": "9s"}}},
+    "retries": {
+        "standard": {"attempts": 2},
+        "other": {"attempts": 5, "backoff": {"type": "fixed", "delay": "9s"}},
+    },
     "queues": {
         "a": {"handler": "hands:work", "retry": "standard"},
         "b": {"handler": "hands:work", "pool": "shared"},
@@ -172,15 +176,17 @@ BASE = {
 
 @pytest.fixture(scope="module")
 def running():
-    for written in make("embedded", Written):
-        (written.root / "more.yaml").write_text("x-nothing: 1\n")
-        for name in ("one", "two"):
-            (written.root / f"{name}.json").write_text(json.dumps({"title": name}))
-        written.file.write_text(json.dumps(BASE))
-        run = written.run()
-        eventually(lambda: written.pools_run() if is_up(written) else None, "it runs")
-        yield written
-        assert run.stop() == 0
+    project = make("embedded", Written)
+    written = next(project)
+    (written.root / "more.yaml").write_text("x-nothing: 1\n")
+    for name in ("one", "two"):
+        (written.root / f"{name}.json").write_text(json.dumps({"title": name}))
+    written.file.write_text(json.dumps(BASE))
+    run = written.run()
+    eventually(lambda: is_up(written) and written.pools_run(), "it runs")
+    yield written
+    assert run.stop() == 0
+    next(project, None)
 
 
 def is_up(written):
@@ -195,7 +201,8 @@ def apply(written, document) -> Outcome:
 
 def is_quiet(written) -> bool:
     plan = running_plan(written.root)
-    return len(workers(written)) == sum(pool.processes for pool in plan.pools.values())
+    assert plan is not None
+    return bool(len(workers(written)) == sum(pool.processes for pool in plan.pools.values()))
 
 
 def workers(written) -> set[int]:
@@ -206,9 +213,8 @@ def workers(written) -> set[int]:
 
 def is_worker(pid: int) -> bool:
     try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return b"pipeline.worker.main" in file.read()
-    except FileNotFoundError:
+        return b"pipeline.worker.main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 

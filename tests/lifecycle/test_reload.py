@@ -46,7 +46,9 @@ def test_a_job_that_runs_goes_by_the_retry_policy_in_force_when_it_fails(written
     run = written.up("queues:\n  a: {handler: 'hands:fail_late', retry: {attempts: 1}}\n")
     (id,) = written.enqueue("a", {"seconds": 1.0})
     written.sees("begin")
-    assert written.reload("queues:\n  a: {handler: 'hands:fail_late', retry: {attempts: 3}}\n").returncode == 0
+    assert (
+        written.reload("queues:\n  a: {handler: 'hands:fail_late', retry: {attempts: 3}}\n").returncode == 0
+    )
     assert [event.attempt for event in written.sees("begin", 3)] == [1, 2, 3]
     written.eventually(lambda: id in written.dead("a"), "the job is dead")
     assert run.stop() == 0
