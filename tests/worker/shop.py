@@ -21,6 +21,7 @@ from pipeline.store.wire import connect, parse
 from pipeline.worker.attempt import Handlers
 from pipeline.worker.board import Board
 from pipeline.worker.pool import Pool
+from pipeline.worker.slots import LoopSlots, ThreadSlots
 
 PATIENCE = 10.0
 MODULE = "handlers_under_test"
@@ -91,11 +92,23 @@ async def shop(
         await run(connection, Store("shop", "q").publish(1, msgspec.json.encode(policy), ""))
         connection.close()
         found = Shop(broker, policy, client)
-        yield found
-        for pool in found.pools:
-            pool.release()
-        await asyncio.wait_for(asyncio.gather(*found.ends, return_exceptions=True), PATIENCE)
+        try:
+            yield found
+        finally:
+            for pool in found.pools:
+                pool.release()
+            await asyncio.wait_for(asyncio.gather(*found.ends, return_exceptions=True), PATIENCE)
+            # A thread that was left behind must not speak to a loop that is closed.
+            for pool in found.pools:
+                for lane in pool._hand.lanes.values():
+                    lane.resize(0)
+                    await until(lambda lane=lane: not serving(lane))  # type: ignore[misc]
     del sys.modules[MODULE]
+
+
+def serving(lane: LoopSlots | ThreadSlots) -> set[int]:
+    """The slots that a lane has now."""
+    return set(lane._tasks if isinstance(lane, LoopSlots) else lane._threads)
 
 
 async def until(holds: Callable[[], bool]) -> None:

@@ -14,7 +14,7 @@ from pipeline.policy import Backoff, JobPolicy, RetryPolicy, Timeout
 from pipeline.store import keys
 from pipeline.store.wire import connect, parse
 from pipeline.worker.pool import Pool
-from tests.worker.shop import MODULE, PATIENCE, Shop, shop, until
+from tests.worker.shop import MODULE, PATIENCE, Shop, serving, shop, until
 
 
 def change(it: Shop, pool: Pool, **own: Any) -> None:
@@ -197,6 +197,8 @@ async def test_what_a_turn_brings_after_the_slots_became_fewer_goes_back(broker:
         pool = it.worker()
         await in_flight(pool)
         change(it, pool, concurrency=1)
+        await until(lambda: bool(hands.running))
+        assert pool._hand.buffered == 0
         await waiting(it, 9)
         assert len(hands.running) == 1
         hands.gate.set()
@@ -256,4 +258,4 @@ async def test_the_worker_of_a_job_that_runs_alone_keeps_its_one_slot(broker: st
         pool = it.worker(alone=True)
         change(it, pool, concurrency=9)
         assert pool.concurrency == 1
-        assert len(pool._hand.lanes[True]._tasks) == 1  # type: ignore[union-attr]
+        assert len(serving(pool._hand.lanes[True])) == 1

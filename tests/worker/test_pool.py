@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline import Discard, Job, RetryLater, SoftTimeout
+from pipeline.errors import LeaseLost
 from pipeline.policy import Backoff, RetryPolicy, Timeout
 from pipeline.store.store import Move, Store, run_blocking
 from pipeline.store.wire import BlockingConnection, parse
@@ -343,3 +344,31 @@ async def test_a_quiet_worker_with_nothing_to_do_leaves_at_once(broker: str) -> 
         await asyncio.sleep(0.1)
         pool.stop(60_000)
         await asyncio.wait_for(it.ends[0], 2)
+
+
+async def test_a_reclaimed_worker_begins_nothing_more_while_its_process_lives(broker: str) -> None:
+    gate = asyncio.Event()
+    ran: list[Any] = []
+
+    async def mixed(job: Job[Any]) -> None:
+        ran.append(job.id)
+        await (gate.wait() if job.data == "gate" else asyncio.sleep(0 if job.data else 0.02))
+
+    async with shop(broker, mixed, concurrency=1) as it:
+        pool = it.worker()
+        await it.client.enqueue_many("q", [("mixed", "quick")] * 200)
+        await until(lambda: len(ran) == 200 and not len(pool.ledger))
+        await it.client.enqueue_many("q", [("mixed", "gate"), *[("mixed", None)] * 20])
+        await until(lambda: len(ran) == 201)
+        connection = BlockingConnection(parse(broker))
+        store = Store("shop", "q")
+        held = run_blocking(connection, store.expel("w1", "dead")) or []
+        moves = [Move("front", row.id, int(row.lease)) for row in held if row.record]
+        run_blocking(connection, store.reclaim("w1", moves))
+        connection.close()
+        gate.set()
+        with pytest.raises(LeaseLost):
+            await asyncio.wait_for(it.ends[0], PATIENCE)
+        begun = len(ran)
+        await asyncio.sleep(0.1)
+        assert len(ran) == begun

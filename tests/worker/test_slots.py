@@ -20,6 +20,7 @@ from pipeline.job import Job, Runs
 from pipeline.policy import JobPolicy
 from pipeline.worker.attempt import Attempt, Buffered
 from pipeline.worker.slots import LoopSlots, ThreadSlots, store_result, unused
+from tests.worker.shop import serving
 
 PATIENCE = 10.0
 
@@ -355,10 +356,6 @@ def waits(gate: threading.Event, kind: type[LoopSlots | ThreadSlots]) -> Callabl
         gate.wait(PATIENCE)
 
     return on_loop if kind is LoopSlots else in_thread
-
-
-def serving(slots: LoopSlots | ThreadSlots) -> set[int]:
-    return set(slots._tasks if isinstance(slots, LoopSlots) else slots._threads)
 
 
 KINDS = pytest.mark.parametrize("kind", [LoopSlots, ThreadSlots])
