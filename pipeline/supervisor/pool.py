@@ -167,7 +167,7 @@ class Pool:
         if self.state in ("backoff", "fatal"):
             self.state, self.reason = "starting", None
         if self.state == "starting" and any(child.state == "running" for child in self.fresh):
-            self.state = "running"
+            self._runs()
         self.keep()
 
     def recycle(self) -> None:
@@ -187,9 +187,12 @@ class Pool:
         self._ever_ready = True
         self._restarts.clear()
         if self.state in ("starting", "backoff"):
-            self.state, self.reason = "running", None
-            self._logs.say(f"{self.name} runs: {self._size()}")
+            self._runs()
         self.keep()
+
+    def _runs(self) -> None:
+        self.state, self.reason = "running", None
+        self._logs.say(f"{self.name} runs: {self._size()}")
 
     def _size(self) -> str:
         count = self.wanted
