@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from pipeline.store import keys
 from pipeline.supervisor.binary import find_server
+from tests.lifecycle.conftest import Written, make
 
 
 class OwnServer:
@@ -167,3 +168,19 @@ def test_a_supervisor_that_joined_takes_the_embedded_broker_over_when_its_owner_
     enqueue_when_back(embedded, {})
     embedded.sees("end", 2)
     assert second.stop() == 0
+
+
+def test_an_edit_during_an_outage_is_applied_when_the_broker_is_back(own_server):
+    for written in make(own_server.url, Written):
+        written.eventually(written.ping, "the server")
+        text = "queues:\n  a: {{handler: 'hands:work', concurrency: {}}}\n"
+        run = written.up(text.format(1))
+        own_server.kill()
+        run.says("lost the broker")
+        written.write(text.format(6))
+        run.says("NOT applied")
+        assert "the broker is away" in run.output
+        own_server.start()
+        run.says("1 -> 6")
+        assert run.output.count("NOT applied") == 1
+        assert run.stop() == 0
