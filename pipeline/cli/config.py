@@ -7,6 +7,7 @@ import json
 import click
 
 from pipeline.cli.app import Commands
+from pipeline.cli.names import queue_names
 from pipeline.cli.project import find, profile_of, takes_file
 from pipeline.errors import UnknownQueue
 
@@ -19,7 +20,7 @@ def config() -> None:
 @config.command()
 @takes_file
 @click.option("--origin", is_flag=True, help="Tell where each value was written.")
-@click.option("--queue", help="Only this queue.")
+@click.option("--queue", shell_complete=queue_names, help="Only this queue.")
 def show(file: str | None, config_: str | None, origin: bool, queue: str | None) -> None:  # noqa: FBT001
     """The effective config, with every default. Passwords and secrets are hidden."""
     from pipeline.config.load import load, refusal

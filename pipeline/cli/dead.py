@@ -11,7 +11,7 @@ import click
 from pipeline.cli.app import REFUSED, Commands
 from pipeline.cli.jobs import chosen, each, print_list, retry, show, takes_filters, takes_page
 from pipeline.cli.output import confirm, print_json, progress
-from pipeline.cli.project import as_json, operator, takes_config, yes
+from pipeline.cli.project import as_json, operator, takes_config, takes_queue, yes
 
 if TYPE_CHECKING:
     from pipeline.store.operator import Operator
@@ -27,7 +27,7 @@ dead.add_command(show)
 
 
 @dead.command("list")
-@click.argument("queue")
+@takes_queue
 @takes_filters
 @takes_page
 @as_json
@@ -49,7 +49,7 @@ def list_(
 
 
 @dead.command()
-@click.argument("queue")
+@takes_queue
 @click.argument("ids", metavar="[ID...]", nargs=-1)
 @takes_filters
 @yes
@@ -85,7 +85,7 @@ def redrive(
 
 
 @dead.command()
-@click.argument("queue")
+@takes_queue
 @takes_filters
 @yes
 @as_json

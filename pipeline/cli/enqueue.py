@@ -15,8 +15,9 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from pipeline.cli.names import job_names
 from pipeline.cli.output import progress
-from pipeline.cli.project import as_json, find, plan_of, takes_config
+from pipeline.cli.project import as_json, find, plan_of, takes_config, takes_queue
 from pipeline.cli.types import duration, time
 from pipeline.errors import EnqueueError, InvalidPayload
 
@@ -28,8 +29,8 @@ CHUNK = 1_000
 
 
 @click.command(short_help="Put a job in, or one for each line of a file.")
-@click.argument("queue")
-@click.argument("job")
+@takes_queue
+@click.argument("job", shell_complete=job_names)
 @click.argument("data", required=False)
 @click.option("--id", "id_", help="An id of your own: the job is taken once only.")
 @click.option("--delay", type=duration, help="Run it in so long: 30s, 1h30m, 7d.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.cli.names import code_or_path
 from pipeline.cli.project import find, profile_of, takes_config
 from pipeline.errors import ConfigError, PipelineError
 
@@ -27,17 +28,8 @@ CHANGES = {
 }
 
 
-def complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
-    """Codes, and paths of keys."""
-    from pipeline.config.keys import keys
-
-    if incomplete[:1] in ("P", "p"):
-        return [code for code in codes() if code.startswith(incomplete.upper())]
-    return [path for path in keys() if path.startswith(incomplete)]
-
-
 @click.command(short_help="What a finding or a key means.")
-@click.argument("what", metavar="CODE|PATH", shell_complete=complete)
+@click.argument("what", metavar="CODE|PATH", shell_complete=code_or_path)
 @takes_config
 def explain(what: str, config_: str | None) -> None:
     """What the CODE of a finding means, or what the key at PATH takes.
@@ -57,23 +49,15 @@ def bold(text: str) -> str:
     return click.style(text, bold=True)
 
 
-def codes() -> dict[str, str]:
-    """Every code with its meaning."""
-    from pipeline.cli.validate import BROKER_CODES
-    from pipeline.config.codes import CODES
-
-    return {**CODES, **BROKER_CODES}
-
-
 def meaning(code: str) -> str:
     """What a code means. Raises PipelineError with the near one."""
+    from pipeline.config.codes import ALL
     from pipeline.config.suggest import near
 
-    known = codes()
-    if code in known:
-        return known[code]
-    guess = near(code, known)
-    help = f"did you mean {guess}?" if guess else f"codes run from {min(known)} to {max(known)}"
+    if code in ALL:
+        return ALL[code]
+    guess = near(code, ALL)
+    help = f"did you mean {guess}?" if guess else f"codes run from {min(ALL)} to {max(ALL)}"
     raise PipelineError(f"no finding has the code {code!r}", help)
 
 

@@ -12,7 +12,7 @@ import click
 from pipeline.cli import draw
 from pipeline.cli.app import REFUSED, Commands
 from pipeline.cli.output import print_error, print_json
-from pipeline.cli.project import as_json, operator, takes_config
+from pipeline.cli.project import as_json, operator, takes_config, takes_queue
 from pipeline.cli.types import duration
 from pipeline.errors import JobError
 
@@ -57,7 +57,7 @@ def jobs() -> None:
 
 
 @jobs.command("list")
-@click.argument("queue")
+@takes_queue
 @click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
 @takes_filters
 @takes_page
@@ -115,7 +115,7 @@ def brief(job: JobView) -> dict[str, Any]:
 
 
 @jobs.command()
-@click.argument("queue")
+@takes_queue
 @click.argument("id_", metavar="ID")
 @as_json
 @takes_config
@@ -151,7 +151,7 @@ def mover(name: str, help: str, move: Callable[[Operator, str], str]) -> None:
     """Adds a command that moves the jobs whose ids it gets."""
 
     @jobs.command(name, help=help)
-    @click.argument("queue")
+    @takes_queue
     @click.argument("ids", metavar="ID...", nargs=-1, required=True)
     @as_json
     @takes_config

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from pipeline.cli.names import profile_names, queue_names
 from pipeline.errors import UnknownQueue
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def takes_profile(command: Command) -> Command:
     return click.option(
         "--profile",
         metavar="NAME",
+        shell_complete=profile_names,
         expose_value=False,
         callback=_remember,
         help="The profile that is laid over the file.",
@@ -38,16 +40,17 @@ def _remember(ctx: click.Context, _: click.Parameter, name: str | None) -> None:
 
 def takes_config(command: Command) -> Command:
     """Adds `--config FILE` and `--profile NAME`."""
-    return click.option("--config", "config_", metavar="FILE", help="The config file.")(
+    return click.option("--config", "config_", metavar="FILE", type=click.Path(), help="The config file.")(
         takes_profile(command)
     )
 
 
 def takes_file(command: Command) -> Command:
     """Adds the optional argument FILE, `--config FILE` and `--profile NAME`."""
-    return click.argument("file", required=False)(takes_config(command))
+    return click.argument("file", required=False, type=click.Path())(takes_config(command))
 
 
+takes_queue = click.argument("queue", shell_complete=queue_names)
 as_json = click.option("--json", "as_json", is_flag=True, help="JSON for programs.")
 yes = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 

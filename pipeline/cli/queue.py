@@ -5,12 +5,12 @@ from __future__ import annotations
 import click
 
 from pipeline.cli.output import confirm, print_json, progress
-from pipeline.cli.project import as_json, operator, takes_config, yes
+from pipeline.cli.project import as_json, operator, takes_config, takes_queue, yes
 from pipeline.state import me
 
 
 @click.command()
-@click.argument("queue")
+@takes_queue
 @as_json
 @takes_config
 def pause(queue: str, as_json: bool, config_: str | None) -> None:  # noqa: FBT001
@@ -21,7 +21,7 @@ def pause(queue: str, as_json: bool, config_: str | None) -> None:  # noqa: FBT0
 
 
 @click.command()
-@click.argument("queue")
+@takes_queue
 @as_json
 @takes_config
 def resume(queue: str, as_json: bool, config_: str | None) -> None:  # noqa: FBT001
@@ -41,7 +41,7 @@ def _tell(queue: str, *, changed: bool, paused: bool, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("queue")
+@takes_queue
 @yes
 @as_json
 @takes_config

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.cli.app import OK, REFUSED
+from pipeline.cli.names import queue_names
 from pipeline.cli.output import print_json
 from pipeline.cli.project import as_json, root, takes_config
 from pipeline.errors import NotRunning
@@ -61,7 +62,7 @@ def rollback(
 
 
 @click.command(short_help="New processes, and new code, one at a time.")
-@click.argument("queues", nargs=-1)
+@click.argument("queues", nargs=-1, shell_complete=queue_names)
 @json_option
 @takes_config
 @click.pass_context

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli.app import BAD_CONFIG
+from pipeline.cli.names import queue_names
 from pipeline.cli.output import console, print_error
 from pipeline.cli.project import find, profile_of, takes_file
 from pipeline.errors import BrokerError, ConfigError
@@ -24,7 +25,7 @@ LAST_LINES = 12
 @click.command(short_help="Run the queues of a file.")
 @takes_file
 @click.option("--until-empty", is_flag=True, help="End when no job waits, runs or is delayed.")
-@click.option("--queues", metavar="A,B", help="Only these queues.")
+@click.option("--queues", metavar="A,B", shell_complete=queue_names, help="Only these queues.")
 @click.option("--plain", is_flag=True, help="Lines, also on a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Log lines as JSON.")
 @click.pass_context

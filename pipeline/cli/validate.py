@@ -22,16 +22,11 @@ if TYPE_CHECKING:
     from pipeline.config.secrets import Need
     from pipeline.plan import Plan
 
-BROKER_CODES = {
-    "P601": "The broker cannot be reached at the address in the file, or does not let us in.",
-    "P602": "The broker is too old, or its settings would lose jobs: an eviction policy other than noeviction.",
-    "P603": "The broker's settings can lose more than `broker.durability` says. A warning tells what exactly.",
-}
 Format = Literal["text", "json", "github"]
 
 
 @click.command(short_help="Check files: every mistake at once.")
-@click.argument("files", nargs=-1)
+@click.argument("files", nargs=-1, type=click.Path())
 @click.option("--connect", is_flag=True, help="Look at the broker too: version, eviction, durability.")
 @click.option("--no-import", is_flag=True, help="Do not import the handlers.")
 @click.option("--strict", is_flag=True, help="Warnings are errors.")

@@ -120,3 +120,11 @@ CODES: dict[str, str] = {
     "P507": "Importing the module, or calling `setup`, raises an error.",
     "P508": "What `retry_on` and `discard_on` name must be classes of exceptions.",
 }
+
+BROKER_CODES: dict[str, str] = {
+    "P601": "The broker cannot be reached at the address in the file, or does not let us in.",
+    "P602": "The broker is too old, or its settings would lose jobs: an eviction policy other than noeviction.",
+    "P603": "The broker's settings can lose more than `broker.durability` says. A warning tells what exactly.",
+}
+"""What `validate --connect` finds."""
+ALL = {**CODES, **BROKER_CODES}
