@@ -19,7 +19,7 @@ def code_version(root: str) -> str:
             source = Path(root, path).read_bytes()
         except OSError:
             continue
-        digest.update(f"{path}\0{len(source)}\0".encode(errors="surrogateescape") + source)
+        digest.update(os.fsencode(f"{path}\0{len(source)}\0") + source)
     return digest.hexdigest()[:8]
 
 

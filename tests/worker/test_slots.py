@@ -364,9 +364,10 @@ KINDS = pytest.mark.parametrize("kind", [LoopSlots, ThreadSlots])
 @KINDS
 async def test_idle_slots_that_are_too_many_end_at_once(kind: type[LoopSlots | ThreadSlots]) -> None:
     desk = Desk({str(n): waits(threading.Event(), kind) for n in range(5)})
-    slots = kind(desk, 6)
-    await until(lambda: len(desk.idles) == 6)
+    slots = kind(desk, 40)
+    await until(lambda: len(desk.idles) == 40)
     slots.resize(2)
+    assert slots.drain() == []
     await until(lambda: len(serving(slots)) == 2)
     assert len(slots) == 0
 
@@ -417,6 +418,8 @@ async def test_jobs_that_are_taken_back_keep_no_slot_that_is_too_many(
     slots.resize(1)
     assert [job.id for job in slots.drain()] == [b"3", b"4"]
     assert (len(slots), slots.drain()) == (0, [])
+    slots.add(jobs("3"))
+    assert (len(slots), [job.id for job in slots.drain()]) == (1, [b"3"])
     gate.set()
     await ends(desk, 3)
     await until(lambda: len(serving(slots)) == 1)
