@@ -37,6 +37,7 @@ MAX_ERRORS = 2_000
 MAX_TRIED = 250_000
 """How many values are looked at for the sake of profiles that were not chosen."""
 _B = TypeVar("_B", bound=Block)
+Place = tuple[str, int, int, str]
 Queues = dict[str, tuple[QueueBlock, Tree, Span]]
 
 
@@ -127,8 +128,9 @@ class _Project:
             return loaded
         others = [name for name in profiles.blocks if name != profile]
         most = MAX_TRIED // self._files.size
+        known = set(map(_place, self._report.findings))
         for name in others[:most]:
-            self._try(choose(tree, profiles, name, self._report), name)
+            self._try(choose(tree, profiles, name, self._report), name, profiles.blocks[name].key, known)
         if others[most:]:
             message = f"the file is so large that these were not checked: {', '.join(others[most:])}"
             self._report.note("P025", message, profiles.place, ("profiles",), "check them with --profile")
@@ -139,12 +141,22 @@ class _Project:
         report = self._report
         return Loaded(None, None, report.findings, report.file, report.texts, tuple(self._files.inputs))
 
-    def _try(self, tree: Tree, profile: str) -> None:
-        """Report what is wrong inside a profile that was not chosen. Its variables may be set elsewhere."""
+    def _try(self, tree: Tree, profile: str, key: Span, known: set[Place]) -> None:
+        """Report what is wrong with a profile that was not chosen, at a place inside of it.
+
+        `known` is what is wrong without it. The variables of a profile may be set elsewhere.
+        """
         trial = self._report.trial()
         with suppress(TooManyErrors):
             self._check(tree, profile, trial)
-        self._report.adopt(one for one in trial.findings if one.profile == profile and one.code != "P018")
+        for one in trial.findings:
+            if one.code == "P018" or _place(one) in known:
+                continue
+            if one.profile == profile:
+                self._report.adopt(one)
+            elif one.severity == "error":
+                help = f"it is about {one.file}:{one.line}:{one.column}"
+                self._report.error(one.code, f"with this profile: {one.message}", key, (), help)
 
     def _check(self, written: Tree, profile: str | None, report: Report) -> Loaded:
         filled_in = interpolate(written, self._env, report)
@@ -176,6 +188,10 @@ class _Project:
         origins, variables = _origins(tree, queues, retries, layers.pools())
         findings = report.findings
         return Loaded(plan, resolved, findings, report.file, report.texts, inputs, origins, variables)
+
+
+def _place(finding: Finding) -> Place:
+    return finding.file, finding.line, finding.column, finding.code
 
 
 def _read(filled: Tree, written: Tree, report: Report) -> tuple[Config | None, list[Steps]]:

@@ -21,9 +21,9 @@ _FIXED = ("version", "include", "profiles")
 
 @dataclass(frozen=True)
 class Profiles:
-    """The blocks by name, and the place of the key that they stand under."""
+    """Each with its key and its block, by name, and the place of the key that they stand under."""
 
-    blocks: Mapping[str, Tree] = field(default_factory=dict)
+    blocks: Mapping[str, Entry] = field(default_factory=dict)
     place: Span = TOP
 
 
@@ -45,7 +45,7 @@ def split(tree: Tree, report: Report) -> tuple[Tree, Profiles]:
     return rest, Profiles({name: _profile(name, own, report) for name, own in found.items()}, entry.key)
 
 
-def _profile(name: str, entry: Entry, report: Report) -> Tree:
+def _profile(name: str, entry: Entry, report: Report) -> Entry:
     path, key = ("profiles", name), entry.key._replace(profile=name)
     if not re.fullmatch(NAME_PATTERN, name):
         message = f"{shown(name)} cannot be a name: a-z, 0-9, '_', '.', '-', 64 characters"
@@ -54,19 +54,19 @@ def _profile(name: str, entry: Entry, report: Report) -> Tree:
         if not is_null(entry.value):
             message = f"this must be a map of keys, not {shown(plain(entry.value))}"
             report.error("P103", message, entry.value.span, path)
-        return EMPTY
+        return Entry(key, EMPTY)
     marked = block(in_profile(entry.value, name))
     for fixed in _FIXED:
         if (own := marked.entries.pop(fixed, None)) is not None:
             report.error("P207", f"a profile cannot change `{fixed}`", own.key, (*path, fixed), "remove it")
-    return marked
+    return Entry(key, marked)
 
 
 def choose(tree: Tree, profiles: Profiles, name: str, report: Report) -> Tree:
     """The tree with the profile of that name laid over it."""
     blocks = profiles.blocks
     if name in blocks:
-        return block(lay_over(tree, blocks[name]))
+        return block(lay_over(tree, blocks[name].value))
     known = f"there are {', '.join(blocks)}" if blocks else "leave the profile out"
     message = f"the file has no profile {shown(name)}"
     report.error("P205", message, profiles.place, ("profiles",), did_you_mean(name, blocks) or known)

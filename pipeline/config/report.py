@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 
 from pipeline.config.findings import Finding, Severity, ordered, redact
@@ -70,12 +70,11 @@ class Report:
         other._sources = self._sources
         return other
 
-    def adopt(self, findings: Iterable[Finding]) -> None:
+    def adopt(self, finding: Finding) -> None:
         """Take in what a trial found."""
-        for one in findings:
-            self._found.append(one)
-            if one.severity == "error":
-                self._errors.add((one.file, one.line, one.column))
+        self._found.append(finding)
+        if finding.severity == "error":
+            self._errors.add((finding.file, finding.line, finding.column))
 
     @property
     def lines(self) -> list[str]:

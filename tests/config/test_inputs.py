@@ -97,6 +97,16 @@ def test_a_folder_that_looks_like_a_pattern_is_no_pattern(project: Project) -> N
     assert fingerprint(loaded.inputs) != before
 
 
+def test_an_absolute_pattern_counts_from_the_root_of_the_disk(project: Project, tmp_path: Path) -> None:
+    loaded = project(
+        {MAIN: f"name: shop\ninclude: ['{tmp_path}//away/*.yaml']\nqueues: {{a: {{handler: 'm:f'}}}}\n"}
+    )
+    before = fingerprint(loaded.inputs)
+    (tmp_path / "away").mkdir()
+    (tmp_path / "away" / "b.yaml").touch()
+    assert fingerprint(loaded.inputs) != before
+
+
 @pytest.mark.parametrize("name", ["a\0b", "\ud800", "/dev/zero", "glob:/\0//*", "glob:///**/*", "x" * 5_000])
 def test_it_never_raises_and_never_waits(tmp_path: Path, name: str) -> None:
     os.mkfifo(tmp_path / "fifo")

@@ -128,6 +128,25 @@ def test_a_mistake_of_the_file_itself_is_not_told_again_for_each_profile(write: 
     assert [one.code for one in load(write(text), env={}, every_profile=True).findings] == ["P201"]
 
 
+def test_a_mistake_of_a_map_that_both_have_is_that_of_the_file(write: Write) -> None:
+    text = SHOP.replace("b: {handler: 'm:f'}", "b: {}") + "  dev: {queues: {b: {priority: 1}}}\n"
+    for profile in (None, "dev"):
+        found = load(write(text), profile=profile, env={}, every_profile=True).findings
+        assert [(one.code, one.line) for one in found] == [("P305", 7)]
+
+
+def test_what_goes_wrong_elsewhere_for_the_sake_of_a_profile_is_told_at_its_key(write: Write) -> None:
+    text = (
+        SHOP.replace("concurrency: 50", "timeout: {soft: 5s}")
+        + "  dev: {queues: {a: {timeout: {hard: 1s}}}}\n"
+    )
+    (found,) = load(write(text), env={}, every_profile=True).findings
+    assert (found.code, found.line, found.column, found.path) == ("P301", 9, 3, "profiles.dev")
+    assert found.help.endswith("shop.yaml:6:51")
+    (chosen,) = load(write(text), profile="dev", env={}).findings
+    assert (chosen.code, chosen.line) == ("P301", 6)
+
+
 def test_a_variable_of_a_profile_that_was_not_chosen_need_not_be_set(with_profile: Made) -> None:
     block = "{queues: {a: {concurrency: '${N}'}}}"
     assert with_profile(block, profile=None, every=True).findings == ()
