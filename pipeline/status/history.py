@@ -8,7 +8,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from pipeline.status.snapshot import Buckets, Snapshot, percentiles
+from pipeline.status.histogram import Buckets, percentiles
+from pipeline.status.snapshot import Snapshot
 
 MINUTE_MS = 60_000
 RECENT_MS = 5_000

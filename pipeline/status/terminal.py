@@ -16,75 +16,18 @@ from rich.text import Text
 
 from pipeline.status.failures import Failure
 from pipeline.status.feed import Look
+from pipeline.status.figures import BARS, PLAIN_BARS, rate, size, span, spans, spark
 from pipeline.status.history import History, Pace
-from pipeline.status.snapshot import QueueState, Snapshot, SupervisorState
-from pipeline.status.text import clean
-from pipeline.units import words
+from pipeline.status.queues import QueueState
+from pipeline.status.snapshot import Snapshot
+from pipeline.status.supervisors import SupervisorState
+from pipeline.status.troubles import SUPERVISOR_STYLES, line, place, troubles
 
-BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.,:-=+#"
 NARROW, WIDE = 72, 118
 BESIDE_BARS = 38
 FAILURES_SHOWN = 5
 # Lines around the queues, around the failures, and kept for the log.
 FRAME, FAILURES_FRAME, LOG = 6, 2, 6
-POOL_STYLES = {
-    "running": "green",
-    "starting": "cyan",
-    "stopping": "cyan",
-    "backoff": "yellow",
-    "fatal": "bold red",
-}
-SUPERVISOR_STYLES = {"ready": "green", "stopping": "cyan", "behind": "yellow", "stale": "red"}
-
-
-def line(*parts: str | tuple[str, str]) -> Text:
-    """One line that is cut, not wrapped, where the terminal ends."""
-    safe = [clean(part) if isinstance(part, str) else (clean(part[0]), part[1]) for part in parts]
-    return Text.assemble(*safe, no_wrap=True, overflow="ellipsis")
-
-
-# --- figures ---------------------------------------------------------------------------------------------
-
-
-def size(count: int) -> str:
-    """Bytes for people."""
-    amount = float(count)
-    for unit in ("B", "KiB", "MiB"):
-        if amount < 1024:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} GiB"
-
-
-def span(ms: float) -> str:
-    """A time for people, with about two digits."""
-    if ms < 10:
-        return f"{ms:.2g}ms"
-    if ms < 1_000:
-        return f"{ms:.0f}ms"
-    if ms < 60_000:
-        return f"{ms / 1000:.1f}s"
-    return words(round(ms / 60_000) * 60_000)
-
-
-def spans(pair: tuple[float, float] | None) -> str:
-    """p50 and p99 for people."""
-    return "-" if pair is None else f"{span(pair[0])} / {span(pair[1])}"
-
-
-def rate(per_second: float) -> str:
-    """Jobs a second for people."""
-    if per_second < 0.05:
-        return "-"
-    return f"{per_second:.1f}/s" if per_second < 10 else f"{per_second:,.0f}/s"
-
-
-def spark(values: Sequence[float], bars: str = BARS) -> str:
-    """A line of bars, the highest value the highest bar."""
-    top = max(values, default=0.0)
-    if not top:
-        return bars[0] * len(values)
-    return "".join(bars[min(int(value / top * len(bars)), len(bars) - 1)] for value in values)
 
 
 # --- the parts -------------------------------------------------------------------------------------------
@@ -93,39 +36,17 @@ def spark(values: Sequence[float], bars: str = BARS) -> str:
 def header(snapshot: Snapshot) -> Text:
     """Project, generation and broker."""
     sync = {True: ("in sync", "green"), False: ("not in sync", "bold red"), None: ("nothing runs", "yellow")}
+    stands = sync[snapshot.in_sync] if snapshot.stale is None else ("STALE", "bold reverse red")
     broker = snapshot.broker
     about = [broker.kind, broker.version, f"durability {broker.durability}" if broker.durability else None]
     memory = size(broker.used_memory) if broker.used_memory else None
     return line(
         (snapshot.name, "bold"),
         f"  generation {snapshot.generation}  " if snapshot.generation else "  ",
-        sync[snapshot.in_sync],
+        stands,
         "  ·  broker ",
         (", ".join(filter(None, [*about, memory])), "" if broker.ok else "bold red"),
     )
-
-
-def troubles(snapshot: Snapshot) -> Iterator[Text]:
-    """What a person should know: a broker that may lose jobs, supervisors and pools that are not well."""
-    if snapshot.broker.reason:
-        yield line(("! broker: " + snapshot.broker.reason, "red"))
-    for one in snapshot.supervisors:
-        if one.state != "ready":
-            yield line(
-                "! ", _place(one), " is ", (one.state, SUPERVISOR_STYLES[one.state]), _because(one.reason)
-            )
-        for pool in one.pools if one.state != "stale" else ():
-            if pool.state not in ("running", "stopping"):
-                state = (pool.state.upper() if pool.state == "fatal" else pool.state, POOL_STYLES[pool.state])
-                yield line("! pool ", pool.queue, " is ", state, _because(pool.reason))
-
-
-def _place(one: SupervisorState) -> str:
-    return f"supervisor {one.host}:{one.pid}"
-
-
-def _because(reason: str | None) -> str:
-    return f": {reason}" if reason else ""
 
 
 def queue_table(
@@ -197,15 +118,19 @@ def failure_line(failure: Failure) -> Text:
 def status(snapshot: Snapshot, width: int, file: str) -> RenderableType:
     """What `pipeline status` prints, with what to do next."""
     parts: list[RenderableType] = [header(snapshot)]
-    parts += [
-        line(_place(one), "  ", (one.state, SUPERVISOR_STYLES[one.state]), "  since ", _when(one.started_at))
-        for one in snapshot.live
-    ]
+    parts += map(_supervisor, snapshot.live)
     parts += troubles(snapshot)
     if snapshot.queues:
         parts += [Text(), queue_table(snapshot.queues, None, width)]
     hints = list(_hints(snapshot, file))
     return Group(*parts, *([Text(), *hints] if hints else []))
+
+
+def _supervisor(one: SupervisorState) -> Text:
+    state = (one.state, SUPERVISOR_STYLES[one.state])
+    profile = f"  profile {one.profile}" if one.profile else ""
+    generation = f"  generation {one.generation}"
+    return line(place(one), "  ", state, generation, profile, "  since ", _when(one.started_at))
 
 
 def _when(at: int) -> str:
@@ -215,6 +140,10 @@ def _when(at: int) -> str:
 def _hints(snapshot: Snapshot, file: str) -> Iterator[Text]:
     if not snapshot.live:
         yield line("no supervisor runs; start one: ", (f"pipeline run {file}", "bold"))
+    elif any(one.held for one in snapshot.live):
+        yield line("to go over to the file again: ", ("pipeline reload", "bold"))
+    elif snapshot.stale is not None:
+        yield line("what is wrong with the file: ", (f"pipeline validate {file}", "bold"))
     yield from _hints_of_queues(snapshot)
 
 
@@ -222,10 +151,7 @@ def _hints_of_queues(snapshot: Snapshot) -> Iterator[Text]:
     for name, queue in snapshot.queues.items():
         if queue.dead:
             yield line(f"{queue.dead:,} dead in {name}: ", (f"pipeline dead list {name}", "bold"))
-        if queue.paused:
-            by = f", by {queue.paused_by}" if queue.paused_by else ""
-            yield line(f"{name} is paused{by}: ", (f"pipeline resume {name}", "bold"))
-        if not queue.in_file:
+        if not queue.in_file and (queue.waiting or queue.delayed):
             yield line(f"{name} is not in the file, {queue.waiting:,} waiting: put it back, or ",
                        (f"pipeline purge {name}", "bold"))  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -11,6 +12,8 @@ from pipeline.store import keys
 from pipeline.store.scripts import script
 from pipeline.store.store import Call
 from pipeline.store.wire import Reply
+
+Kind = TypeVar("Kind")
 
 
 class Pause(Struct, frozen=True):
@@ -46,10 +49,11 @@ def read(project: str, queue: str) -> Call[Overrides]:
 
 def _read(reply: Reply) -> Overrides:
     time, pause, scale = (*reply, None, None)[:3]
-    held = Overrides(time)
-    # Another version of this program may have written them.
+    return Overrides(time, decode(pause, Pause), decode(scale, Scale))
+
+
+def decode(text: bytes | str | None, kind: type[Kind]) -> Kind | None:
+    """An override as it is kept; None when there is none, or another version of this program wrote it."""
     with contextlib.suppress(msgspec.MsgspecError):
-        held = msgspec.structs.replace(held, pause=pause and msgspec.json.decode(pause, type=Pause))
-    with contextlib.suppress(msgspec.MsgspecError):
-        held = msgspec.structs.replace(held, scale=scale and msgspec.json.decode(scale, type=Scale))
-    return held
+        return None if text is None else msgspec.json.decode(text, type=kind)
+    return None

@@ -67,7 +67,8 @@ class JobView(Struct, frozen=True, kw_only=True):
 
 class Counts(Struct, frozen=True):
     """The figures of a queue at `time` (ms since 1970, the server's). `stats` are totals that only rise, as
-    is `enqueued`; `oldest_at` is when the oldest waiting job came in."""
+    is `enqueued`; `oldest_at` is when the oldest waiting job came in. `paused` and `scale` are what people changed
+    (overrides.py), `policy` what the file says, all as JSON; `removed` is the generation that lost the queue."""
 
     time: int
     generation: int | None
@@ -83,6 +84,9 @@ class Counts(Struct, frozen=True):
     parked: int
     oldest_at: int | None
     enqueued: int
+    scale: str | None = None
+    policy: bytes | None = None
+    removed: int | None = None
 
 
 class Reader:
@@ -138,6 +142,10 @@ def _texts(reply: Reply) -> list[str]:
     return [item.decode(errors="replace") for item in reply]
 
 
+def _text(reply: Reply) -> str | None:
+    return None if reply is None else str(reply.decode(errors="replace"))
+
+
 def _integer(reply: Reply) -> int | None:
     return None if reply is None else int(float(reply))
 
@@ -157,15 +165,17 @@ def _pairs(reply: Reply) -> dict[str, bytes]:
 def _counts(reply: Reply) -> Counts:
     time, meta_reply, stats, *figures, oldest, enqueued = reply
     meta = _pairs(meta_reply)
-    paused = meta.get("paused")
     row: list[Any] = [
         time,
         _integer(meta.get("generation")),
-        None if paused is None else paused.decode(),
+        _text(meta.get("paused")),
         {name: int(value) for name, value in _pairs(stats).items()},
         *figures,
         None if oldest is None else decode_job(oldest).enqueued_at,
         enqueued,
+        _text(meta.get("scale")),
+        meta.get("policy"),
+        _integer(meta.get("removed")),
     ]
     return Counts(*row)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from pipeline.status.broker import BrokerState
 from pipeline.status.history import History
-from pipeline.status.snapshot import BrokerState, QueueState, Snapshot
+from pipeline.status.queues import QueueState
+from pipeline.status.snapshot import Snapshot
 
 IDLE = QueueState(
     waiting=0, delayed=0, active=0, blocked=0, completed=0, dead=0, cancelled=0, paused=False, workers=1,
@@ -19,7 +21,9 @@ IDLE = QueueState(
 def picture(at: int, done: int, run: dict[int, int] | None = None) -> Snapshot:
     queue = msgspec.structs.replace(IDLE, completed_total=done, enqueued_total=2 * done, run_ms=(7.0, 9.0))
     broker = BrokerState("valkey", ok=True)
-    return Snapshot("shop", 1, True, broker, [], {"emails": queue}, at, {"emails": run or {}}, {"emails": {}})
+    return Snapshot(
+        "shop", 1, True, broker, [], {"emails": queue}, None, at, {"emails": run or {}}, {"emails": {}}
+    )
 
 
 def test_one_picture_has_no_rate() -> None:

@@ -14,8 +14,10 @@ from pipeline.job import KeptError, Outcome, Runs, encode
 from pipeline.plan import BrokerPlan, Plan, PoolPlan, SupervisorPlan
 from pipeline.policy import JobPolicy, QueuePolicy, RetryPolicy
 from pipeline.status.failures import newest
-from pipeline.status.snapshot import Snapshot, nothing_runs, quantile, take
+from pipeline.status.histogram import quantile
+from pipeline.status.snapshot import Snapshot, nothing_runs, take
 from pipeline.store.operator import Operator
+from pipeline.store.overrides import Scale
 from pipeline.store.store import Move, Store, run_blocking
 from pipeline.store.wire import BlockingConnection, Connection, connect, parse
 
@@ -107,11 +109,11 @@ DEAD = Move("dead", b"", 0, runs=encode(Runs(1, 0, (ERROR,))), outcome=encode(Ou
 def test_the_json_has_the_promised_fields_in_their_order(shop: Shop) -> None:
     shop.say()
     told = shop.look().as_json()
-    assert list(told) == ["name", "generation", "in_sync", "broker", "supervisors", "queues"]
+    assert list(told) == ["name", "generation", "in_sync", "broker", "supervisors", "queues", "file_error"]
     assert list(told["broker"])[:5] == ["kind", "version", "durability", "used_memory", "ok"]
     fields = ["host", "pid", "generation", "hash", "state", "reason", "started_at", "pools"]
     assert list(told["supervisors"][0])[:8] == fields
-    assert list(told["supervisors"][0]["pools"][0]) == ["queue", "state", "processes", "reason"]
+    assert list(told["supervisors"][0]["pools"][0])[:4] == ["queue", "state", "processes", "reason"]
     assert list(told["queues"]["emails"])[:20] == QUEUE_FIELDS
 
 
@@ -158,6 +160,32 @@ def test_a_supervisor_that_is_silent_is_stale_and_does_not_count(shop: Shop) -> 
     assert (snapshot.live, snapshot.in_sync) == ([], None)
 
 
+def test_a_stale_supervisor_lives_and_the_project_is_not_in_sync(shop: Shop) -> None:
+    shop.say(state="stale", reason="rolled back to 12", held=True)
+    snapshot = shop.look()
+    assert ([one.held for one in snapshot.live], snapshot.in_sync) == ([True], False)
+    assert snapshot.stale == "rolled back to 12"
+
+
+def test_a_mistake_in_the_file_is_told_by_the_supervisor_or_else_by_whoever_looks(shop: Shop) -> None:
+    def look() -> Snapshot:
+        picture: Snapshot = shop.ask(lambda connection: take(connection, shop.plan, "f.yaml:1:1"))
+        return picture
+
+    assert (look().stale, look().in_sync) == (None, None)
+    shop.say()
+    assert (look().stale, look().in_sync, look().file_error) == ("f.yaml:1:1", False, "f.yaml:1:1")
+    shop.say(state="stale", reason="f.yaml:2:2")
+    assert look().stale == "f.yaml:2:2"
+
+
+def test_a_record_of_an_older_version_is_read_with_what_it_lacks(shop: Shop) -> None:
+    shop.say(workers=[{"name": "emails.1", "pid": 8, "running": 0}])
+    (one,) = shop.look().supervisors
+    assert (one.profile, one.held, one.pools[0].pool, one.pools[0].recycled) == (None, False, "", {})
+    assert one.workers[0].code is None
+
+
 def test_a_record_of_another_version_is_left_out(shop: Shop) -> None:
     shop.connection.call(("HSET", "{shop}:supervisors", "s9", '{"pid": "what"}'))
     assert shop.look().supervisors == []
@@ -174,6 +202,40 @@ def test_a_paused_queue_says_by_whom(shop: Shop) -> None:
     assert (shop.look().queues["emails"].paused, shop.look().queues["emails"].paused_by) == (False, None)
     shop.operator.pause("ann@box")
     assert (shop.look().queues["emails"].paused, shop.look().queues["emails"].paused_by) == (True, "ann@box")
+
+
+def test_what_people_changed_is_told_beside_what_the_file_says(shop: Shop) -> None:
+    assert shop.look().queues["emails"].overrides == []
+    shop.operator.scale(Scale(4, "ann@box", 5, 99, 1))
+    shop.operator.pause("bob@box", 2**43)
+    pause, scale = shop.look().as_json()["queues"]["emails"]["overrides"]
+    assert scale == {
+        "field": "processes", "value": 4, "by": "ann@box", "at": 5, "until_at": 99, "file": 1,
+    }  # fmt: skip
+    assert (pause["field"], pause["value"], pause["by"]) == ("paused", True, "bob@box")
+    assert (pause["until_at"], pause["file"]) == (2**43, False)
+
+
+def test_a_pause_of_the_file_is_no_override_but_a_resume_against_it_is(shop: Shop) -> None:
+    policy = msgspec.json.encode(msgspec.structs.replace(EMAILS, paused=True))
+    run_blocking(shop.connection, shop.store.publish(2, policy, ""))
+    run_blocking(shop.connection, shop.store.pause(b'{"by":"file","at":1}'))
+    queue = shop.look().queues["emails"]
+    assert (queue.paused, queue.paused_by, queue.overrides) == (True, "file", [])
+    shop.operator.resume()
+    (override,) = shop.look().queues["emails"].overrides
+    assert (override.field, override.value, override.file, override.by) == ("paused", False, True, None)
+
+
+def test_a_pause_that_another_version_wrote_is_shown_as_it_stands(shop: Shop) -> None:
+    run_blocking(shop.connection, shop.store.pause("ann"))
+    assert shop.look().queues["emails"].paused_by == "ann"
+
+
+def test_a_queue_that_what_runs_has_no_more_is_removed(shop: Shop) -> None:
+    assert shop.look().queues["emails"].removed is False
+    run_blocking(shop.connection, shop.store.retract(2))
+    assert shop.look().queues["emails"].removed is True
 
 
 def test_a_broker_that_may_lose_jobs_is_not_ok_and_says_why(shop: Shop) -> None:

@@ -9,17 +9,14 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from pipeline.status.broker import BrokerState
 from pipeline.status.failures import Failure
 from pipeline.status.feed import Look
-from pipeline.status.snapshot import (
-    BrokerState,
-    PoolState,
-    QueueState,
-    Snapshot,
-    SupervisorState,
-    WorkerState,
-)
-from pipeline.status.terminal import View, rate, size, span, spark, status
+from pipeline.status.figures import rate, size, span, spark
+from pipeline.status.queues import QueueState
+from pipeline.status.snapshot import Snapshot
+from pipeline.status.supervisors import PoolState, SupervisorState, WorkerState
+from pipeline.status.terminal import View, status
 
 QUEUE = QueueState(
     waiting=3, delayed=2, active=1, blocked=0, completed=9, dead=0, cancelled=0, paused=False, workers=2,
@@ -37,10 +34,11 @@ SUPERVISOR = SupervisorState(
     5,
     [PoolState("emails", "running", 2)],
     [WorkerState("emails.1", 8, 1, 2**25)],
+    until=6_000,
 )
 SNAPSHOT = Snapshot(
     "shop", 4, True, BrokerState("valkey", "9.1", "everysec", 2**21, True), [SUPERVISOR], {"emails": QUEUE},
-    1_000, {"emails": {}}, {"emails": {}},
+    None, 1_000, {"emails": {}}, {"emails": {}},
 )  # fmt: skip
 FAILURE = Failure(1_000, "emails", "17", "evil\x1b[2J\u202ename", 2, 3, False, "Error: a\nb\x07")
 
@@ -48,6 +46,12 @@ FAILURE = Failure(1_000, "emails", "17", "evil\x1b[2J\u202ename", 2, 3, False, "
 def changed(**changes: Any) -> Snapshot:
     """The snapshot with one queue that differs."""
     return msgspec.structs.replace(SNAPSHOT, queues={"emails": msgspec.structs.replace(QUEUE, **changes)})
+
+
+def stale(**changes: Any) -> Snapshot:
+    """The snapshot of a project whose file cannot be applied."""
+    one = msgspec.structs.replace(SUPERVISOR, state="stale", reason="shop.yaml:4:5: error", **changes)
+    return msgspec.structs.replace(SNAPSHOT, supervisors=[one], in_sync=False)
 
 
 def many_queues(count: int) -> Snapshot:
@@ -81,7 +85,7 @@ def live(look: Look, *, logs: list[str] | None = None, **screen: Any) -> list[st
 def test_status_tells_what_runs_and_what_every_queue_holds() -> None:
     text = drawn(status(SNAPSHOT, 120, "shop.yaml"))
     assert "shop  generation 4  in sync  ·  broker valkey, 9.1, durability everysec, 2.0 MiB" in text
-    assert "supervisor box:7  ready  since" in text
+    assert "supervisor box:7  ready  generation 1  since" in text
     assert text.rstrip().split("\n")[-1].split() == [
         "emails",
         "3",
@@ -102,7 +106,8 @@ def test_status_tells_what_runs_and_what_every_queue_holds() -> None:
     ("snapshot", "says"),
     [
         (changed(dead=3), "3 dead in emails: pipeline dead list emails"),
-        (changed(paused=True, paused_by="ann@box"), "emails is paused, by ann@box: pipeline resume emails"),
+        (stale(), "what is wrong with the file: pipeline validate shop.yaml"),
+        (stale(held=True), "to go over to the file again: pipeline reload"),
         (changed(in_file=False, waiting=312), "emails is not in the file, 312 waiting: put it back, or pipeline purge emails"),
         (msgspec.structs.replace(SNAPSHOT, supervisors=[]), "no supervisor runs; start one: pipeline run shop.yaml"),
     ],
@@ -116,7 +121,8 @@ def test_status_says_what_to_do_next(snapshot: Snapshot, says: str) -> None:
     [
         ({"pools": [PoolState("emails", "fatal", 0, "no module named 'x'")]}, "! pool emails is FATAL: no module named 'x'"),
         ({"pools": [PoolState("emails", "backoff", 0, "next try in 2s")]}, "! pool emails is backoff: next try in 2s"),
-        ({"state": "stale", "reason": "no sign of life for 9s"}, "! supervisor box:7 is stale: no sign of life for 9s"),
+        ({"state": "stale", "reason": "no sign of life for 9s", "until": 9}, "! supervisor box:7 is silent: no sign of life for 9s"),
+        ({"state": "stale", "reason": "shop.yaml:4:5: error"}, "! STALE, the file is not what runs: shop.yaml:4:5: error"),
         ({"state": "behind", "reason": "a newer file runs"}, "! supervisor box:7 is behind: a newer file runs"),
     ],
 )  # fmt: skip

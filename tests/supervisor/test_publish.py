@@ -6,7 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from pipeline.policy import QueuePolicy
-from pipeline.status.snapshot import SupervisorState
+from pipeline.status.supervisors import SupervisorState
 from pipeline.store import keys
 from pipeline.store.reader import server_time
 from pipeline.store.store import Store, run
