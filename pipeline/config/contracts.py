@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.checks import Scope
+from pipeline.config.inputs import read_regular
 from pipeline.config.model import JobBlock
 from pipeline.config.report import Report
 from pipeline.config.schema import schema_problem
@@ -41,8 +42,7 @@ def read_schemas(scopes: Iterable[Scope], root: Path, report: Report) -> dict[st
 def _read(file: Path) -> dict[str, Any] | tuple[str, str]:
     """The schema, or the code and the message of what is wrong with its file."""
     try:
-        with file.open("rb") as opened:
-            raw = opened.read(MAX_BYTES + 1)
+        raw = read_regular(file, MAX_BYTES)
         content = json.loads(raw) if len(raw) <= MAX_BYTES else None
     except OSError as error:
         return "P203", f"cannot read the schema: {(error.strerror or 'it cannot be opened').lower()}"

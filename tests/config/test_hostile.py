@@ -95,6 +95,10 @@ CASES: dict[str, tuple[Files, str]] = {
         {MAIN: f"secrets: {{a: {{file: f}}}}\nbroker: {{url: {{secret: a}}}}\n{GOOD}", "f": os.mkfifo},
         "P208",
     ),
+    "a schema that is a FIFO": (
+        {MAIN: "name: s\nqueues: {a: {jobs: {x: {handler: 'm:f', schema: f}}}}\n", "f": os.mkfifo},
+        "P203",
+    ),
     "a file that includes itself": (including(f"[{MAIN}]"), "P021"),
     "files that all include all": (
         including("['q*']", {f"q{number}": "include: ['q*']" for number in range(100)}),

@@ -126,3 +126,21 @@ def test_findings_show_the_source_and_never_the_value(loaded: Load, value: str) 
     assert len(found) > 15
     told = [f"{finding.message} {finding.help} {finding.source}".lower() for finding in found]
     assert not [text for text in told if "s3cr3t" in text]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("${A}", ["A"]),
+        ("no ${A:-x} and ${NONE:-y}", ["A", "default of NONE"]),
+        ("${NONE:-${A}}", ["A"]),
+        ("${NONE:-${NEITHER-x}}", ["default of NEITHER"]),
+        ("${A:+x}", ["A"]),
+        ("${NONE:+x}", []),
+        ("$$ {A} $", []),
+    ],
+)
+def test_it_tells_which_variables_gave_the_text(text: str, names: list[str]) -> None:
+    filled: list[str] = []
+    expand(text, {"A": "a"}, filled)
+    assert filled == names
