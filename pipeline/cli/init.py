@@ -33,6 +33,7 @@ def init(folder: Path) -> None:
     steps = [
         *go,
         "pipeline validate",
+        "pipeline test",
         """pipeline enqueue mails welcome '{"to": "ann@example.com", "name": "Ann"}'""",
     ]
     click.echo("\nnext:")

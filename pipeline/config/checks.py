@@ -231,7 +231,7 @@ def check_threads(scope: Scope, report: Report) -> None:
 def check_top(tree: Mapping, written: Mapping, report: Report) -> None:
     """The version, and a password that stands in the file."""
     version = child(tree, "version")
-    if isinstance(version, Scalar) and str(version.value) != "1":
+    if isinstance(version, Scalar) and version.value is not None and str(version.value) != "1":
         report.error("P113", "this program reads version 1", version.span, ("version",), "write version: 1")
     url = find(written, ("broker", "url"))
     if isinstance(url, Scalar) and has_password(url.text):

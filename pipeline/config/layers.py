@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline.config.model import JobSettings, PoolSettings
 from pipeline.config.report import Report
 from pipeline.config.suggest import did_you_mean
-from pipeline.config.tree import TOP, Entry, Mapping, Node, Path, Scalar, child
+from pipeline.config.tree import TOP, Entry, Mapping, Node, Path, Scalar, child, find
 
 MAX_CHAIN = 32
 EMPTY = Mapping({}, TOP)
@@ -125,6 +125,9 @@ class Layers:
         if not isinstance(base, Scalar) or base.value is None:
             return own
         below = self._policy(str(base.value), base, (*path, "extends"))
+        if below is None and find(own, ("backoff", "type")) is None:
+            # The policy that is missing may have had the rest of it.
+            own.entries.pop("backoff", None)
         return own if below is None else merge(below, own)
 
     def _policy(self, name: str, reference: Scalar | None = None, path: Path = ()) -> Node | None:

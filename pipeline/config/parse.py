@@ -253,4 +253,5 @@ def _is_template(done: _Open) -> bool:
         return False
     ((key, entry),) = done.entries.items()
     empty = isinstance(entry.value, Scalar) and entry.value.plain and not entry.value.text
-    return empty and bool(_FIELD.fullmatch(key))
+    # In `{max: }` the colon stands between the two.
+    return empty and entry.value.span[:2] == (entry.key.line, entry.key.end) and bool(_FIELD.fullmatch(key))
