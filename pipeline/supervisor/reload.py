@@ -78,7 +78,7 @@ class Reloader:
     async def _from_file(self) -> Plan:
         running = self._fleet.plan
         loaded = await asyncio.to_thread(
-            load, Path(running.file), profile=running.profile, secrets="required"
+            load, near(Path(running.file)), profile=running.profile, secrets="required"
         )
         self.inputs = loaded.inputs
         if loaded.plan is None:
@@ -138,3 +138,9 @@ class Reloader:
         if reason != self.trouble:
             self._logs.say(f"NOT applied, generation {generation} goes on:\n{reason}")
         return Outcome(status, generation, reason=reason, took_ms=took, transient=transient)
+
+
+def near(file: Path) -> Path:
+    """The file as a person here would name it."""
+    here = Path.cwd()
+    return file.relative_to(here) if file.is_relative_to(here) else file
