@@ -143,6 +143,8 @@ def tell(outcome: Outcome, who: str, what: str) -> None:
         case "applied":
             count = f"{len(outcome.changes)} change{'s' * (len(outcome.changes) != 1)}"
             click.echo(f"{who}{generation} runs: {count} ({outcome.took_ms} ms)")
+        case "unchanged" if what == "rollback":
+            click.echo(f"{who}unchanged: {generation} says the same")
         case "unchanged":
             click.echo(f"{who}unchanged: {generation} is what the file says")
         case _:

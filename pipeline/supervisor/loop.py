@@ -13,7 +13,7 @@ from pipeline.errors import BrokerError, StartError
 from pipeline.plan import Plan
 from pipeline.state import me, state_folder
 from pipeline.status.supervisors import SupervisorState
-from pipeline.store.reader import Counts, Reader, server_time
+from pipeline.store.reader import Counts, Reader
 from pipeline.store.store import run
 from pipeline.store.wire import Connection
 from pipeline.supervisor.child import CANNOT_START, Child, Failed
@@ -30,7 +30,7 @@ from pipeline.supervisor.orders import Orders
 from pipeline.supervisor.overseer import Overseer
 from pipeline.supervisor.pool import Pool
 from pipeline.supervisor.publish import Publisher
-from pipeline.supervisor.records import remove_record, write_record
+from pipeline.supervisor.records import remove_record
 from pipeline.supervisor.reload import Reloader
 from pipeline.supervisor.report import record_of, start_lines
 from pipeline.supervisor.signals import Bell, at_terminal, own_stacks
@@ -78,7 +78,9 @@ class Supervisor:
         self._overrides = Overseer(self.fleet, self._publisher, logs)
         watcher = Watcher(self.fleet, self._reloader)
         self._watcher = watcher
-        self._orders = Orders(self.fleet, self._reloader, watcher, self._ladder, logs, self._bell.ring)
+        self._orders = Orders(
+            self.fleet, self._reloader, watcher, self._ladder, logs, self._bell.ring, self._tell_standing
+        )
         self._desk = Desk(state_folder(plan.root), self._orders.obey)
 
     async def run(self, *, until_empty: bool) -> int:
@@ -171,8 +173,15 @@ class Supervisor:
         if not self._is_stopping():
             await self._overrides.look(connection)
         await upkeep.sweep(connection)
-        now = await run(connection, server_time())
-        await write_record(connection, self.fleet.plan.name, self._name, self._record(), now)
+        await self._publisher.write(connection, self.fleet.plan, self._record())
+
+    async def _tell_standing(self) -> None:
+        """Not only with the next beat: a person looks now."""
+        connection = self._link.connection
+        if connection is not None:
+            with contextlib.suppress(BrokerError, TimeoutError):
+                async with asyncio.timeout(SILENCE_SECONDS):
+                    await self._publisher.write(connection, self.fleet.plan, self._record())
 
     def _record(self) -> SupervisorState:
         return record_of(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -22,7 +22,7 @@ TELL_SECONDS = 5.0
 
 
 class Orders:
-    """Carries out requests. `ring` wakes the loop that waits for the end."""
+    """Carries out requests. `ring` wakes the loop that waits for the end, `publish` says in the broker how we stand."""
 
     def __init__(
         self,
@@ -32,6 +32,7 @@ class Orders:
         ladder: Ladder,
         logs: Logs,
         ring: Callable[[], None],
+        publish: Callable[[], Awaitable[None]],
     ) -> None:
         self._fleet = fleet
         self._reloader = reloader
@@ -39,6 +40,7 @@ class Orders:
         self._ladder = ladder
         self._logs = logs
         self._ring = ring
+        self._publish = publish
 
     async def obey(self, request: Request, say: Say) -> Any:
         """The answer. Raises PipelineError with a refusal."""
@@ -84,6 +86,7 @@ class Orders:
     async def _over(self, change: Any, say: Say) -> Outcome:
         """The outcome, once the workers that run are those of the new plan."""
         outcome: Outcome = await change
+        await self._publish()
         for line in outcome.changes:
             say(line)
         waited = 0.0

@@ -13,12 +13,13 @@ from pipeline.clock import now_ms
 from pipeline.diff import Change
 from pipeline.plan import Plan
 from pipeline.policy import QueuePolicy
+from pipeline.status.supervisors import SupervisorState
 from pipeline.store import history, keys
 from pipeline.store.history import Applied, Origin
 from pipeline.store.reader import server_time
 from pipeline.store.store import Store, run
 from pipeline.store.wire import Connection
-from pipeline.supervisor.records import read_records
+from pipeline.supervisor.records import read_records, write_record
 
 OURS = ("concurrency", "executor", "jobs", "others")
 """What counts from a supervisor's own file, also when a newer generation runs elsewhere; see `follow`."""
@@ -92,6 +93,10 @@ class Publisher:
         records = await read_records(connection, plan.name)
         others = (record for name, record in records.items() if name != self._name)
         return any(record.hash == hash and record.until > now for record in others)
+
+    async def write(self, connection: Connection, plan: Plan, record: SupervisorState) -> None:
+        """Say that we are here, and how we stand. Raises BrokerError."""
+        await write_record(connection, plan.name, self._name, record, await run(connection, server_time()))
 
     # --- when others are ahead -------------------------------------------------------------------------
 
