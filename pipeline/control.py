@@ -61,10 +61,11 @@ class Speaker:
         self._connection.settimeout(CONNECT_SECONDS)
         self._connection.connect(str(path))
 
-    def ask(self, request: Request, hear: Callable[[str], None]) -> Any:
-        """The answer; `hear` gets what it says meanwhile. Raises NotRunning when it ends before it answers."""
+    def ask(self, request: Request, hear: Callable[[str], None], timeout: float | None = None) -> Any:
+        """The answer; `hear` gets what it says meanwhile. Raises NotRunning when it ends before it answers, and
+        TimeoutError when it says nothing for `timeout` seconds."""
         # A rolling change lasts as long as the jobs that run: the wait is the person's to end.
-        self._connection.settimeout(None)
+        self._connection.settimeout(timeout)
         with self._connection, self._connection.makefile("rwb") as stream:
             stream.write(msgspec.json.encode(request) + b"\n")
             stream.flush()
@@ -117,9 +118,11 @@ def ask_all(root: str | Path, request: Request, hear: Callable[[str], None]) -> 
     return answers
 
 
-def running_plan(root: str | Path) -> Plan | None:
-    """The plan that the first supervisor of this root runs, or None when none runs."""
+def running_plan(root: str | Path, file: Path | None = None) -> Plan | None:
+    """The plan that the first supervisor of this root runs (the first that runs `file`), or None when none does."""
     for speaker in speakers(root):
         with contextlib.suppress(NotRunning, OSError):
-            return msgspec.convert(speaker.ask(Request("plan"), lambda _: None), Plan)
+            plan = msgspec.convert(speaker.ask(Request("plan"), lambda _: None, CONNECT_SECONDS), Plan)
+            if file is None or os.path.normpath(plan.file) == os.path.normpath(file.absolute()):
+                return plan
     return None

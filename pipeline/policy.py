@@ -12,6 +12,7 @@ from msgspec import Struct
 
 MAX_PRIORITY = 1_000_000
 MAX_CONCURRENCY = 1_000
+MAX_PROCESSES = 1_024
 ID_PATTERN = r"[A-Za-z0-9_.:@-]{1,128}"
 NAME_PATTERN = r"[a-z0-9][a-z0-9_.-]{0,63}"
 

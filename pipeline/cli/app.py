@@ -35,6 +35,8 @@ COMMANDS = {
     "dead": "dead:dead",
     "pause": "queue:pause",
     "resume": "queue:resume",
+    "scale": "scale:scale",
+    "reset": "scale:reset",
     "purge": "queue:purge",
     "config": "config:config",
     "schema": "config:schema",

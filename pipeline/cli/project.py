@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from pipeline.cli.names import profile_names, queue_names
-from pipeline.errors import UnknownQueue
+from pipeline.cli.types import duration
+from pipeline.errors import ConfigError, PipelineError, UnknownQueue
 
 if TYPE_CHECKING:
     from pipeline.plan import Plan
     from pipeline.store.operator import Operator
+    from pipeline.store.wire import BlockingConnection
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _PROFILE = "pipeline.profile"
@@ -52,6 +54,7 @@ def takes_file(command: Command) -> Command:
 
 takes_queue = click.argument("queue", shell_complete=queue_names)
 as_json = click.option("--json", "as_json", is_flag=True, help="JSON for programs.")
+lasts = click.option("--for", "last", type=duration, metavar="DURATION", help="End it after 30s, 1h30m, 7d.")
 yes = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 
 
@@ -79,24 +82,79 @@ def plan_of(file: str | None, config: str | None) -> Plan:
     return plan_of_file(path, profile_of(path))
 
 
-@contextmanager
-def operator(config: str | None, queue: str) -> Iterator[Operator]:
-    """A person's hands on a queue; an embedded broker that does not run is started meanwhile.
+def at_work(file: str | None, config: str | None) -> tuple[Plan, str | None]:
+    """The plan to look at a project with, or to lay hands on it, while it runs; and the first mistake of its file.
 
-    Raises ConfigError, BrokerUnavailable, UnknownQueue.
+    What runs here says which broker and project it is, whatever became of the file since; and everything else
+    while the file has mistakes. Raises ConfigError when it has some and nothing runs here.
     """
-    from pipeline.store.operator import Operator
+    from msgspec.structs import replace
+
+    path = find(file, config)
+    running = _running(path)
+    try:
+        plan = _written(path)
+    except ConfigError as error:
+        if running is None:
+            raise
+        from pipeline.status.disk import first_mistake
+
+        return running, first_mistake(error)
+    return (replace(plan, name=running.name, broker=running.broker) if running else plan), None
+
+
+def _written(path: Path) -> Plan:
+    """The plan of the file. A secret that is not set in this shell is no matter of ours. Raises ConfigError."""
+    try:
+        return plan_of(str(path), None)
+    except ConfigError:
+        from pipeline.config.load import load, refusal
+
+        loaded = load(path, profile=profile_of(path))
+        if loaded.plan is None:
+            raise refusal(loaded) from None
+        return loaded.plan
+
+
+def _running(file: Path) -> Plan | None:
+    """The plan of this file that a supervisor runs, as far as one answers."""
+    from msgspec import MsgspecError
+
+    from pipeline.config.find import root_of
+    from pipeline.control import running_plan
+
+    # Another user's supervisor, one of another version, or one that stands still: the file has to do.
+    with suppress(PipelineError, OSError, MsgspecError):
+        return running_plan(root_of(file), file)
+    return None
+
+
+@contextmanager
+def connected(plan: Plan) -> Iterator[BlockingConnection]:
+    """A connection to the project's broker; an embedded one that does not run is started meanwhile.
+
+    Raises BrokerUnavailable.
+    """
     from pipeline.store.wire import BlockingConnection, parse
     from pipeline.supervisor.embedded import open_broker
 
-    plan = plan_of(None, config)
     with open_broker(plan, start=True) as url:
         connection = BlockingConnection(parse(url), timeout=30.0)
         try:
-            check_queue(connection, plan, queue)
-            yield Operator(connection, plan.name, queue, plan.queues.get(queue))
+            yield connection
         finally:
             connection.close()
+
+
+@contextmanager
+def operator(config: str | None, queue: str) -> Iterator[Operator]:
+    """A person's hands on a queue. Raises ConfigError, BrokerUnavailable, UnknownQueue."""
+    from pipeline.store.operator import Operator
+
+    plan, _ = at_work(None, config)
+    with connected(plan) as connection:
+        check_queue(connection, plan, queue)
+        yield Operator(connection, plan.name, queue, plan.queues.get(queue))
 
 
 def check_queue(connection: Any, plan: Plan, queue: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import click
 
 from pipeline.cli.app import OK, REFUSED
 from pipeline.cli.output import console, print_json
-from pipeline.cli.project import as_json, plan_of, takes_file
+from pipeline.cli.project import as_json, at_work, takes_file
 from pipeline.errors import BrokerUnavailable
 
 if TYPE_CHECKING:
@@ -32,20 +33,21 @@ def status(ctx: click.Context, file: str | None, config_: str | None, as_json: b
 
     Exit code 1 when no supervisor runs.
     """
-    plan = plan_of(file, config_)
+    plan, error = at_work(file, config_)
     if watch and not as_json and sys.stdout.isatty():
-        asyncio.run(live(plan))
+        asyncio.run(live(plan, error))
         return
     while True:
-        snapshot = asyncio.run(look(plan))
+        snapshot = asyncio.run(look(plan, error))
         show(snapshot, plan, as_json=as_json)
         if not watch:
             ctx.exit(OK if snapshot.live else REFUSED)
-        asyncio.run(asyncio.sleep(PLAIN_SECONDS))
+        time.sleep(PLAIN_SECONDS)
+        plan, error = at_work(file, config_)
 
 
-async def look(plan: Plan) -> Snapshot:
-    """One picture. An embedded broker that does not run is no error: then nothing runs."""
+async def look(plan: Plan, file_error: str | None = None) -> Snapshot:
+    """One picture; see `take`. An embedded broker that does not run is no error: then nothing runs."""
     from pipeline.state import broker_url
     from pipeline.status.snapshot import nothing_runs, take
     from pipeline.store.wire import connect, parse
@@ -57,7 +59,7 @@ async def look(plan: Plan) -> Snapshot:
             raise
         return nothing_runs(plan)
     try:
-        return await take(connection, plan)
+        return await take(connection, plan, file_error)
     finally:
         connection.close()
 
@@ -81,13 +83,13 @@ def short(file: str) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
 
 
-async def live(plan: Plan) -> None:
+async def live(plan: Plan, file_error: str | None) -> None:
     """The live view, until q or Ctrl-C."""
     from pipeline.cli.live import Screen
     from pipeline.status.feed import Feed
     from pipeline.status.terminal import View
 
-    feed, view, stop = Feed(plan), View(plan.name, "q quits"), asyncio.Event()
+    feed, view, stop = Feed(plan, file_error), View(plan.name, "q quits"), asyncio.Event()
     try:
         with keys(stop), Screen(view) as screen:
             while not stop.is_set():

@@ -31,7 +31,7 @@ from pipeline.config.fields import (
     whole,
 )
 from pipeline.plan import BrokerPlan, PoolPlan, ReloadPlan, RestartPlan, SupervisorPlan
-from pipeline.policy import MAX_CONCURRENCY, MAX_PRIORITY, QueuePolicy, RetryPolicy
+from pipeline.policy import MAX_CONCURRENCY, MAX_PRIORITY, MAX_PROCESSES, QueuePolicy, RetryPolicy
 
 _POLICY = QueuePolicy("")
 _BROKER, _SUPERVISOR, _RESTART, _RELOAD = BrokerPlan(), SupervisorPlan(), RestartPlan(), ReloadPlan()
@@ -167,7 +167,7 @@ class RecycleBlock(Block):
 class PoolSettings(Block):
     """The worker processes of a pool."""
 
-    processes: Annotated[int, whole(1, 1_024)] = optional(
+    processes: Annotated[int, whole(1, MAX_PROCESSES)] = optional(
         "hot", "Worker processes on this host.", PoolPlan(()).processes
     )
     recycle: RecycleBlock = optional(

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.errors import BrokerError
 from pipeline.plan import Plan
 from pipeline.state import broker_url
+from pipeline.status.disk import Disk
 from pipeline.status.failures import Failure, newest
 from pipeline.status.snapshot import Snapshot, take
 from pipeline.store.wire import Connection, connect, parse
 
 CONNECT_SECONDS = 1.0
+DISK_SECONDS = 1.0
 FAILURES = 20
 
 
@@ -24,19 +30,26 @@ class Look(Struct, frozen=True):
 
 
 class Feed:
-    """Looks at a project again and again."""
+    """Looks at a project again and again; `plan` and `file_error` are what its file says at first."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, file_error: str | None = None) -> None:
         self._plan = plan
+        self._disk = Disk(plan, file_error)
+        self._next_disk = time.monotonic() + DISK_SECONDS
         self._connection: Connection | None = None
         self._last: Snapshot | None = None
         self._failures: list[Failure] = []
 
     async def look(self) -> Look:
         """Take a picture. A broker that is away is a problem to show, never an error."""
+        if time.monotonic() > self._next_disk:
+            await asyncio.to_thread(self._disk.look)
+            self._next_disk = time.monotonic() + DISK_SECONDS
         try:
             connection = await self._connected()
-            snapshot = await take(connection, self._plan)
+            # An edit moves neither the project nor its broker before the next start.
+            plan = replace(self._disk.plan, name=self._plan.name, broker=self._plan.broker)
+            snapshot = await take(connection, plan, self._disk.error)
             await self._look_for_failures(connection, snapshot)
         except BrokerError as error:
             self.close()

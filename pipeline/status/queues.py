@@ -72,7 +72,8 @@ class _Published(Struct, frozen=True):
 
 def queue_state(counts: Counts, plan: Plan, name: str) -> QueueState:
     """The queue `name` of the plan that its file makes."""
-    overrides = list(overrides_of(counts, plan, name))
+    processes = next((pool.processes for pool in plan.pools.values() if name in pool.queues), None)
+    overrides = list(overrides_of(counts, processes))
     by = next((one.by for one in overrides if one.field == "paused" and one.value), BY_FILE)
     total = counts.stats.get
     return QueueState(
@@ -105,8 +106,8 @@ def queue_state(counts: Counts, plan: Plan, name: str) -> QueueState:
     )
 
 
-def overrides_of(counts: Counts, plan: Plan, name: str) -> Iterator[Override]:
-    """What people changed in the queue."""
+def overrides_of(counts: Counts, processes: int | None) -> Iterator[Override]:
+    """What people changed in a queue whose file wants so many processes."""
     policy = decode(counts.policy, _Published) or _Published()
     pause, scale = decode(counts.paused, Pause), decode(counts.scale, Scale)
     if counts.paused is not None:
@@ -120,12 +121,11 @@ def overrides_of(counts: Counts, plan: Plan, name: str) -> Iterator[Override]:
     elif policy.paused:
         yield Override(field="paused", value=False, file=True)
     if scale is not None:
-        file = next((pool.processes for pool in plan.pools.values() if name in pool.queues), None)
         yield Override(
             field="processes",
             value=scale.processes,
             by=scale.by,
             at=scale.at,
             until_at=scale.until,
-            file=file,
+            file=processes,
         )
