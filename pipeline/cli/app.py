@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import click
 
 from pipeline.cli.output import print_error, print_usage_error
+from pipeline.cli.project import takes_profile
 from pipeline.errors import BrokerUnavailable, PipelineError, StartError
 
 OK, REFUSED, USAGE, BROKER_AWAY, BAD_CONFIG, INTERRUPTED = 0, 1, 2, 69, 78, 130
@@ -130,6 +131,7 @@ def unexpected(error: Exception) -> PipelineError:
 
 @click.group(cls=Pipeline, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--config", "config_", metavar="FILE", help="The config file, for any command.")
+@takes_profile
 @click.version_option(package_name="pipeline-queues", prog_name="pipeline")
 @click.pass_context
 def main(ctx: click.Context, config_: str | None) -> None:
