@@ -36,7 +36,11 @@ EVERY_WORKER = ("setup", "supervisor.lease")
 
 
 class Change(Struct, frozen=True):
-    """One difference. `from_` is None for what is added, `to` for what is removed; `queue` is whose it is."""
+    """One difference. `from_` is None for what is added, `to` for what is removed.
+
+    `queue`, `job` and `pool` say whose value it is, and `leaf` which: "timeout.hard"; "" when a queue or job as a whole
+    comes or goes. Names may hold dots, so a path tells less.
+    """
 
     path: str
     kind: Kind
@@ -44,6 +48,9 @@ class Change(Struct, frozen=True):
     to: Any
     change_class: Class
     queue: str | None = None
+    job: str | None = None
+    pool: str | None = None
+    leaf: str = ""
 
     def __str__(self) -> str:
         if self.kind == "changed":
@@ -87,13 +94,17 @@ def rolling_pools(old: Plan, new: Plan) -> set[str]:
 
 
 def _differences(old: Plan, new: Plan) -> Iterator[Change]:
-    yield from _compare(_top(old), _top(new), "", None)
+    yield from _compare(_top(old), _top(new), "")
+    pools = {**_shared(new), **_shared(old)}
+    for name in pools:
+        before, after = (_pool(one[name]) if name in one else {} for one in (_shared(old), _shared(new)))
+        yield from _compare(before, after, f"pools.{name}", pool=name)
     for name in [*new.queues, *(name for name in old.queues if name not in new.queues)]:
         path = f"queues.{name}"
         if name not in old.queues or name not in new.queues:
             yield _came_or_went(path, name in new.queues, "hot", name)
             continue
-        yield from _compare(_queue(old, name), _queue(new, name), path, name)
+        yield from _compare(_queue(old, name), _queue(new, name), path, queue=name)
         yield from _jobs(old.queues[name], new.queues[name], path)
 
 
@@ -101,23 +112,28 @@ def _jobs(old: QueuePolicy, new: QueuePolicy, path: str) -> Iterator[Change]:
     for name in [*new.jobs, *(name for name in old.jobs if name not in new.jobs)]:
         here = f"{path}.jobs.{name}"
         if name not in old.jobs or name not in new.jobs:
-            yield _came_or_went(here, name in new.jobs, "rolling", old.name)
+            yield _came_or_went(here, name in new.jobs, "rolling", old.name, name)
         else:
-            yield from _compare(_own(old, name), _own(new, name), here, old.name)
+            yield from _compare(_own(old, name), _own(new, name), here, queue=old.name, job=name)
 
 
-def _came_or_went(path: str, came: bool, change_class: Class, queue: str) -> Change:  # noqa: FBT001
-    return Change(path, "added" if came else "removed", None, None, change_class, queue)
+def _came_or_went(
+    path: str,
+    came: bool,  # noqa: FBT001
+    change_class: Class,
+    queue: str,
+    job: str | None = None,
+) -> Change:
+    return Change(path, "added" if came else "removed", None, None, change_class, queue, job)
 
 
-def _compare(old: Leaves, new: Leaves, path: str, queue: str | None) -> Iterator[Change]:
+def _compare(old: Leaves, new: Leaves, path: str, **whose: str) -> Iterator[Change]:
     for leaf in [*new, *(leaf for leaf in old if leaf not in new)]:
         before, after = old.get(leaf), new.get(leaf)
         if before != after:
             where = f"{path}.{leaf}" if path else leaf
-            yield Change(
-                where, "changed", _hidden(leaf, before), _hidden(leaf, after), class_of(where), queue
-            )
+            values = _hidden(leaf, before), _hidden(leaf, after)
+            yield Change(where, "changed", *values, class_of(where), **whose, leaf=leaf)
 
 
 def _hidden(leaf: str, value: Any) -> Any:
@@ -139,11 +155,8 @@ def class_of(path: str) -> Class:
 
 
 def _top(plan: Plan) -> Leaves:
-    own, pools = (
-        plan.supervisor,
-        [(name, pool) for name, pool in plan.pools.items() if _is_shared(name, pool)],
-    )
-    leaves = {
+    own = plan.supervisor
+    return {
         "name": plan.name,
         "broker.url": plan.broker.url,
         "broker.durability": plan.broker.durability,
@@ -158,9 +171,10 @@ def _top(plan: Plan) -> Leaves:
         "supervisor.reload.interval": words(own.reload.interval),
         "setup": plan.setup,
     }
-    for name, pool in pools:
-        leaves |= {f"pools.{name}.{leaf}": value for leaf, value in _pool(pool).items()}
-    return leaves
+
+
+def _shared(plan: Plan) -> dict[str, PoolPlan]:
+    return {name: pool for name, pool in plan.pools.items() if _is_shared(name, pool)}
 
 
 def _is_shared(name: str, pool: PoolPlan) -> bool:

@@ -26,6 +26,8 @@ COMMANDS = {
     "validate": "validate:validate",
     "run": "run:run",
     "status": "status:status",
+    "plan": "plan:plan",
+    "history": "history:history",
     "reload": "reload:reload",
     "rollback": "reload:rollback",
     "restart": "reload:restart",
