@@ -90,15 +90,15 @@ def at_work(file: str | None, config: str | None) -> tuple[Plan, str | None]:
     """
     from msgspec.structs import replace
 
-    path = find(file, config)
+    from pipeline.status.disk import first_mistake, nearby
+
+    path = nearby(find(file, config))
     running = _running(path)
     try:
         plan = _written(path)
     except ConfigError as error:
         if running is None:
             raise
-        from pipeline.status.disk import first_mistake
-
         return running, first_mistake(error)
     return (replace(plan, name=running.name, broker=running.broker) if running else plan), None
 

@@ -77,10 +77,9 @@ def show(snapshot: Snapshot, plan: Plan, *, as_json: bool) -> None:
 
 def short(file: str) -> str:
     """The file as a person in this folder would type it."""
-    from pathlib import Path
+    from pipeline.status.disk import nearby
 
-    path = Path(file)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
+    return str(nearby(file))
 
 
 async def live(plan: Plan, file_error: str | None) -> None:

@@ -27,7 +27,7 @@ class Disk:
         from pipeline.config.load import load, refusal
 
         self._seen = now
-        loaded = load(Path(self.plan.file), profile=self.plan.profile)
+        loaded = load(nearby(self.plan.file), profile=self.plan.profile)
         if loaded.plan is not None:
             self.plan, self.error = loaded.plan, None
         else:
@@ -35,6 +35,12 @@ class Disk:
         if loaded.inputs != self._inputs:
             # What the new ones held when they were read is not known.
             self._inputs, self._seen = loaded.inputs, None
+
+
+def nearby(file: str | Path) -> Path:
+    """The file as a person in this folder would type it."""
+    path = Path(file)
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def first_mistake(error: ConfigError) -> str:

@@ -52,6 +52,7 @@ def spark(values: Sequence[float], bars: str = BARS) -> str:
 
 
 def clock(at: int, now: int) -> str:
-    """A time (ms since 1970) for people: the hour alone when it is not far from `now`."""
-    far = abs(at - now) > 12 * 3_600_000
-    return time.strftime("%Y-%m-%d %H:%M" if far else "%H:%M", time.localtime(at / 1000))
+    """A time (ms since 1970) for people, as exactly as it is near to `now`."""
+    away = abs(at - now) / 60_000
+    shape = "%H:%M:%S" if away < 10 else "%H:%M" if away < 12 * 60 else "%Y-%m-%d %H:%M"
+    return time.strftime(shape, time.localtime(at / 1000))

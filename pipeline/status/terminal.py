@@ -151,6 +151,10 @@ def _hints_of_queues(snapshot: Snapshot) -> Iterator[Text]:
     for name, queue in snapshot.queues.items():
         if queue.dead:
             yield line(f"{queue.dead:,} dead in {name}: ", (f"pipeline dead list {name}", "bold"))
+        if any(one.field == "paused" and one.value for one in queue.overrides):
+            yield line(f"to let {name} go on: ", (f"pipeline resume {name}", "bold"))
+        if queue.in_file and any(one.value != one.file for one in queue.overrides):
+            yield line(f"to let the file count for {name} again: ", (f"pipeline reset {name}", "bold"))
         if not queue.in_file and (queue.waiting or queue.delayed):
             yield line(f"{name} is not in the file, {queue.waiting:,} waiting: put it back, or ",
                        (f"pipeline purge {name}", "bold"))  # fmt: skip

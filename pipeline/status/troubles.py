@@ -33,7 +33,7 @@ def line(*parts: str | tuple[str, str]) -> Text:
 def troubles(snapshot: Snapshot) -> Iterator[Text]:
     """Every line there is; none for a project that is well, and as its file says."""
     if snapshot.stale is not None:
-        yield line((f"! STALE, the file is not what runs: {snapshot.stale}", "bold red"))
+        yield line((f"! STALE: {snapshot.stale}", "bold red"))
     if snapshot.broker.reason:
         yield line(("! broker: " + snapshot.broker.reason, "red"))
     yield from _supervisors(snapshot)
@@ -79,15 +79,14 @@ def _versions(snapshot: Snapshot) -> Iterator[Text]:
 def _drift(queue: str, override: Override, now: int) -> Iterator[Text]:
     by = f", by {override.by}" if override.by else ""
     until = f" until {clock(override.until_at, now)}" if override.until_at is not None else ""
-    reset = (f"pipeline reset {queue}", "bold")
     if override.field == "processes":
         if override.value != override.file:
             told = f"{queue}: processes {override.value} instead of {override.file}"
-            yield line(("! ", "yellow"), told, by, until, ": ", reset)
+            yield line(("! ", "yellow"), told, by, until)
     elif override.value:
-        yield line(("! ", "yellow"), f"{queue} is paused{by}{until}: ", (f"pipeline resume {queue}", "bold"))
+        yield line(("! ", "yellow"), f"{queue} is paused", by, until)
     else:
-        yield line(("! ", "yellow"), f"{queue} runs, and the file pauses it: ", reset)
+        yield line(("! ", "yellow"), f"{queue} runs, and the file pauses it")
 
 
 def place(one: SupervisorState) -> str:

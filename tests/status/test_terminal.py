@@ -13,7 +13,7 @@ from pipeline.status.broker import BrokerState
 from pipeline.status.failures import Failure
 from pipeline.status.feed import Look
 from pipeline.status.figures import rate, size, span, spark
-from pipeline.status.queues import QueueState
+from pipeline.status.queues import Override, QueueState
 from pipeline.status.snapshot import Snapshot
 from pipeline.status.supervisors import PoolState, SupervisorState, WorkerState
 from pipeline.status.terminal import View, status
@@ -40,6 +40,8 @@ SNAPSHOT = Snapshot(
     "shop", 4, True, BrokerState("valkey", "9.1", "everysec", 2**21, True), [SUPERVISOR], {"emails": QUEUE},
     None, 1_000, {"emails": {}}, {"emails": {}},
 )  # fmt: skip
+PAUSED = Override(field="paused", value=True, by="ann@box", file=False)
+SCALED = Override(field="processes", value=4, by="ann@box", file=2)
 FAILURE = Failure(1_000, "emails", "17", "evil\x1b[2J\u202ename", 2, 3, False, "Error: a\nb\x07")
 
 
@@ -106,6 +108,8 @@ def test_status_tells_what_runs_and_what_every_queue_holds() -> None:
     ("snapshot", "says"),
     [
         (changed(dead=3), "3 dead in emails: pipeline dead list emails"),
+        (changed(overrides=[PAUSED]), "to let emails go on: pipeline resume emails"),
+        (changed(overrides=[SCALED]), "to let the file count for emails again: pipeline reset emails"),
         (stale(), "what is wrong with the file: pipeline validate shop.yaml"),
         (stale(held=True), "to go over to the file again: pipeline reload"),
         (changed(in_file=False, waiting=312), "emails is not in the file, 312 waiting: put it back, or pipeline purge emails"),
@@ -122,7 +126,7 @@ def test_status_says_what_to_do_next(snapshot: Snapshot, says: str) -> None:
         ({"pools": [PoolState("emails", "fatal", 0, "no module named 'x'")]}, "! pool emails is FATAL: no module named 'x'"),
         ({"pools": [PoolState("emails", "backoff", 0, "next try in 2s")]}, "! pool emails is backoff: next try in 2s"),
         ({"state": "stale", "reason": "no sign of life for 9s", "until": 9}, "! supervisor box:7 is silent: no sign of life for 9s"),
-        ({"state": "stale", "reason": "shop.yaml:4:5: error"}, "! STALE, the file is not what runs: shop.yaml:4:5: error"),
+        ({"state": "stale", "reason": "shop.yaml:4:5: error"}, "! STALE: shop.yaml:4:5: error"),
         ({"state": "behind", "reason": "a newer file runs"}, "! supervisor box:7 is behind: a newer file runs"),
     ],
 )  # fmt: skip
