@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.handlers import check
+from pipeline.config.handlers import chains, check
 from pipeline.config.load import load
+from pipeline.config.trials import run
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
@@ -25,3 +26,13 @@ def test_every_config_validates_without_a_warning(path: Path) -> None:
 def test_production_without_a_broker_says_which_variable_is_missing() -> None:
     loaded = load(ROOT / "configs" / "prod.yaml", env={})
     assert ["PIPELINE_BROKER" in finding.message for finding in loaded.findings] == [True]
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_the_tests_of_every_config_pass(path: Path) -> None:
+    loaded = load(path, env=SET)
+    findings, known = chains(loaded)
+    results = list(run(loaded, known))
+    assert findings == ()
+    assert results
+    assert [result.name for result in results if not result.passed] == []

@@ -145,8 +145,8 @@ def _check_job(case: CaseBlock, node: Tree, path: Path, written: Tree, report: R
     elif case.job is None and not defined and isinstance(queue, Tree):
         jobs = block(child(queue, "jobs")).entries
         help = f"write job: {next(iter(jobs), 'NAME')}"
-        place = value_span(node, ("queue",))
-        report.error("P313", "this queue has a handler for each job", place, (*path, "queue"), help)
+        message = f"the test lacks a `job`: the queue '{case.queue}' has a handler for each"
+        report.error("P313", message, node.span, (*path, "job"), help)
 
 
 def _known(name: str, steps: Path, node: Tree, path: Path, home: Path, written: Tree, report: Report) -> bool:

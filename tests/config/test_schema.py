@@ -74,6 +74,60 @@ def test_editors_accept_what_the_loader_accepts(queue: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "top",
+    [
+        "include: [queues/*.yaml, '${MORE:-x.yaml}']",
+        "secrets: {a: {file: secrets/a}, b: {env: B}, c: }",
+        "broker: {url: {secret: a}}",
+        "broker: {url: '${URL}'}",
+        "pools: {quick: {processes: '${N:-2}', recycle: {max_jobs: 5, max_memory: 512MiB, max_age: 1d}}}",
+        "supervisor: {reload: {watch: '${WATCH}', interval: '${I:-2s}'}}",
+        "profiles: {dev: {queues: {a: {concurrency: 2}}, broker: {url: embedded}}, none: }",
+        "tests: [{name: a, retry: b, expect: {delays: [2s, '${D}'], attempt: '${A}'}}]",
+        "tests: [{name: a, queue: a, job: x, raises: [TimeoutError, null], after: 5s, expect: {state: dead}}]",
+    ],
+)
+def test_editors_accept_every_block_of_the_top(top: str) -> None:
+    assert _accepts(f"name: shop\nqueues: {{a: {{handler: 'm:f', pool: quick}}}}\n{top}\n")
+
+
+@pytest.mark.parametrize(
+    "top",
+    [
+        "include: queues/a.yaml",
+        "secrets: {a: {fil: x}}",
+        "broker: {url: {secrt: a}}",
+        "pools: {quick: {concurrency: 5}}",
+        "supervisor: {reload: {interval: 5}}",
+        "profiles: {dev: {queue: {}}}",
+        "profiles: {dev: {version: 1}}",
+        "profiles: {dev: {queues: {a: {concurrency: many}}}}",
+        "tests: [{queue: a, expect: {state: dead}}]",
+        "tests: [{name: a, queue: a, expect: {state: failed}}]",
+    ],
+)
+def test_editors_refuse_slips_in_every_block_of_the_top(top: str) -> None:
+    assert not _accepts(f"name: shop\nqueues: {{a: {{handler: 'm:f'}}}}\n{top}\n")
+
+
+def _every_scalar(key: dict[str, Any]) -> bool:
+    """Whether the key takes a scalar that is not text in the first place."""
+    kinds = [key, *key.get("anyOf", ())]
+    return any(
+        "enum" in kind or kind.get("type") in ("integer", "number", "boolean", "string") for kind in kinds
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "about"), _keys(), ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_a_variable_may_stand_for_every_scalar(name: str, about: dict[str, Any]) -> None:
+    if _every_scalar(about):
+        whole = {**about, "$defs": json_schema()["$defs"]}
+        assert jsonschema.Draft7Validator(whole).is_valid("${SOMETHING:-x}"), name
+
+
+@pytest.mark.parametrize(
     "queue",
     ["concurency: 5", "concurrency: many", "timeout: 30", "executor: threads", "retry: {attempts: 0}"],
 )
