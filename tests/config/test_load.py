@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.config.load import load
+from pipeline.config.load import Loaded, load
+from pipeline.plan import Plan
 
 BROKEN = sorted((Path(__file__).parent / "broken").glob("*.yaml"))
 VALUES = st.recursive(
@@ -98,3 +100,17 @@ def test_a_long_chain_of_policies_is_a_finding_or_a_plan(tmp_path: Path, length:
         assert loaded.plan is not None
         assert loaded.plan.queues["a"].others is not None
         assert loaded.plan.queues["a"].others.retry.attempts == 4
+
+
+def test_a_slip_in_an_item_of_a_list_has_the_near_key(loaded: Callable[[str], Loaded]) -> None:
+    text = "name: s\nqueues: {a: {handler: null}}\ntests: [{name: a, queue: a, expect: {delay: [2s]}}]"
+    assert [found.help for found in loaded(text).findings] == ["did you mean 'delays'?"]
+
+
+def test_an_empty_value_in_braces_is_no_template(plan: Callable[[str], Plan]) -> None:
+    found = plan("name: s\nqueues: {a: {handler: null, retention: {dead: {age: }}, ids: {keep: }}}")
+    assert found.queues["a"].ids_keep == 86_400_000
+
+
+def test_a_version_without_a_value_is_as_if_written_nowhere(plan: Callable[[str], Plan]) -> None:
+    assert plan("version:\nname: s\nqueues: {a: {handler: null}}").name == "s"

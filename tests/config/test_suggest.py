@@ -21,6 +21,9 @@ KEYS = ("concurrency", "max_active", "timeout", "retry", "retries", "age")
         ("cocnurrency", "concurrency"),
         ("active_max", "max_active"),
         ("retrys", "retry"),
+        ("maxActive", "max_active"),
+        ("activeMax", "max_active"),
+        ("ages", "age"),
         ("aeg", "age"),
         ("x", None),
         ("frobnicate", None),
@@ -28,6 +31,11 @@ KEYS = ("concurrency", "max_active", "timeout", "retry", "retries", "age")
 )
 def test_the_near_name_is_found(word: str, meant: str | None) -> None:
     assert near(word, KEYS) == meant
+
+
+@pytest.mark.parametrize(("word", "meant"), [("retry", "retries"), ("policy", "policies"), ("ITEM", "items")])
+def test_one_and_many_are_near(word: str, meant: str) -> None:
+    assert near(word, ("retries", "policies", "items")) == meant
 
 
 @given(st.text("abc", max_size=6), st.text("abc", max_size=6))

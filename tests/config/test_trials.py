@@ -107,5 +107,6 @@ def test_a_file_without_imports_asks_no_child(
     loaded: Callable[..., Loaded], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("subprocess.Popen", lambda *_, **__: pytest.fail("a child was started"))
-    read = loaded(SHOP + "{name: a, retry: standard, raises: OSError, expect: {attempt: 3}}")
+    case = "{name: a, retry: standard, raises: OSError, expect: {attempt: 3}}"
+    read = loaded("setup: boot:init\n" + SHOP + case)
     assert chains(read) == ((), {})
