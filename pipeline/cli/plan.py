@@ -124,10 +124,10 @@ def _title(found: Comparison) -> str:
     file = short(found.wanted.file)
     if found.running is None:
         return f"{file}: nothing runs, everything would be new"
-    generation = f"generation {found.generation}" if found.generation else "what"
+    number = f"generation {found.generation}" if found.generation else "the plan"
     if found.live:
-        return f"{file} against {generation}, which runs {'here' if found.here else 'on another host'}"
-    return f"{file} against {generation}, which was applied last; nothing runs"
+        return f"{file} against {number} that runs {'here' if found.here else 'on another host'}"
+    return f"{file} against {number} that was applied last; nothing runs"
 
 
 def _summary(found: Comparison) -> Iterator[str]:

@@ -155,14 +155,15 @@ def _facts(
     counts = run_blocking(connection, found.counts())
     policy = old.queues.get(queue, QueuePolicy(queue))
     return Facts(
-        counts.waiting,
-        counts.delayed,
-        counts.completed,
-        counts.dead,
-        buckets_of(counts.stats, "run:"),
-        max(sum(any(pool.queue == queue for pool in one.pools) for one in live), 1),
-        list(_names(connection, found, policy)) if any(map(asks_for_names, changes)) else (),
-        list(_runs(connection, found, policy)) if any(map(asks_for_runs, changes)) else (),
+        waiting=counts.waiting,
+        delayed=counts.delayed,
+        completed=counts.completed,
+        dead=counts.dead,
+        run=buckets_of(counts.stats, "run:"),
+        hosts=max(sum(any(pool.queue == queue for pool in one.pools) for one in live), 1),
+        paused=counts.paused is not None,
+        names=list(_names(connection, found, policy)) if any(map(asks_for_names, changes)) else (),
+        runs=list(_runs(connection, found, policy)) if any(map(asks_for_runs, changes)) else (),
     )
 
 

@@ -33,6 +33,7 @@ class Facts(Struct, frozen=True):
     dead: int = 0
     run: Buckets = {}
     hosts: int = 1
+    paused: bool = False
     names: Sequence[str] = ()
     runs: Sequence[Run] = ()
 
@@ -115,7 +116,7 @@ def _orphans(after: QueuePolicy, held: Facts, job: str | None) -> str | None:
     if not count:
         return None
     most = "at least " if len(held.names) >= LOOKED_AT else ""
-    return f"{most}{count:,} waiting or delayed: they would die of UnknownJob"
+    return f"{most}{count:,} that wait or are delayed would die of UnknownJob"
 
 
 def _trimmed(kept: int, after: Retention, state: str) -> str | None:
@@ -141,8 +142,8 @@ def _drain(held: Facts, before: int, after: int) -> str | None:
     usual = mean(held.run)
     if not held.waiting or before == after:
         return None
-    if usual is None:
-        return _jobs(held.waiting)
+    if usual is None or held.paused:
+        return _jobs(held.waiting) + (", and the queue is paused" if held.paused else "")
     was, comes = (about(held.waiting * usual / count) for count in (before, after))
     return f"{_jobs(held.waiting)}: drained in {was} before, {comes} after"
 
@@ -174,9 +175,7 @@ def _cut(change: Change, before: QueuePolicy, after: QueuePolicy, held: Facts) -
     if not runs:
         return None
     over = sum(1 for ms, limit in runs if ms > limit)
-    return f"{over or 'none':} of the last {len(runs):,} runs took longer" + (
-        f": {what} then" if over else ""
-    )
+    return f"it would have {what} {over or 'none'} of the last {len(runs):,} runs"
 
 
 def _by_histogram(before: QueuePolicy, after: QueuePolicy, held: Facts, kind: str, what: str) -> str | None:
@@ -184,9 +183,9 @@ def _by_histogram(before: QueuePolicy, after: QueuePolicy, held: Facts, kind: st
     if not limits:
         return None
     share, count = share_above(held.run, min(filter(None, limits))), sum(held.run.values())
-    if share < 0.000_5:
-        return f"hardly any of {count:,} runs took longer"
-    return f"about {share:.1%} of {count:,} runs took longer: {what} then"
+    return (
+        f"it would have {what} {f'about {share:.1%}' if share >= 0.000_5 else 'hardly any'} of {count:,} runs"
+    )
 
 
 def _lower(before: QueuePolicy, after: QueuePolicy, name: str, kind: str) -> int | None:

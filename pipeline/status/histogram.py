@@ -38,7 +38,9 @@ def quantile(buckets: Buckets, share: float) -> float:
 def mean(buckets: Buckets) -> float | None:
     """The mean in ms, as if each bucket were filled evenly; None when it is empty."""
     total = sum(buckets.values())
-    return sum(sum(_bounds(bucket)) / 2 * count for bucket, count in buckets.items()) / total if total else None
+    if not total:
+        return None
+    return sum(sum(_bounds(bucket)) / 2 * count for bucket, count in buckets.items()) / total
 
 
 def share_above(buckets: Buckets, ms: float) -> float:

@@ -61,14 +61,14 @@ def test_a_queue_that_comes_back_finds_its_jobs():
 def test_jobs_of_a_removed_name_would_die():
     old, new = plan(limits(None, a=5, b=5)), plan(limits(None, a=5))
     effects = told(old, new, Facts(waiting=3, names=["b", "a", "b"]))
-    assert effects["queues.emails.jobs.b"] == "2 waiting or delayed: they would die of UnknownJob"
+    assert effects["queues.emails.jobs.b"] == "2 that wait or are delayed would die of UnknownJob"
 
 
 def test_more_than_are_looked_at_are_told_as_at_least():
     old, new = plan(limits(None, a=5, b=5)), plan(limits(None, a=5))
     effects = told(old, new, Facts(names=["b"] * LOOKED_AT))
     assert (
-        effects["queues.emails.jobs.b"] == "at least 1,000 waiting or delayed: they would die of UnknownJob"
+        effects["queues.emails.jobs.b"] == "at least 1,000 that wait or are delayed would die of UnknownJob"
     )
 
 
@@ -80,7 +80,7 @@ def test_jobs_of_a_removed_name_are_run_by_the_handler_of_the_queue_if_it_has_on
 def test_without_the_handler_for_all_names_those_that_are_not_listed_would_die():
     listed = queue(others=None, jobs={"a": JobPolicy("h:send")})
     effects = told(plan(queue(jobs=listed.jobs)), plan(listed), Facts(names=["a", "x", "y"]))
-    assert effects["queues.emails.handler"] == "2 waiting or delayed: they would die of UnknownJob"
+    assert effects["queues.emails.handler"] == "2 that wait or are delayed would die of UnknownJob"
 
 
 @pytest.mark.parametrize("state", ["completed", "dead"])
@@ -111,6 +111,12 @@ def test_more_slots_drain_a_backlog_sooner_and_both_times_are_told():
 def test_a_backlog_whose_pace_is_not_known_is_counted():
     effects = told(plan(queue(concurrency=10)), plan(queue(concurrency=20)), Facts(waiting=5))
     assert effects == {"queues.emails.concurrency": "5 jobs wait"}
+
+
+def test_a_queue_that_is_paused_by_hand_does_not_drain():
+    held = Facts(waiting=5, run={SECOND: 5}, paused=True)
+    effects = told(plan(queue(concurrency=10)), plan(queue(concurrency=20)), held)
+    assert effects == {"queues.emails.concurrency": "5 jobs wait, and the queue is paused"}
 
 
 def test_without_a_backlog_nothing_is_said_of_slots():
@@ -160,28 +166,28 @@ def test_an_estimate_has_about_two_digits(ms, text):
 def test_a_lower_timeout_tells_how_many_of_the_kept_runs_took_longer():
     runs = [("x", 100)] * 190 + [("x", 5_000)] * 10
     effects = told(plan(limits(30_000)), plan(limits(4_000)), Facts(run={SECOND: 9_999}, runs=runs))
-    assert effects == {"queues.emails.timeout": "10 of the last 200 runs took longer: ended then"}
+    assert effects == {"queues.emails.timeout": "it would have ended 10 of the last 200 runs"}
 
 
 def test_a_run_of_exactly_the_limit_is_not_cut():
     effects = told(plan(limits(30_000)), plan(limits(4_000)), Facts(runs=[("x", 4_000)] * 100))
-    assert effects == {"queues.emails.timeout": "none of the last 100 runs took longer"}
+    assert effects == {"queues.emails.timeout": "it would have ended none of the last 100 runs"}
 
 
 def test_with_few_runs_kept_the_histogram_tells_the_share():
     held = Facts(run={SECOND: 300, SECOND + 3: 100}, runs=[("x", 10)] * 99)
     effects = told(plan(limits(30_000)), plan(limits(2_000)), held)
-    assert effects == {"queues.emails.timeout": "about 25.0% of 400 runs took longer: ended then"}
+    assert effects == {"queues.emails.timeout": "it would have ended about 25.0% of 400 runs"}
 
 
 def test_a_share_of_next_to_nothing_is_hardly_any():
     effects = told(plan(limits(30_000)), plan(limits(20_000)), Facts(run={SECOND: 400}))
-    assert effects == {"queues.emails.timeout": "hardly any of 400 runs took longer"}
+    assert effects == {"queues.emails.timeout": "it would have ended hardly any of 400 runs"}
 
 
 def test_a_limit_where_there_was_none_counts_as_lower():
     effects = told(plan(limits(None)), plan(limits(4_000)), Facts(runs=[("x", 5_000)]))
-    assert effects == {"queues.emails.timeout": "1 of the last 1 runs took longer: ended then"}
+    assert effects == {"queues.emails.timeout": "it would have ended 1 of the last 1 runs"}
 
 
 @pytest.mark.parametrize("hard", [60_000, None])
@@ -192,7 +198,7 @@ def test_a_higher_timeout_ends_nothing(hard):
 
 def test_a_soft_limit_interrupts():
     effects = told(plan(limits(9_000)), plan(limits(9_000, 4_000)), Facts(runs=[("x", 5_000)] * 100))
-    assert effects["queues.emails.timeout.soft"] == "100 of the last 100 runs took longer: interrupted then"
+    assert effects["queues.emails.timeout.soft"] == "it would have interrupted 100 of the last 100 runs"
     assert effects.get("queues.emails.timeout.hard") is None
 
 
@@ -200,7 +206,7 @@ def test_a_timeout_of_one_job_name_looks_at_its_runs_only():
     old, new = plan(limits(None, a=9_000, b=9_000)), plan(limits(None, a=1_000, b=9_000))
     held = Facts(run={SECOND: 999}, runs=[("a", 2_000), ("a", 500), ("b", 8_000)])
     text = told(old, new, held)["queues.emails.jobs.a.timeout"]
-    assert text == "1 of the last 2 runs took longer: ended then"
+    assert text == "it would have ended 1 of the last 2 runs"
 
 
 # --- what needs a restart ------------------------------------------------------------------------------------
