@@ -1,4 +1,4 @@
-"""The virtual clients: producers, workers, supervisors and a person, each as a generator of commands.
+"""The virtual clients: producers, workers, supervisors, an editor and a person, each as a generator of commands.
 
 A worker here does what pipeline/worker/pool.py does, one command at a time and without real time.
 """
@@ -6,11 +6,14 @@ A worker here does what pipeline/worker/pool.py does, one command at a time and 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Literal
 
 from pipeline.errors import BrokerRefused
 from pipeline.job import Options, Outcome, Runs, decode_job, decode_runs, encode, encode_record
-from pipeline.store import keys
+from pipeline.store import keys, overrides
+from pipeline.store.overrides import Pause
 from pipeline.store.store import Held, Move, NewJob
 from pipeline.store.wire import Command, Reply
 from tests.simulator.world import LEASE, Actor, Client, Lost, Steps, Violation, World
@@ -19,24 +22,85 @@ CONCURRENCY = 2
 ATTEMPTS = 3
 
 
-def producer(world: World, name: str, calls: int) -> Client:
-    """Put jobs in by every way there is; a call without an answer is repeated with its number."""
-    chance = world.random
-    for number in range(1, calls + 1):
-        level = chance.choice((0, 0, 5))
-        record = encode_record(world.time, "job", {"from": name, "call": number}, Options(priority=level))
-        if chance.random() < 0.6:
-            records = [record] * chance.choice((1, 1, 1, 3))
-            call = world.store.enqueue(name, number, "", level, records)
-            first = yield from until_answered(call.command)
-            ids = [str(first + place) for place in range(len(records))]
-        else:
-            own = chance.choice(("", f"{name}-{number}", "shared"))
-            due = chance.choice(("", "", "+20", "+300"))
-            job = NewJob(own, level, due, chance.choice(("", "k")), 200, record)
-            own_call = world.store.enqueue_each(name, number, "", [job])
-            ids = [(yield from until_answered(own_call.command))[0].decode()]
-        world.accepted.update(ids)
+class Producer:
+    """Puts jobs in by every way there is; a call without an answer is repeated with its number."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self.world = world
+        self.name = name
+        self.number = 0
+        self.generation = ""
+
+    def client(self, calls: int) -> Client:
+        world, chance = self.world, self.world.random
+        for call in range(calls):
+            level = chance.choice((0, 0, 5))
+            record = encode_record(
+                world.time, "job", {"from": self.name, "call": call}, Options(priority=level)
+            )
+            if chance.random() < 0.6:
+                ids = yield from self.alike(level, [record] * chance.choice((1, 1, 1, 3)))
+            else:
+                own = chance.choice(("", f"{self.name}-{call}", "shared"))
+                due = chance.choice(("", "", "+20", "+300"))
+                ids = yield from self.own(NewJob(own, level, due, chance.choice(("", "k")), 200, record))
+            world.accepted.update(ids)
+
+    def alike(self, level: int, records: list[bytes]) -> Steps:
+        store = self.world.store
+        first = yield from self.put(
+            lambda: store.enqueue(self.name, self.number, self.generation, level, records).command
+        )
+        return [] if first is None else [str(first + place) for place in range(len(records))]
+
+    def own(self, job: NewJob) -> Steps:
+        store = self.world.store
+        answer = yield from self.put(
+            lambda: store.enqueue_each(self.name, self.number, self.generation, [job]).command
+        )
+        return [] if answer is None else [answer[0].decode()]
+
+    def put(self, call: Callable[[], Command]) -> Steps:
+        """The answer to a call, under the policy that runs; None when the queue was removed."""
+        while True:
+            self.number += 1
+            try:
+                return (yield from self.answer(call()))
+            except BrokerRefused as error:
+                if "POLICY" not in error.message:
+                    raise Violation(error.message) from None
+            told = yield from until_answered(self.world.store.policy().command)
+            _, generation, _, *removed = told
+            if removed:
+                self.world.faults["removed"] += 1
+                return None
+            self.generation = generation.decode()
+
+    def answer(self, command: Command) -> Steps:
+        repeated = False
+        while True:
+            try:
+                reply = yield command
+            except Lost:
+                repeated = True
+                continue
+            # One that is repeated may have been taken before the queue was removed.
+            if not repeated and self.world.call("HEXISTS", keys.meta(self.world.store.queue), "removed"):
+                raise Violation("a removed queue took a job")
+            return reply
+
+
+def editor(world: World, edits: int) -> Client:
+    """Remove the queue from the file and put it back, a generation each time. At the end it is there."""
+    for generation in range(1, edits + 1):
+        gone = world.random.random() < 0.5
+        call = world.store.retract(generation) if gone else world.store.publish(generation, b"{}", "")
+        with suppress(Lost):
+            yield call.command
+        # Others do a lot between two edits.
+        for _ in range(world.random.choice((0, 5, 20))):
+            yield from until_answered(world.store.policy().command)
+    yield from until_answered(world.store.publish(edits + 1, b"{}", "").command)
 
 
 def priority(record: bytes | None) -> int:
@@ -201,7 +265,8 @@ class Worker:
 
 
 def supervisor(world: World, host: str) -> Client:
-    """Renew our live workers, take back what dead, lapsed or standing ones hold, start new ones."""
+    """Renew our live workers, take back what dead, lapsed or standing ones hold, start new ones, end what people
+    did for a while."""
     born = 0
     while True:
         try:
@@ -216,6 +281,7 @@ def supervisor(world: World, host: str) -> Client:
                 world.actors[name] = Actor(name, Worker(world, name).client())
                 continue
             yield world.store.renew(LEASE, alive).command
+            yield overrides.read("sim", "q").command
             for name in alive:
                 if (actor := world.actors.get(name)) and actor.frozen:
                     yield from relieve(world, name)
@@ -270,7 +336,8 @@ def person(world: World, orders: int) -> Client:
         outcome = encode(Outcome(0, None, world.time))
         call = chance.choice(
             (
-                store.pause("{}"),
+                store.pause(encode(Pause("person", world.time, chance.choice((None, world.time + 100))))),
+                store.pause(encode(Pause("person", world.time, world.time + 30))),
                 store.resume(),
                 store.resume(),
                 store.cancel(id, level, "", "", outcome),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from pipeline.store import keys
-from tests.simulator.clients import person, producer, supervisor
+from tests.simulator.clients import Producer, editor, person, supervisor
 from tests.simulator.world import LEASE, Actor, Violation, World
 
 LEFT = {
@@ -38,9 +38,10 @@ def play(url: str, seed: int, mutation: tuple[str, str, str] | None = None) -> C
 def live(world: World) -> None:
     """Everybody at once, and trouble."""
     for name in ("p1", "p2"):
-        world.actors[name] = Actor(name, producer(world, name, 12))
+        world.actors[name] = Actor(name, Producer(world, name).client(12))
     for host in ("h1", "h2"):
         world.actors[host] = Actor(host, supervisor(world, host))
+    world.actors["editor"] = Actor("editor", editor(world, 6))
     world.actors["person"] = Actor("person", person(world, 12))
     world.trouble = world.random.choice((0.0, 0.05, 0.2))
     for _ in range(world.random.choice((80, 200, 400))):
@@ -96,7 +97,7 @@ def is_done(world: World) -> bool:
     active = sum(
         world.call("HLEN", keys.active(world.store.queue, worker)) - 1 for worker in world.members("workers")
     )
-    producing = not all(world.actors[name].ended for name in ("p1", "p2", "person"))
+    producing = not all(world.actors[name].ended for name in ("p1", "p2", "editor", "person"))
     return not (producing or active or world.waiting() or world.members("delayed"))
 
 

@@ -35,11 +35,19 @@ MUTATIONS = {
     "the inbox is not read": ("turn", "redis.call('LPOP', queue .. ':inbox:' .. worker, 1000) or {}", "{}"),
     "stale entries are run": ("turn", "if marked and", "if false and"),
     "resume wakes nobody": ("pause", "wake(queue, 1000)", ""),
+    "a pause that ends wakes nobody": ("overrides", "wake(queue, 1000)", ""),
+    "a removed queue takes jobs": ("retract", "'generation', generation, 'removed'", "'removed'"),
+    "an old edit removes a queue": ("retract", "or tonumber(generation) < tonumber(meta[1] or 0)", ""),
+    "a call repeated after the removal is refused": (
+        "enqueue",
+        "string.match(redis.call('GET', memory) or '', '^(%d+):(.+)$')",
+        "nil, nil",
+    ),
 }
 
 
 def test_every_accepted_job_ends_exactly_once(broker: str) -> None:
-    """Lost answers, late commands, kills, frozen workers and supervisors, pauses: nothing is lost or doubled."""
+    """Lost answers, late commands, kills, frozen workers and supervisors, pauses, edits: nothing is lost or doubled."""
     faults: Counter[str] = Counter()
     end, seed = time.monotonic() + SECONDS, FIRST_SEED
     while time.monotonic() < end:
@@ -48,7 +56,18 @@ def test_every_accepted_job_ends_exactly_once(broker: str) -> None:
         except Violation as violation:
             pytest.fail(f"seed {seed}: {violation}")
         seed += 1
-    bitten = {"answer", "command", "late", "killed", "frozen", "host frozen", "reclaimed", "refused", "gone"}
+    bitten = {
+        "answer",
+        "command",
+        "late",
+        "killed",
+        "frozen",
+        "host frozen",
+        "reclaimed",
+        "refused",
+        "gone",
+        "removed",
+    }
     assert bitten <= faults.keys(), f"these never happened: {bitten - faults.keys()}"
 
 

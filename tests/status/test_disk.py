@@ -58,6 +58,18 @@ def test_a_file_that_comes_to_match_a_pattern_is_seen(file: Path) -> None:
     assert list(disk.plan.queues) == ["emails", "sms"]
 
 
+def test_a_file_that_comes_to_be_included_is_looked_at_from_then_on(file: Path) -> None:
+    disk = Disk(require(file))
+    disk.look()
+    other = file.with_name("other.yaml")
+    other.write_text("queues:\n  sms: {handler: 'h:send'}\n")
+    edited(file, "more/*.yaml", "other.yaml")
+    disk.look()
+    edited(other, "sms", "calls")
+    disk.look()
+    assert list(disk.plan.queues) == ["emails", "calls"]
+
+
 def test_a_file_that_goes_away_is_a_mistake_and_is_seen_when_it_comes_back(file: Path) -> None:
     disk = Disk(require(file))
     file.unlink()
