@@ -6,40 +6,43 @@ a time), or needs a restart of the supervisor.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 from msgspec import Struct
 
-from pipeline.plan import Plan, PoolPlan, RecyclePlan
+from pipeline.leaves import Leaves, of_job, of_pool, of_project, of_queue
+from pipeline.plan import Plan, PoolPlan
 from pipeline.policy import JobPolicy, QueuePolicy
-from pipeline.units import size_words, words
 
 Class = Literal["hot", "rolling", "restart"]
 Kind = Literal["added", "removed", "changed"]
-Leaves = dict[str, Any]
+Pairs = dict[str, tuple[Any, Any]]
+"""What was and what is, by the path of a value that differs."""
+
+RESTART = frozenset(("name", "version", "broker"))
 ROLLING = frozenset(
-    (
-        "handler",
-        "executor",
-        "pool",
-        "recycle.max_jobs",
-        "recycle.max_memory",
-        "recycle.max_age",
-        "setup",
-        "lease",
-    )
+    ("setup", "lease", "handler", "jobs", "executor", "pool", "recycle", "max_jobs", "max_memory", "max_age")
 )
-NOT_HERE = "none"
-"""What a job says that does not have what its queue has."""
-EVERY_WORKER = ("setup", "supervisor.lease")
+EVERY_WORKER = frozenset(("setup", "supervisor.lease"))
+OF_ONE_JOB = frozenset(("handler", "schema"))
+"""Said of a queue it would hold for the names that are not listed too, or makes no sense."""
+
+
+class Place(Struct, frozen=True):
+    """Where a value stands: below a pool, a queue or one of its job names, or else below the project."""
+
+    path: str = ""
+    queue: str | None = None
+    job: str | None = None
+    pool: str | None = None
 
 
 class Change(Struct, frozen=True):
     """One difference. `from_` is None for what is added, `to` for what is removed.
 
-    `queue`, `job` and `pool` say whose value it is, and `leaf` which: "timeout.hard"; "" when a queue or job as a whole
-    comes or goes. Names may hold dots, so a path tells less.
+    `queue`, `job` and `pool` tell whose it is, and `leaf` the path below them, "" when they come or go themselves:
+    names may hold dots, so that a path tells less.
     """
 
     path: str
@@ -68,11 +71,12 @@ def shown(value: Any) -> str:
 
 
 def diff(old: Plan, new: Plan) -> tuple[Change, ...]:
-    """Every difference, in the order of the file. A queue or a job name that comes or goes is one change."""
+    """Every difference, in the order of the file. A queue, a job name or a shared pool that comes or goes is one
+    change, and so is what changes alike for every job name of a queue."""
     return tuple(_differences(old, new))
 
 
-def restart_required(changes: tuple[Change, ...]) -> bool:
+def restart_required(changes: Iterable[Change]) -> bool:
     """Whether a running supervisor cannot make these changes."""
     return any(change.change_class == "restart" for change in changes)
 
@@ -87,185 +91,154 @@ def rolling_pools(old: Plan, new: Plan) -> set[str]:
     return {
         name
         for name in common
-        if old.pools[name].queues != new.pools[name].queues
+        if set(old.pools[name].queues) != set(new.pools[name].queues)
         or old.pools[name].recycle != new.pools[name].recycle
         or queues.intersection(new.pools[name].queues)
     }
 
 
-def _differences(old: Plan, new: Plan) -> Iterator[Change]:
-    yield from _compare(_top(old), _top(new), "")
-    pools = {**_shared(new), **_shared(old)}
-    for name in pools:
-        before, after = (_pool(one[name]) if name in one else {} for one in (_shared(old), _shared(new)))
-        yield from _compare(before, after, f"pools.{name}", pool=name)
-    for name in [*new.queues, *(name for name in old.queues if name not in new.queues)]:
-        path = f"queues.{name}"
-        if name not in old.queues or name not in new.queues:
-            yield _came_or_went(path, name in new.queues, "hot", name)
-            continue
-        yield from _compare(_queue(old, name), _queue(new, name), path, queue=name)
-        yield from _jobs(old.queues[name], new.queues[name], path)
-
-
-def _jobs(old: QueuePolicy, new: QueuePolicy, path: str) -> Iterator[Change]:
-    for name in [*new.jobs, *(name for name in old.jobs if name not in new.jobs)]:
-        here = f"{path}.jobs.{name}"
-        if name not in old.jobs or name not in new.jobs:
-            yield _came_or_went(here, name in new.jobs, "rolling", old.name, name)
-        else:
-            yield from _compare(_own(old, name), _own(new, name), here, queue=old.name, job=name)
-
-
-def _came_or_went(
-    path: str,
-    came: bool,  # noqa: FBT001
-    change_class: Class,
-    queue: str,
-    job: str | None = None,
-) -> Change:
-    return Change(path, "added" if came else "removed", None, None, change_class, queue, job)
-
-
-def _compare(old: Leaves, new: Leaves, path: str, **whose: str) -> Iterator[Change]:
-    for leaf in [*new, *(leaf for leaf in old if leaf not in new)]:
-        before, after = old.get(leaf), new.get(leaf)
-        if before != after:
-            where = f"{path}.{leaf}" if path else leaf
-            values = _hidden(leaf, before), _hidden(leaf, after)
-            yield Change(where, "changed", *values, class_of(where), **whose, leaf=leaf)
-
-
-def _hidden(leaf: str, value: Any) -> Any:
-    """An address may hold a password, and a schema is long."""
-    if value is None or leaf not in ("broker.url", "schema"):
-        return value
-    return "another one" if leaf == "schema" else str(value).rpartition("@")[2]
-
-
 def class_of(path: str) -> Class:
-    """How a change of the value at `path` reaches what runs."""
-    if path == "name" or path.startswith("broker."):
-        return "restart"
+    """How a change of the key at `path` reaches what runs; a name of the user's may stand in it as `*`."""
     steps = path.split(".")
-    return "rolling" if steps[-1] in ROLLING or ".".join(steps[-2:]) in ROLLING else "hot"
+    if steps[0] in RESTART:
+        return "restart"
+    return "rolling" if steps[-1] in ROLLING or steps[-2:-1] == ["jobs"] else "hot"
 
 
-# --- a plan as the values of a file ----------------------------------------------------------------------
+def _differences(old: Plan, new: Plan) -> Iterator[Change]:
+    yield from _project(old, new)
+    for name in _both(old.pools, new.pools):
+        yield from _shared_pool(name, old.pools.get(name), new.pools.get(name))
+    for name in _both(old.queues, new.queues):
+        place = Place(f"queues.{name}", name)
+        if name not in old.queues or name not in new.queues:
+            yield _came_or_went(place, "hot", came=name in new.queues)
+            continue
+        yield from _home(_home_of(old, name), _home_of(new, name), place)
+        yield from _queue(old.queues[name], new.queues[name], place)
 
 
-def _top(plan: Plan) -> Leaves:
-    own = plan.supervisor
+def _both(old: Iterable[str], new: Iterable[str]) -> Iterator[str]:
+    """The names of both, in the order of the new file; what is gone comes last."""
+    return iter(dict.fromkeys((*new, *old)))
+
+
+def _came_or_went(place: Place, change_class: Class, *, came: bool) -> Change:
+    kind: Kind = "added" if came else "removed"
+    return Change(place.path, kind, None, None, change_class, place.queue, place.job, place.pool)
+
+
+def _pairs(old: Leaves, new: Leaves) -> Pairs:
+    pairs = {leaf: (old.get(leaf), new.get(leaf)) for leaf in _both(old, new)}
+    return {leaf: pair for leaf, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _changes(pairs: Pairs, place: Place) -> Iterator[Change]:
+    for leaf, (before, after) in pairs.items():
+        path = f"{place.path}.{leaf}" if place.path else leaf
+        owner = (place.queue, place.job, place.pool)
+        yield Change(path, "changed", before, after, class_of(leaf), *owner, leaf)
+
+
+# --- the project ----------------------------------------------------------------------------------------
+
+
+def _project(old: Plan, new: Plan) -> Iterator[Change]:
+    pairs = _pairs(of_project(old), of_project(new))
+    if "" in pairs.get("broker.url", ()):
+        # A kept generation does not know its address, nor a file whose secret is not set here.
+        del pairs["broker.url"]
+    if "broker.url" in pairs:
+        before, after = _address(old), _address(new)
+        pairs["broker.url"] = (before, f"{after}, otherwise" if before == after else after)
+    yield from _changes(pairs, Place())
+
+
+def _address(plan: Plan) -> str:
+    """Where the broker is, without login and password."""
+    url = plan.broker.url
+    if any(secret in url for secret in plan.secrets):
+        return "a secret"
+    scheme, separator, rest = url.partition("://")
+    return scheme + separator + rest.rpartition("@")[2].partition("?")[0]
+
+
+# --- pools ----------------------------------------------------------------------------------------------
+
+
+def _home_of(plan: Plan, queue: str) -> tuple[str, PoolPlan]:
+    return next((name, pool) for name, pool in plan.pools.items() if queue in pool.queues)
+
+
+def _is_shared(name: str, pool: PoolPlan | None) -> bool:
+    """Whether a queue has to name the pool: one of its own is a part of the queue."""
+    return pool is not None and pool.queues != (name,)
+
+
+def _shared_pool(name: str, old: PoolPlan | None, new: PoolPlan | None) -> Iterator[Change]:
+    place = Place(f"pools.{name}", pool=name)
+    if old is not None and new is not None:
+        if _is_shared(name, new):
+            yield from _changes(_pairs(of_pool(old), of_pool(new)), place)
+    elif _is_shared(name, old) or _is_shared(name, new):
+        yield _came_or_went(place, "hot", came=new is not None)
+
+
+def _home(old: tuple[str, PoolPlan], new: tuple[str, PoolPlan], place: Place) -> Iterator[Change]:
+    """Another pool, and what a pool of its own is given."""
+    before, after = (None if name == place.queue else name for name, _ in (old, new))
+    yield from _changes(_pairs({"pool": before}, {"pool": after}), place)
+    if not _is_shared(*new):
+        yield from _changes(_pairs(of_pool(old[1]), of_pool(new[1])), place)
+
+
+# --- queues and their jobs ------------------------------------------------------------------------------
+
+
+def _queue(old: QueuePolicy, new: QueuePolicy, place: Place) -> Iterator[Change]:
+    yield from _changes(_pairs(of_queue(old), of_queue(new)), place)
+    if (old.others is None) is not (new.others is None):
+        yield _others(old.others, new.others, place)
+    jobs = {name: _job(job, new.jobs[name]) for name, job in old.jobs.items() if name in new.jobs}
+    alike = _alike(old, new, list(jobs.values()))
+    yield from _changes(alike, place)
+    for name in _both(old.jobs, new.jobs):
+        here = Place(f"{place.path}.jobs.{name}", place.queue, name)
+        if name not in jobs:
+            yield _came_or_went(here, "rolling", came=name in new.jobs)
+            continue
+        own = {leaf: pair for leaf, pair in jobs[name].items() if alike.get(leaf) != pair}
+        yield from _changes(_described(own), here)
+
+
+def _others(old: JobPolicy | None, new: JobPolicy | None, place: Place) -> Change:
+    """A handler for the names that are not listed comes or goes."""
+    before, after = (others and others.handler for others in (old, new))
+    kind: Kind = "added" if old is None else "removed"
+    return Change(f"{place.path}.handler", kind, before, after, "rolling", place.queue, leaf="handler")
+
+
+def _job(old: JobPolicy, new: JobPolicy) -> Pairs:
+    two = old.timeout.soft is not None or new.timeout.soft is not None
+    return _pairs(of_job(old, two_limits=two), of_job(new, two_limits=two))
+
+
+def _alike(old: QueuePolicy, new: QueuePolicy, jobs: list[Pairs]) -> Pairs:
+    """What changed for the queue: for the names that are not listed, or alike for each that is."""
+    if old.others is not None and new.others is not None:
+        return _job(old.others, new.others)
+    first = jobs[0] if jobs else {}
     return {
-        "name": plan.name,
-        "broker.url": plan.broker.url,
-        "broker.durability": plan.broker.durability,
-        "broker.allow_eviction": plan.broker.allow_eviction,
-        "supervisor.stop_timeout": words(own.stop_timeout),
-        "supervisor.lease": words(own.lease),
-        "supervisor.import_timeout": words(own.import_timeout),
-        "supervisor.restart.delay": words(own.restart.delay),
-        "supervisor.restart.max": words(own.restart.max),
-        "supervisor.restart.give_up_after": own.restart.give_up_after,
-        "supervisor.reload.watch": own.reload.watch,
-        "supervisor.reload.interval": words(own.reload.interval),
-        "setup": plan.setup,
+        leaf: pair
+        for leaf, pair in first.items()
+        if leaf not in OF_ONE_JOB and all(job.get(leaf) == pair for job in jobs)
     }
 
 
-def _shared(plan: Plan) -> dict[str, PoolPlan]:
-    return {name: pool for name, pool in plan.pools.items() if _is_shared(name, pool)}
-
-
-def _is_shared(name: str, pool: PoolPlan) -> bool:
-    return pool.queues != (name,)
-
-
-def _pool(pool: PoolPlan) -> Leaves:
-    return {"processes": pool.processes, **_recycle(pool.recycle)}
-
-
-def _recycle(recycle: RecyclePlan) -> Leaves:
-    return {
-        "recycle.max_jobs": recycle.max_jobs,
-        "recycle.max_memory": None if recycle.max_memory is None else size_words(recycle.max_memory),
-        "recycle.max_age": _time(recycle.max_age),
-    }
-
-
-def _queue(plan: Plan, name: str) -> Leaves:
-    policy = plan.queues[name]
-    home = next(pool for pool, one in plan.pools.items() if name in one.queues)
-    shared = _is_shared(home, plan.pools[home])
-    return {
-        **({"pool": home} if shared else _pool(plan.pools[home])),
-        "concurrency": policy.concurrency,
-        "max_active": policy.max_active,
-        "executor": policy.executor,
-        "paused": policy.paused,
-        "max_crashes": policy.max_crashes,
-        "max_payload": size_words(policy.max_payload),
-        "ids.keep": words(policy.ids_keep),
-        "retention.completed.count": policy.completed.count,
-        "retention.completed.age": _time(policy.completed.age),
-        "retention.dead.count": policy.dead.count,
-        "retention.dead.age": _time(policy.dead.age),
-        **_common(policy),
-    }
-
-
-def _common(policy: QueuePolicy) -> Leaves:
-    """What holds for every job name of a queue: what its jobs only repeat is said once."""
-    if policy.others is not None:
-        return _job(policy.others)
-    jobs = [_job(job) for job in policy.jobs.values()]
-    return {
-        leaf: value
-        for leaf, value in (jobs[0] if jobs else {}).items()
-        if leaf not in ("handler", "schema") and all(job.get(leaf) == value for job in jobs)
-    }
-
-
-def _own(policy: QueuePolicy, name: str) -> Leaves:
-    """What one job name says besides its queue."""
-    common, own = _common(policy), _job(policy.jobs[name])
-    return {
-        leaf: own.get(leaf, NOT_HERE)
-        for leaf in [*own, *(leaf for leaf in common if leaf not in own)]
-        if leaf not in common or leaf not in own or common[leaf] != own[leaf]
-    }
-
-
-def _job(job: JobPolicy) -> Leaves:
-    retry, limit = job.retry, job.timeout
-    leaves: Leaves = {"handler": job.handler, "priority": job.priority, "schema": job.schema}
-    if limit.soft is None:
-        leaves["timeout"] = _time(limit.hard)
-    else:
-        leaves |= {"timeout.soft": _time(limit.soft), "timeout.hard": _time(limit.hard)}
-    leaves["retry.attempts"] = retry.attempts
-    if retry.backoff is not None:
-        leaves |= {
-            "retry.backoff.type": retry.backoff.type,
-            "retry.backoff.delay": words(retry.backoff.delay),
-            "retry.backoff.max": _time(retry.backoff.max),
-            "retry.backoff.jitter": retry.backoff.jitter,
-            "retry.backoff.delays": [words(delay) for delay in retry.backoff.delays] or None,
-        }
-    leaves |= {"retry.retry_on": _names(retry.retry_on), "retry.discard_on": _names(retry.discard_on or None)}
-    if job.deduplication is not None:
-        rule = job.deduplication
-        leaves |= {
-            "deduplication.key": rule.key,
-            "deduplication.mode": rule.mode,
-            "deduplication.ttl": _time(rule.ttl),
-        }
-    return leaves
-
-
-def _names(classes: tuple[str, ...] | None) -> list[str] | None:
-    return None if classes is None else list(classes)
-
-
-def _time(ms: int | None) -> str | None:
-    return None if ms is None else words(ms)
+def _described(pairs: Pairs) -> Pairs:
+    """A schema is too long to be shown."""
+    before, after = pairs.get("schema", (None, None))
+    if before == after:
+        return pairs
+    told = (before if before is None else "a schema", after if after is None else "another one")
+    return {**pairs, "schema": told}

@@ -1,0 +1,113 @@
+"""A plan as the values of a file: what a person would write, by its path below the project, pool, queue or job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.plan import Plan, PoolPlan
+from pipeline.policy import Backoff, Deduplication, JobPolicy, QueuePolicy, Retention, Timeout
+from pipeline.units import size_words, words
+
+Leaves = dict[str, Any]
+"""Values by path. None stands for what the file would leave out, or call null."""
+
+
+def of_project(plan: Plan) -> Leaves:
+    """What is said once, besides pools and queues."""
+    own = plan.supervisor
+    return {
+        "name": plan.name,
+        "broker.url": plan.broker.url,
+        "broker.durability": plan.broker.durability,
+        "broker.allow_eviction": plan.broker.allow_eviction,
+        "setup": plan.setup,
+        "supervisor.stop_timeout": words(own.stop_timeout),
+        "supervisor.lease": words(own.lease),
+        "supervisor.import_timeout": words(own.import_timeout),
+        "supervisor.restart.delay": words(own.restart.delay),
+        "supervisor.restart.max": words(own.restart.max),
+        "supervisor.restart.give_up_after": own.restart.give_up_after,
+        "supervisor.reload.watch": own.reload.watch,
+        "supervisor.reload.interval": words(own.reload.interval),
+    }
+
+
+def of_pool(pool: PoolPlan) -> Leaves:
+    """What `pools.<name>` says, or a queue with a pool of its own."""
+    memory = pool.recycle.max_memory
+    return {
+        "processes": pool.processes,
+        "recycle.max_jobs": pool.recycle.max_jobs,
+        "recycle.max_memory": None if memory is None else size_words(memory),
+        "recycle.max_age": _time(pool.recycle.max_age),
+    }
+
+
+def of_queue(policy: QueuePolicy) -> Leaves:
+    """What holds for the queue as a whole."""
+    return {
+        "concurrency": policy.concurrency,
+        "max_active": policy.max_active,
+        "executor": policy.executor,
+        "paused": policy.paused,
+        "max_crashes": policy.max_crashes,
+        "max_payload": size_words(policy.max_payload),
+        "ids.keep": words(policy.ids_keep),
+        **_retention("completed", policy.completed),
+        **_retention("dead", policy.dead),
+    }
+
+
+def of_job(job: JobPolicy, *, two_limits: bool) -> Leaves:
+    """What holds for one job name. `two_limits`: whether its timeout is written as soft and hard."""
+    return {
+        "handler": job.handler,
+        "schema": job.schema,
+        "priority": job.priority,
+        **_timeout(job.timeout, two_limits),
+        "retry.attempts": job.retry.attempts,
+        **_backoff(job.retry.backoff),
+        "retry.retry_on": _list(job.retry.retry_on),
+        "retry.discard_on": _list(job.retry.discard_on or None),
+        **_deduplication(job.deduplication),
+    }
+
+
+def _retention(state: str, kept: Retention) -> Leaves:
+    return {f"retention.{state}.count": kept.count, f"retention.{state}.age": _time(kept.age)}
+
+
+def _timeout(limit: Timeout, two_limits: bool) -> Leaves:  # noqa: FBT001
+    if not two_limits:
+        return {"timeout": _time(limit.hard)}
+    return {"timeout.soft": _time(limit.soft), "timeout.hard": _time(limit.hard)}
+
+
+def _backoff(backoff: Backoff | None) -> Leaves:
+    if backoff is None:
+        return {}
+    return {
+        "retry.backoff.type": backoff.type,
+        "retry.backoff.delay": _time(backoff.delay or None),
+        "retry.backoff.max": _time(backoff.max),
+        "retry.backoff.jitter": backoff.jitter or None,
+        "retry.backoff.delays": [words(delay) for delay in backoff.delays] or None,
+    }
+
+
+def _deduplication(rule: Deduplication | None) -> Leaves:
+    if rule is None:
+        return {}
+    return {
+        "deduplication.key": rule.key,
+        "deduplication.mode": rule.mode,
+        "deduplication.ttl": _time(rule.ttl),
+    }
+
+
+def _list(names: tuple[str, ...] | None) -> list[str] | None:
+    return None if names is None else list(names)
+
+
+def _time(ms: int | None) -> str | None:
+    return None if ms is None else words(ms)
