@@ -267,7 +267,7 @@ class Worker:
 def supervisor(world: World, host: str) -> Client:
     """Renew our live workers, take back what dead, lapsed or standing ones hold, start new ones, end what people
     did for a while."""
-    born = 0
+    born, joined = 0, set[str]()
     while True:
         try:
             ours = [name for name in world.begun if name.startswith(host)]
@@ -280,7 +280,12 @@ def supervisor(world: World, host: str) -> Client:
                 name = f"{host}-w{born}-{world.random.getrandbits(24):x}"
                 world.actors[name] = Actor(name, Worker(world, name).client())
                 continue
-            yield world.store.renew(LEASE, alive).command
+            gone = yield world.store.renew(LEASE, alive).command
+            lost = {name for name in joined.intersection(alive) if name.encode() in gone}
+            joined.update(name for name in alive if name.encode() not in gone)
+            for name in lost:
+                # It may be parked, and would never notice.
+                world.actors[name].kill()
             yield overrides.read("sim", "q").command
             for name in alive:
                 if (actor := world.actors.get(name)) and actor.frozen:
