@@ -113,11 +113,14 @@ def lines(changes: Sequence[Judged], width: int) -> Iterator[Text]:
 
 
 def values(change: Change) -> str:
-    """What was and what comes."""
+    """What was and what comes, or the one of them that there is."""
     from pipeline.diff import shown
     from pipeline.status.text import clean
 
-    return clean(f"{shown(change.from_)} -> {shown(change.to)}") if change.kind == "changed" else ""
+    if change.kind == "changed":
+        return clean(f"{shown(change.from_)} -> {shown(change.to)}")
+    one = change.to if change.kind == "added" else change.from_
+    return "" if one is None else clean(shown(one))
 
 
 def _title(found: Comparison) -> str:

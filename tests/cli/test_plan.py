@@ -130,11 +130,17 @@ def test_changes_are_lines_with_those_that_need_most_first(applied):
         applied,
         ("allow_eviction: true", "allow_eviction: true\n  durability: fsync"),
         ("attempts: 3", "attempts: 5"),
-        ("version: 1", "version: 1\nsetup: handlers:send"),
+        (
+            "        handler: handlers:send\n        timeout",
+            "        handler: handlers:post\n        timeout",
+        ),
     )
     # The broker of what was applied is not kept: only a supervisor that runs can tell.
-    assert list(lines(applied)) == ["setup", "queues.emails.retry.attempts"]
-    assert lines(applied)["setup"].split() == ["~", "setup", "none", "->", "handlers:send", "rolling"]
+    handler = "queues.payments.jobs.capture.handler"
+    assert list(lines(applied)) == [handler, "queues.emails.retry.attempts"]
+    assert lines(applied)[handler].split() == [
+        "~", handler, "handlers:send", "->", "handlers:post", "rolling"
+    ]  # fmt: skip
     assert "2 changes: 1 hot, 1 rolling" in applied.ok("plan")
 
 
@@ -183,6 +189,18 @@ def test_a_pause_by_hand_is_seen(applied):
     applied.ok("pause", "emails")
     edit(applied, ("  emails:", "  emails:\n    concurrency: 20"))
     assert "1 job waits, and the queue is paused" in lines(applied)["queues.emails.concurrency"]
+
+
+def test_a_value_that_goes_is_shown(applied):
+    edit(
+        applied,
+        ("    handler: handlers:send\n    timeout: 20s\n", "    jobs: {x: {handler: 'handlers:send'}}\n"),
+    )
+    assert lines(applied)["queues.emails.handler"].split()[:3] == [
+        "-",
+        "queues.emails.handler",
+        "handlers:send",
+    ]
 
 
 # --- exit codes -------------------------------------------------------------------------------------------------

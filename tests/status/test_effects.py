@@ -83,12 +83,14 @@ def test_without_the_handler_for_all_names_those_that_are_not_listed_would_die()
     assert effects["queues.emails.handler"] == "2 that wait or are delayed would die of UnknownJob"
 
 
-@pytest.mark.parametrize("state", ["completed", "dead"])
-def test_a_lower_count_of_kept_jobs_deletes_the_rest(state):
-    old, new = (plan(queue(**{state: Retention(count, None)})) for count in (1_000, 100))
-    effects = told(old, new, Facts(**{state: 1_000}))
-    assert effects[f"queues.emails.retention.{state}.count"] == f"900 of 1,000 {state} would be deleted"
-    assert told(old, new, Facts(**{state: 100}))[f"queues.emails.retention.{state}.count"] is None
+def test_a_lower_count_of_kept_jobs_deletes_the_rest():
+    many, few = Retention(1_000, None), Retention(100, None)
+    old, new = plan(queue(completed=many, dead=many)), plan(queue(completed=few, dead=few))
+    assert told(old, new, Facts(completed=1_000, dead=400)) == {
+        "queues.emails.retention.completed.count": "900 of 1,000 completed would be deleted",
+        "queues.emails.retention.dead.count": "300 of 400 dead would be deleted",
+    }
+    assert set(told(old, new, Facts(completed=100, dead=100)).values()) == {None}
 
 
 def test_a_paused_queue_lets_its_jobs_wait():
@@ -203,10 +205,12 @@ def test_a_soft_limit_interrupts():
 
 
 def test_a_timeout_of_one_job_name_looks_at_its_runs_only():
-    old, new = plan(limits(None, a=9_000, b=9_000)), plan(limits(None, a=1_000, b=9_000))
-    held = Facts(run={SECOND: 999}, runs=[("a", 2_000), ("a", 500), ("b", 8_000)])
-    text = told(old, new, held)["queues.emails.jobs.a.timeout"]
-    assert text == "it would have ended 1 of the last 2 runs"
+    old, new = plan(limits(None, a=9_000, b=9_000)), plan(limits(None, a=1_000, b=8_500))
+    held = Facts(run={SECOND: 999}, runs=[("a", 2_000), ("a", 500), ("b", 8_600), ("b", 10), ("b", 10)])
+    assert told(old, new, held) == {
+        "queues.emails.jobs.a.timeout": "it would have ended 1 of the last 2 runs",
+        "queues.emails.jobs.b.timeout": "it would have ended 1 of the last 3 runs",
+    }
 
 
 # --- what needs a restart ------------------------------------------------------------------------------------
