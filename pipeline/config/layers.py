@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pipeline.config.model import JobSettings, PoolSettings
+from pipeline.config.references import References, Use
 from pipeline.config.report import Report
-from pipeline.config.suggest import did_you_mean
 from pipeline.config.tree import TOP, Entry, Mapping, Node, Path, Scalar, child, find
 
 MAX_CHAIN = 32
@@ -46,14 +46,15 @@ def block(node: Node | None) -> Mapping:
 
 
 class Layers:
-    """Resolves a config's tree. References to policies that are not there are reported, and left out.
+    """Resolves a config's tree. References to policies that are not there are noted, and left out.
 
     `tree` lacks what another finding is about already; `written` is all that stands in the file.
     """
 
-    def __init__(self, tree: Mapping, written: Mapping, report: Report) -> None:
+    def __init__(self, tree: Mapping, written: Mapping, references: References, report: Report) -> None:
         self._tree = tree
         self._written = child(written, "retries")
+        self._references = references
         self._report = report
         self._retries = block(child(tree, "retries"))
         self._policies: dict[str, Node] = {}
@@ -140,10 +141,11 @@ class Layers:
         policy = child(self._retries, name)
         if policy is None:
             if not self._is_written(name):
-                near = did_you_mean(name, self._retries.entries) if self._report.few else ""
-                help = near or "declare it under `retries`"
-                self._report.error("P201", f"no retry policy is named '{shown}'", place, path, help)
+                use = Use("P201", f"no retry policy is named '{shown}'", place, path)
+                self._references.miss(("retries",), shown, use)
             return None
+        if reference is not None:
+            self._references.use(("retries",), name)
         if name not in self._policies:
             self._open.append(name)
             self._policies[name] = self._extended(block(policy), ("retries", name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from pydantic import ValidationError
 
@@ -11,6 +12,7 @@ from pipeline.config.cases import CaseBlock
 from pipeline.config.checks import Scope, written_limit
 from pipeline.config.layers import block
 from pipeline.config.model import PoolBlock, PoolSettings, QueueBlock
+from pipeline.config.references import References, Use
 from pipeline.config.report import Report
 from pipeline.config.suggest import did_you_mean
 from pipeline.config.tree import Mapping as Tree
@@ -104,14 +106,14 @@ def check_secrets(tree: Tree, written: Tree, report: Report) -> None:
             report.error("P312", "a secret has either `file` or `env`", entry.key, path, help)
 
 
-def check_cases(tree: Tree, written: Tree, report: Report) -> None:
+def check_cases(tree: Tree, written: Tree, references: References, report: Report) -> None:
     """Whether each policy test says what it tests, and that is in the file."""
     for number, node in enumerate(_items(child(tree, "tests"))):
         try:
             case = CaseBlock.model_validate(plain(node))
         except ValidationError:
             continue
-        _check_case(case, node, ("tests", number), written, report)
+        _check_case(case, node, ("tests", number), _File(written, references, report))
 
 
 def _items(node: Node | None) -> Iterator[Tree]:
@@ -119,48 +121,58 @@ def _items(node: Node | None) -> Iterator[Tree]:
         yield block(item)
 
 
-def _check_case(case: CaseBlock, node: Tree, path: Path, written: Tree, report: Report) -> None:
+@dataclass(frozen=True)
+class _File:
+    """What the checks of a policy test need of the file."""
+
+    written: Tree
+    references: References
+    report: Report
+
+
+def _check_case(case: CaseBlock, node: Tree, path: Path, file: _File) -> None:
+    report = file.report
     if (case.retry is None) == (case.queue is None):
         report.error(
             "P313", "a test has either `retry` or `queue`", node.span, path, "queue: NAME or retry: NAME"
         )
     elif case.retry is not None:
-        _known(case.retry, ("retry",), node, path, ("retries",), written, report)
+        _known(case.retry, ("retry",), node, path, ("retries",), file)
         if case.job is not None:
             help = "remove it, or write `queue` instead of `retry`"
             report.error("P313", "`job` needs a `queue`", key_span(node, ("job",)), (*path, "job"), help)
-    elif case.queue is not None and _known(case.queue, ("queue",), node, path, ("queues",), written, report):
-        _check_job(case, node, path, written, report)
+    elif case.queue is not None and _known(case.queue, ("queue",), node, path, ("queues",), file):
+        _check_job(case, node, path, file)
     if not case.expect.model_fields_set:
         help = "one or more of state, attempt, delays, total"
         report.error("P313", "the test expects nothing", key_span(node, ("expect",)), (*path, "expect"), help)
 
 
-def _check_job(case: CaseBlock, node: Tree, path: Path, written: Tree, report: Report) -> None:
-    queue = find(written, ("queues", case.queue or ""))
+def _check_job(case: CaseBlock, node: Tree, path: Path, file: _File) -> None:
+    queue = find(file.written, ("queues", case.queue or ""))
     defined = child(queue, "handler") is not None
     if case.job is not None and not defined:
         home: Path = ("queues", case.queue or "", "jobs")
-        _known(case.job, ("job",), node, path, home, written, report)
+        _known(case.job, ("job",), node, path, home, file)
     elif case.job is None and not defined and isinstance(queue, Tree):
         jobs = block(child(queue, "jobs")).entries
         help = f"write job: {next(iter(jobs), 'NAME')}"
         message = f"the test lacks a `job`: the queue '{case.queue}' has a handler for each"
-        report.error("P313", message, node.span, (*path, "job"), help)
+        file.report.error("P313", message, node.span, (*path, "job"), help)
 
 
-def _known(name: str, steps: Path, node: Tree, path: Path, home: Path, written: Tree, report: Report) -> bool:
-    """Whether `name` is a key of the map at `home`; reports it if not."""
-    names = find(written, home)
+def _known(name: str, steps: Path, node: Tree, path: Path, home: Path, file: _File) -> bool:
+    """Whether `name` is a key of the map at `home`."""
+    names = find(file.written, home)
     if not isinstance(names, Tree) or name in names.entries:
+        file.references.use(home, name)
         return True
     message = {
         "queues": f"the file has no queue '{name}'",
         "retries": f"no retry policy is named '{name}'",
         "jobs": f"the queue has no job '{name}'",
     }[str(home[-1])]
-    help = did_you_mean(name, names.entries) if report.few else ""
-    report.error("P209", message, value_span(node, steps), (*path, *steps), help)
+    file.references.miss(home, name, Use("P209", message, value_span(node, steps), (*path, *steps)))
     return False
 
 

@@ -22,6 +22,7 @@ from pipeline.config.layers import Layers, block
 from pipeline.config.lints import check_cases, check_pools, check_secrets
 from pipeline.config.model import Config, PoolBlock, QueueBlock, RetryBlock, SupervisorBlock
 from pipeline.config.profiles import choose, split
+from pipeline.config.references import References
 from pipeline.config.report import Report, TooManyErrors
 from pipeline.config.resolve import build
 from pipeline.config.secrets import Need, resolve
@@ -164,13 +165,15 @@ class _Project:
         tree = block(_prune(filled_in, broken))
         # What a variable could not fill is broken as well.
         broken += [steps for steps, _ in leaves(written) if report.failed and _is_lost(steps, filled_in)]
-        layers = Layers(tree, written, report)
+        references = References()
+        layers = Layers(tree, written, references, report)
         retries, queues = layers.retries(), dict(_queues(layers.queues(), tree))
         scopes = list(checks.scopes(queues, broken))
         _check_whole(tree, written, retries, scopes, report)
         check_pools(layers.pools(), scopes, tree, report)
         check_secrets(tree, written, report)
-        check_cases(filled_in, written, report)
+        check_cases(filled_in, written, references, report)
+        references.tell(written, report)
         schemas = read_schemas(scopes, self._root, report)
         secrets = resolve(tree, written, self._root, self._env, self._need, report)
         for name in (*schemas, *secrets.files):

@@ -15,8 +15,6 @@ from pipeline.config.load import load
 PROD = Path(__file__).parents[2] / "configs" / "prod.yaml"
 ENV = {"PIPELINE_BROKER": "redis://queue.example.com:6379/0"}
 COUNT = 500
-# A name is written in one place and used in others: which of the two slipped nobody can tell.
-DANGLING = {"P201", "P209"}
 RETYPED = ("many", "[1]", "{a: 1}", "-1", "yes", "1.5x", "0", '"5 s"', "007")
 
 
@@ -141,7 +139,7 @@ def test_at_least_95_of_100_findings_stand_at_the_token_that_slipped(
     file = tmp_path / "configs" / "prod.yaml"
     file.parent.mkdir()
     (tmp_path / "schemas").symlink_to(PROD.parents[1] / "schemas")
-    valid, hits, dangling, misses = 0, 0, 0, []
+    valid, hits, misses = 0, 0, []
     for one in mutations(PROD.read_text("utf-8"), seed=4):
         file.write_text(one.text, "utf-8")
         errors = [found for found in load(file, env=ENV).findings if found.severity == "error"]
@@ -149,16 +147,12 @@ def test_at_least_95_of_100_findings_stand_at_the_token_that_slipped(
             valid += 1
         elif any(one.is_at(found.line, found.column) for found in errors):
             hits += 1
-        elif {found.code for found in errors} <= DANGLING:
-            dangling += 1
         else:
             told = [f"{error.code} {error.line}:{error.column} {error.message}" for error in errors]
             misses.append((one.what, sorted(one.places), one.text.splitlines()[min(one.places)[0] - 1], told))
     with capsys.disabled():
         sys.stdout.write(
-            f"\n{COUNT} mutations: {hits} found in place, {dangling} where a lost name is used, "
-            f"{len(misses)} elsewhere, {valid} still valid\n"
+            f"\n{COUNT} mutations: {hits} found in place, {len(misses)} elsewhere, {valid} still valid\n"
         )
     assert hits >= 0.95 * (hits + len(misses)), "\n".join(map(str, misses))
-    assert dangling <= 0.06 * COUNT
     assert valid <= 0.4 * COUNT
