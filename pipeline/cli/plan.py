@@ -104,10 +104,11 @@ def lines(changes: Sequence[Judged], width: int) -> Iterator[Text]:
     for path, value, one in rows:
         sign = SIGNS[one.change.kind]
         klass = one.change.change_class
-        line = Text.assemble(sign, f" {path:<{paths}}  {value:<{told}}  ", (f"{klass:<7}", STYLES[klass]))
-        if one.effect:
-            fits = len(line) + 2 + len(one.effect) <= width
-            line.append(f"  {one.effect}" if fits else f"\n    {one.effect}", "" if fits else "dim")
+        line = Text.assemble(sign, f" {path:<{paths}}  {value:<{told}}  ", (klass, STYLES[klass]))
+        if one.effect and len(line) + 9 + len(one.effect) <= width:
+            line.append(f"{'':<{9 - len(klass)}}{one.effect}")
+        elif one.effect:
+            line.append(f"\n    {one.effect}", "dim")
         line.rstrip()
         yield line
 

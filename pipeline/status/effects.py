@@ -116,7 +116,8 @@ def _orphans(after: QueuePolicy, held: Facts, job: str | None) -> str | None:
     if not count:
         return None
     most = "at least " if len(held.names) >= LOOKED_AT else ""
-    return f"{most}{count:,} that wait or are delayed would die of UnknownJob"
+    which = "that waits or is delayed" if count == 1 else "that wait or are delayed"
+    return f"{most}{count:,} {which} would die of UnknownJob"
 
 
 def _trimmed(kept: int, after: Retention, state: str) -> str | None:
