@@ -13,7 +13,7 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import msgspec
 from msgspec import Struct
@@ -66,10 +66,8 @@ class Speaker:
         TimeoutError when it says nothing for `timeout` seconds."""
         # A rolling change lasts as long as the jobs that run: the wait is the person's to end.
         self._connection.settimeout(timeout)
-        with self._connection, self._connection.makefile("rwb") as stream:
-            stream.write(msgspec.json.encode(request) + b"\n")
-            stream.flush()
-            for line in stream:
+        with self._connection, self._connection.makefile("rb") as stream:
+            for line in self._lines(request, stream):
                 told = msgspec.json.decode(line)
                 if "say" in told:
                     hear(told["say"])
@@ -78,6 +76,13 @@ class Speaker:
                 else:
                     return told["done"]
         raise NotRunning(f"supervisor {self.pid} ended before it answered")
+
+    def _lines(self, request: Request, stream: BinaryIO) -> Iterator[bytes]:
+        """Whole lines, until the other side ends, whichever way."""
+        with contextlib.suppress(ConnectionError):
+            self._connection.sendall(msgspec.json.encode(request) + b"\n")
+            while (line := stream.readline()).endswith(b"\n"):
+                yield line
 
     def close(self) -> None:
         """Hang up."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from pipeline.errors import PipelineError
 from pipeline.supervisor.child import Child, Failed, Parent
@@ -56,14 +56,14 @@ class Canary:
             self._ready.set_result(None)
 
 
-async def rehearse(canaries: list[Canary]) -> dict[str, Child]:
-    """The workers by their label, once all are ready. Raises CannotStart, and then none is left."""
+async def rehearse(canaries: Mapping[str, Canary]) -> dict[str, Child]:
+    """The workers by their pool, once all are ready. Raises CannotStart, and then none is left."""
     try:
-        found = await asyncio.gather(*(canary.wait() for canary in canaries))
+        found = await asyncio.gather(*(canary.wait() for canary in canaries.values()))
     except BaseException:
-        dismiss(canary.child for canary in canaries)
+        dismiss(canary.child for canary in canaries.values())
         raise
-    return {child.label: child for child in found}
+    return dict(zip(canaries, found, strict=True))
 
 
 def dismiss(children: Iterable[Child]) -> None:

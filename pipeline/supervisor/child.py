@@ -72,6 +72,10 @@ class Child:
         self.quiet = False
         self.stale = False
         """It is to be replaced: a newer plan or newer code counts, or it did enough."""
+        self.overtaken = 0
+        """How many generations of workers of its queues have come since."""
+        self.leaves_by: int | None = None
+        """When it must be gone, as it was told; a monotonic time in ms."""
         self.code_version: str | None = None
         """Which of the user's code it loaded."""
         self.blameless = False
@@ -160,7 +164,16 @@ class Child:
     def drain(self, timeout: int | None) -> None:
         """End what runs within `timeout` ms, then release the rest and exit; None waits for all of it."""
         self.state = "stopping" if self.state != "gone" else self.state
+        if timeout is not None:
+            until = monotonic_ms() + timeout
+            self.leaves_by = until if self.leaves_by is None else min(self.leaves_by, until)
         self._down.tell({"do": "drain", "timeout": timeout})
+
+    def overtake(self, timeout: int) -> None:
+        """Another generation comes: one that is on its way out has no more than `timeout` ms from now on."""
+        self.overtaken += 1
+        if self.state == "stopping":
+            self.drain(timeout)
 
     def release(self) -> None:
         """Give back what runs and exit."""

@@ -32,9 +32,9 @@ class Desk:
 
     async def open(self) -> None:
         """Begin to listen."""
-        for socket_of in self._path.parent.glob("*.sock"):
-            if socket_of == self._path or not is_alive(int(socket_of.stem)):
-                socket_of.unlink(missing_ok=True)
+        for path in self._path.parent.glob("*.sock"):
+            if path == self._path or (path.stem.isdigit() and not is_alive(int(path.stem))):
+                path.unlink(missing_ok=True)
         self._server = await asyncio.start_unix_server(self._serve, self._path, limit=LONGEST_REQUEST)
         self._path.chmod(0o600)
 

@@ -10,13 +10,14 @@ from msgspec.structs import replace
 from pipeline.errors import StartError
 from pipeline.plan import Plan, WorkerPlan
 from pipeline.policy import JobPolicy, QueuePolicy
-from pipeline.supervisor.canary import Canary, rehearse
+from pipeline.supervisor.canary import Canary, CannotStart, dismiss, rehearse
 from pipeline.supervisor.child import Child, Parent
 from pipeline.supervisor.host import new_worker_name
 from pipeline.supervisor.logs import Logs
 from pipeline.supervisor.pool import Owner, Pool
 
 NOTHING_TO_RUN = 2
+ROOM_SECONDS = 0.02
 Staff = dict[str, dict[str, QueuePolicy]]
 """Pools by name, each with the queues that it serves."""
 
@@ -32,6 +33,9 @@ class Fleet:
         self._owner = owner
         self.coming: set[str] = set()
         """The queues of a plan that is about to be applied."""
+        self.ahead: dict[str, Canary] = {}
+        """The workers that such a plan is tried with, by pool."""
+        self._quiet = False
         self.pools = [self._pool(plan, name, queues) for name, queues in staff(plan, only).items()]
 
     def _pool(self, plan: Plan, name: str, queues: Mapping[str, QueuePolicy]) -> Pool:
@@ -73,34 +77,62 @@ class Fleet:
 
     # --- over to another plan --------------------------------------------------------------------------
 
+    async def make_room(self, plan: Plan, roll: Collection[str]) -> None:
+        """Wait until no worker of the generation before the last is there, of the queues that get another one."""
+        coming = {queue for queues in self._come(plan, roll).values() for queue in queues}
+        said = False
+        while any(child.overtaken > 1 and not coming.isdisjoint(child.boards) for child in self.children):
+            if not said:
+                self._logs.say("a change waits until workers of the change before the last have left")
+            said = True
+            await asyncio.sleep(ROOM_SECONDS)
+
+    def _come(self, plan: Plan, roll: Collection[str]) -> Staff:
+        """The pools of `plan` that are new or must roll."""
+        running = {pool.name for pool in self.serving}
+        return {
+            name: queues
+            for name, queues in staff(plan, self.only).items()
+            if name in roll or name not in running
+        }
+
     async def rehearse(self, plan: Plan, roll: Collection[str]) -> dict[str, Child]:
         """For each pool that is new or must roll, a worker of the new plan that has imported the handlers.
 
         Raises CannotStart, and then none is left.
         """
-        running = {pool.name: pool for pool in self.serving}
-        canaries = {}
-        for name, queues in staff(plan, self.only).items():
-            if name in running and name not in roll:
-                continue
-            label = running[name].free_label() if name in running else f"{name}.1"
+        try:
+            for name, queues in self._come(plan, roll).items():
+                self.ahead[name] = self._canary(plan, name, list(queues.values()))
+            return await rehearse(self.ahead)
+        except OSError as error:
+            dismiss(canary.child for canary in self.ahead.values())
+            raise CannotStart(f"no process can be started: {error.strerror}") from None
+        finally:
+            self.ahead.clear()
 
-            def start(parent: Parent, queues: dict[str, QueuePolicy] = queues, label: str = label) -> Child:
-                return self._start(plan, list(queues.values()), label, parent, waits=True)
+    def _canary(self, plan: Plan, name: str, queues: Sequence[QueuePolicy]) -> Canary:
+        running = next((pool for pool in self.serving if pool.name == name), None)
+        label = f"{name}.1" if running is None else running.free_label()
 
-            canaries[name] = Canary(name, start, plan.supervisor.import_timeout)
-        ready = await rehearse(list(canaries.values()))
-        return {name: ready[canary.child.label] for name, canary in canaries.items()}
+        def start(parent: Parent) -> Child:
+            return self._start(plan, queues, label, parent, waits=True)
+
+        return Canary(name, start, plan.supervisor.import_timeout)
 
     def commit(self, plan: Plan, canaries: Mapping[str, Child]) -> list[asyncio.Future[None]]:
         """Go over to `plan`: this cannot fail. The result tells when each worker that stays goes by it."""
         self.plan = plan
         wanted = staff(plan, self.only)
         told: list[asyncio.Future[None]] = []
+        coming = {queue for name in canaries for queue in wanted[name]}
+        for child in self.children:
+            if not coming.isdisjoint(child.boards):
+                child.overtake(plan.supervisor.stop_timeout)
         running = {pool.name: pool for pool in self.serving}
         for name, pool in running.items():
             if name not in wanted:
-                pool.stop()
+                pool.retire()
                 continue
             if name in canaries:
                 told += self.tell(pool, keep_handlers(pool.queues, wanted[name]))
@@ -112,8 +144,10 @@ class Fleet:
                 pool.forgive()
         for name, queues in wanted.items():
             if name not in running:
-                self.pools.append(self._pool(plan, name, queues))
-                self.pools[-1].roll(canaries.get(name))
+                self.pools.append(pool := self._pool(plan, name, queues))
+                if self._quiet:
+                    pool.hush()
+                pool.roll(canaries.get(name))
         return told
 
     def tell(self, pool: Pool, queues: Mapping[str, QueuePolicy]) -> list[asyncio.Future[None]]:
@@ -124,6 +158,18 @@ class Fleet:
     def forget_stopped(self) -> None:
         """Drop the pools whose last worker has gone."""
         self.pools[:] = [pool for pool in self.pools if not pool.ending or pool.children]
+
+    def hush(self) -> None:
+        """Take no new jobs until `resume`, whatever plan comes meanwhile."""
+        self._quiet = True
+        for pool in self.pools:
+            pool.hush()
+
+    def resume(self) -> None:
+        """Take jobs again."""
+        self._quiet = False
+        for pool in self.pools:
+            pool.resume()
 
     # --- what there is ---------------------------------------------------------------------------------
 

@@ -73,14 +73,12 @@ class Orders:
     def quiet(self, why: str) -> dict[str, bool]:
         """Take no new jobs."""
         self._logs.say(why)
-        for pool in self._fleet.pools:
-            pool.hush()
+        self._fleet.hush()
         return {"quiet": True}
 
     def resume(self) -> dict[str, bool]:
         """Take jobs again."""
-        for pool in self._fleet.pools:
-            pool.resume()
+        self._fleet.resume()
         return {"quiet": False}
 
     async def _over(self, change: Any, say: Say) -> Outcome:

@@ -25,11 +25,14 @@ class Overseer:
 
     async def look(self, connection: Connection) -> None:
         """Go by what holds now. Raises BrokerError."""
-        await self._scale(connection)
-        await self._follow(connection)
-        if self._beats % RETRACT_EVERY == 0:
-            for queue in await self._publisher.retract(connection, self._fleet.plan):
-                self._logs.say(f"{queue} is not in the file any more: its jobs stay, new ones are refused")
+        async with self._publisher.changing:
+            await self._scale(connection)
+            await self._follow(connection)
+            if self._beats % RETRACT_EVERY == 0:
+                for queue in await self._publisher.retract(connection, self._fleet.plan):
+                    self._logs.say(
+                        f"{queue} is not in the file any more: its jobs stay, new ones are refused"
+                    )
         self._beats += 1
 
     async def _scale(self, connection: Connection) -> None:

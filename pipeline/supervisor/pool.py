@@ -17,6 +17,8 @@ from pipeline.units import words
 
 START_MS = 2_000
 AGE_JITTER = 0.1
+RELEASE_MS = 4_000
+"""What a worker needs at most to give back its jobs, also when the broker is slow."""
 State = Literal["starting", "running", "backoff", "fatal", "stopping"]
 
 
@@ -151,14 +153,15 @@ class Pool:
     def roll(self, first: Child | None = None) -> None:
         """Replace every worker, one at a time; `first` is ready to be the first of the new ones."""
         for child in self.children:
-            if child.state == "stopping":
-                child.drain(self._rules.stop_timeout)  # no more than two generations at once
             child.stale = True
+        self._ever_ready = True
         if first is not None and first.state != "gone":
             first.parent = self
             self.children.append(first)
-            first.go()
-            self._ever_ready = True
+            if self._quiet:
+                first.hush()
+            else:
+                first.go()
         self.forgive()
 
     def forgive(self) -> None:
@@ -228,6 +231,8 @@ class Pool:
             if self._restarts.is_barren(self.settled()):
                 self._give_up(f"{BARREN_DEATHS} workers died in a row without ending a job")
             return
+        if child.stale:
+            return  # whatever it could not do, those that take its place can
         failed = child.failed or Failed(child.describe_end())
         if child.failed is not None and not self._ever_ready:
             self._owner.on_boot_failure(self, failed)
@@ -270,6 +275,13 @@ class Pool:
                 child.failed = Failed(f"its imports did not end within {words(limit)}")
                 child.kill(blameless=False)
 
+    def end_late_drains(self) -> None:
+        """Kill workers that should have given back their jobs and left: their loop stands still."""
+        for child in self.children:
+            if child.leaves_by is not None and monotonic_ms() > child.leaves_by + RELEASE_MS:
+                self._logs.say(f"{child.label} is killed: it does not leave; what it ran runs again")
+                child.kill()
+
     # --- stopping --------------------------------------------------------------------------------------
 
     def hush(self) -> None:
@@ -287,7 +299,14 @@ class Pool:
             self.keep()
 
     def stop(self) -> None:
-        """Drain every worker and start none."""
+        """Drain every worker within `stop_timeout`, and start none."""
+        self._end(self._rules.stop_timeout)
+
+    def retire(self) -> None:
+        """The plan has this pool no more: as `stop`, but its workers may end their jobs."""
+        self._end(self._patience())
+
+    def _end(self, timeout: int | None) -> None:
         self.ending = True
         self.state = "stopping" if self.state != "fatal" else self.state
         self._restarts.cancel()
@@ -295,7 +314,7 @@ class Pool:
             if child.state == "starting":
                 child.kill()
             else:
-                child.drain(self._rules.stop_timeout)
+                child.drain(timeout)
 
     def records(self) -> Iterable[PoolState]:
         """The pool, once for each of its queues, for `status`."""

@@ -38,6 +38,8 @@ class Publisher:
     def __init__(self, name: str) -> None:
         self._name = name
         self.published = Published(0)
+        self.changing = asyncio.Lock()
+        """Held from the first word of a new generation until the supervisor goes by it."""
 
     async def greet(self, connection: Connection, plan: Plan, by: str) -> None:
         """With every new connection: it may be another server than before, or one that lost its memory."""

@@ -12,6 +12,7 @@ from pipeline.diff import Change, diff, restart_required, rolling_pools
 from pipeline.errors import BrokerError, PipelineError, StartError
 from pipeline.plan import Plan
 from pipeline.store.history import Origin
+from pipeline.store.wire import Connection
 from pipeline.supervisor.canary import CannotStart, dismiss
 from pipeline.supervisor.child import Child
 from pipeline.supervisor.fleet import Fleet, choose
@@ -71,9 +72,12 @@ class Transition:
         if not changes and not roll and plan.hash == running.hash:
             self._fleet.plan = plan
             return None
+        self._connection()
+        await self._fleet.make_room(plan, roll)
         try:
             canaries = await self._prove(plan, roll)
-            told = await self._commit(plan, changes, canaries, origin, by)
+            async with self._publisher.changing:
+                told = await self._commit(plan, changes, canaries, origin, by)
         finally:
             self._fleet.coming.clear()
             self._locks.keep(self._fleet.held_queues)
@@ -105,11 +109,7 @@ class Transition:
             raise Rejected(error.message, error.help) from None
 
     async def _publish(self, plan: Plan, changes: tuple[Change, ...], origin: Origin, by: str) -> None:
-        connection = self._link.connection
-        if self._is_stopping():
-            raise Rejected("the supervisor is stopping")
-        if connection is None:
-            raise Rejected("the broker is away", transient=True)
+        connection = self._connection()
         try:
             async with asyncio.timeout(PUBLISH_SECONDS):
                 await self._publisher.commit(connection, plan, changes, origin, by)
@@ -117,6 +117,14 @@ class Transition:
             self._link.doubt()
             reason = error.message if isinstance(error, BrokerError) else "the broker does not answer"
             raise Rejected(reason, transient=True) from None
+
+    def _connection(self) -> Connection:
+        """What is needed to publish anything."""
+        if self._is_stopping():
+            raise Rejected("the supervisor is stopping")
+        if self._link.connection is None:
+            raise Rejected("the broker is away", transient=True)
+        return self._link.connection
 
 
 def check(changes: tuple[Change, ...]) -> None:

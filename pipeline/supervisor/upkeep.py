@@ -163,6 +163,7 @@ class Upkeep:
         now = monotonic_ms()
         for pool in self._fleet.pools:
             pool.end_hung_starts()
+            pool.end_late_drains()
             for child in pool.children:
                 late = {queue: _late(jobs, now) for queue, jobs in child.running().items()}
                 if child.state == "retiring":
@@ -170,7 +171,7 @@ class Upkeep:
                     rest = self._fleet.plan.supervisor.stop_timeout + OVERDUE_MS
                     if now > child.retiring_since + rest:
                         child.kill()
-                elif any(late.values()) and child.state == "running":
+                elif any(late.values()) and child.state in ("running", "stopping"):
                     first = min(id for jobs in late.values() for id, _ in jobs)
                     self._logs.say(f"{child.label} is killed: job {first} does not end at its limit")
                     child.timed_out = late
