@@ -33,7 +33,7 @@ from pipeline.supervisor.publish import Publisher
 from pipeline.supervisor.records import remove_record
 from pipeline.supervisor.reload import Reloader
 from pipeline.supervisor.report import record_of, start_lines
-from pipeline.supervisor.signals import Bell, at_terminal, own_stacks
+from pipeline.supervisor.signals import Bell, own_stacks
 from pipeline.supervisor.spawn import reap_strangers
 from pipeline.supervisor.transition import Transition
 from pipeline.supervisor.upkeep import Gone, Upkeep, scenes_of
@@ -262,7 +262,7 @@ class Supervisor:
                 self._ladder.drain("SIGTERM")
             case signal.SIGINT:
                 self._ladder.interrupt("Ctrl-C")
-            case signal.SIGHUP if at_terminal():
+            case signal.SIGHUP if self._bell.at_terminal:
                 self._ladder.drain("the terminal was closed")
             case signal.SIGUSR1:
                 self._dump_stacks()

@@ -16,11 +16,13 @@ class Bell:
     def __init__(self) -> None:
         self._event = asyncio.Event()
         self._rung: deque[signal.Signals] = deque()
+        # Asked now: a terminal that was closed is none any more.
+        self.at_terminal = at_terminal()
 
     def install(self) -> None:
         """Take the signals over. TSTP stays the shell's own when a person sits at a terminal."""
         wanted = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2]
-        if not at_terminal():
+        if not self.at_terminal:
             wanted += [signal.SIGTSTP, signal.SIGCONT]
         loop = asyncio.get_running_loop()
         for number in wanted:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import pty
 import signal
+import subprocess
+import termios
 
 from msgspec.structs import replace
+
+from tests.lifecycle.conftest import PIPELINE
 
 
 def test_sigterm_lets_running_jobs_end_and_leaves_the_rest_waiting(project):
@@ -114,3 +121,29 @@ def test_nothing_is_left_of_a_supervisor_that_stopped(embedded):
     assert all(embedded.is_gone(pid) for pid in children)
     assert not (embedded.root / ".pipeline" / "supervisor.json").exists()
     assert not (embedded.root / ".pipeline" / "broker.sock").exists()
+
+
+def test_a_closed_terminal_stops_the_supervisor(written):
+    text = "queues:\n  a: {handler: 'hands:work'}\n"
+    written.write(text)
+    leader, follower = pty.openpty()
+    command = [*PIPELINE, "run", str(written.file), "--plain"]
+    with (written.root / "log").open("wb") as log:
+        supervisor = subprocess.Popen(
+            command,
+            stdin=follower,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=take_terminal,  # noqa: PLW1509
+        )
+    os.close(follower)
+    written.eventually(written.pools_run, "it runs")
+    os.close(leader)
+    assert supervisor.wait(10) == 0
+    assert "the terminal was closed" in (written.root / "log").read_text()
+
+
+def take_terminal() -> None:
+    """Make standard input the terminal of this session, as a shell in a window does."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
