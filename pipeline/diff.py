@@ -240,5 +240,6 @@ def _described(pairs: Pairs) -> Pairs:
     before, after = pairs.get("schema", (None, None))
     if before == after:
         return pairs
-    told = (before if before is None else "a schema", after if after is None else "another one")
+    now = "a schema" if before is None else "another one"
+    told = (before if before is None else "a schema", after if after is None else now)
     return {**pairs, "schema": told}

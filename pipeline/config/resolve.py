@@ -86,7 +86,10 @@ def _pool(config: Config, name: str, members: tuple[str, ...]) -> PoolPlan:
     """What `pools` says of a shared pool counts for all of its queues, else what the queue says."""
     sized = config.pools.get(name) or config.queues[members[0]]
     own = sized.recycle
-    return PoolPlan(members, sized.processes, RecyclePlan(own.max_jobs, own.max_memory, own.max_age))
+    # Sorted: the order of the file does not change what runs.
+    return PoolPlan(
+        tuple(sorted(members)), sized.processes, RecyclePlan(own.max_jobs, own.max_memory, own.max_age)
+    )
 
 
 def _queue(name: str, queue: QueueBlock, schemas: Schemas) -> QueuePolicy:
