@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterable, Mapping
 
 from pipeline.errors import PipelineError
 from pipeline.supervisor.child import Child, Failed, Parent
 from pipeline.supervisor.pool import START_MS
 from pipeline.units import words
+
+STARTS = 2 * (os.cpu_count() or 1)
 
 
 class CannotStart(PipelineError):
@@ -22,21 +25,26 @@ class Canary:
 
     def __init__(self, pool: str, start: Callable[[Parent], Child], import_timeout: int) -> None:
         self._pool = pool
+        self._start = start
         self._limit = import_timeout
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.child = start(self)
+        self.child: Child | None = None
 
-    async def wait(self) -> Child:
-        """The worker, once it has imported everything. Raises CannotStart."""
+    async def prove(self) -> Child:
+        """The worker, started, once it has imported everything. Raises CannotStart."""
+        try:
+            child = self.child = self._start(self)
+        except OSError as error:
+            raise CannotStart(f"{self._pool} cannot start: {error.strerror}") from None
         try:
             async with asyncio.timeout((self._limit + START_MS) / 1000):
                 await asyncio.shield(self._ready)
         except TimeoutError:
             failed = Failed(f"its imports did not end within {words(self._limit)}")
         else:
-            if self.child.code is None:
-                return self.child
-            failed = self.child.failed or Failed(self.child.describe_end())
+            if child.code is None:
+                return child
+            failed = child.failed or Failed(child.describe_end())
         raise CannotStart(f"{self._pool} cannot start: {failed.reason}", failed.traceback.strip())
 
     def on_ready(self) -> None:
@@ -58,10 +66,20 @@ class Canary:
 
 async def rehearse(canaries: Mapping[str, Canary]) -> dict[str, Child]:
     """The workers by their pool, once all are ready. Raises CannotStart, and then none is left."""
+    # Hundreds at once would share the processors until none is in time.
+    room = asyncio.Semaphore(STARTS)
+
+    async def prove(canary: Canary) -> Child:
+        async with room:
+            return await canary.prove()
+
+    tasks = [asyncio.create_task(prove(canary)) for canary in canaries.values()]
     try:
-        found = await asyncio.gather(*(canary.wait() for canary in canaries.values()))
+        found = await asyncio.gather(*tasks)
     except BaseException:
-        dismiss(canary.child for canary in canaries.values())
+        for task in tasks:
+            task.cancel()
+        dismiss(canary.child for canary in canaries.values() if canary.child is not None)
         raise
     return dict(zip(canaries, found, strict=True))
 

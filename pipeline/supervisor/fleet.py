@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from pipeline.errors import StartError
 from pipeline.plan import Plan, WorkerPlan
 from pipeline.policy import JobPolicy, QueuePolicy
-from pipeline.supervisor.canary import Canary, CannotStart, dismiss, rehearse
+from pipeline.supervisor.canary import Canary, rehearse
 from pipeline.supervisor.child import Child, Parent
 from pipeline.supervisor.host import new_worker_name
 from pipeline.supervisor.logs import Logs
@@ -105,9 +105,6 @@ class Fleet:
             for name, queues in self._come(plan, roll).items():
                 self.ahead[name] = self._canary(plan, name, list(queues.values()))
             return await rehearse(self.ahead)
-        except OSError as error:
-            dismiss(canary.child for canary in self.ahead.values())
-            raise CannotStart(f"no process can be started: {error.strerror}") from None
         finally:
             self.ahead.clear()
 

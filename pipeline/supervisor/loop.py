@@ -250,7 +250,7 @@ class Supervisor:
         task.add_done_callback(lambda _: self._bell.ring())
 
     def _own_pids(self) -> set[int]:
-        ahead = (canary.child for canary in self.fleet.ahead.values())
+        ahead = [canary.child for canary in self.fleet.ahead.values() if canary.child is not None]
         pids = {child.pid for child in (*self.fleet.children, *ahead)}
         return pids | ({self._embedded.pid} if self._embedded is not None else set())
 
