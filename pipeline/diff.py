@@ -91,7 +91,7 @@ def rolling_pools(old: Plan, new: Plan) -> set[str]:
     return {
         name
         for name in common
-        if set(old.pools[name].queues) != set(new.pools[name].queues)
+        if old.pools[name].queues != new.pools[name].queues
         or old.pools[name].recycle != new.pools[name].recycle
         or queues.intersection(new.pools[name].queues)
     }
