@@ -6,7 +6,7 @@ They are kept in the broker, for supervisors on other hosts too. A plan is kept 
 from __future__ import annotations
 
 import contextlib
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -21,8 +21,16 @@ KEPT = 20
 Origin = Literal["start", "reload", "rollback", "restart"]
 
 
+class Cause(NamedTuple):
+    """Why a plan is applied: `by` whom; `to` is the generation that a rollback goes back to."""
+
+    origin: Origin
+    by: str
+    to: int | None = None
+
+
 class Applied(Struct, frozen=True):
-    """One generation. `at` is ms since 1970, `by` who applied it."""
+    """One generation. `at` is ms since 1970, `by` who applied it, `to` what a rollback went back to."""
 
     generation: int
     hash: str
@@ -31,6 +39,7 @@ class Applied(Struct, frozen=True):
     file: str
     origin: Origin
     plan: Plan
+    to: int | None = None
 
 
 async def remember(connection: Connection, project: str, applied: Applied, keep: int = KEPT) -> None:
@@ -38,7 +47,8 @@ async def remember(connection: Connection, project: str, applied: Applied, keep:
     shown = replace(applied.plan, secrets=(), inputs=(), broker=replace(applied.plan.broker, url=""))
     text = msgspec.json.encode(replace(applied, plan=shown))
     await connection.call(("HSET", keys.history(project), applied.generation, text))
-    numbers = sorted(map(int, await connection.call(("HKEYS", keys.history(project)))))
+    names = await connection.call(("HKEYS", keys.history(project)))
+    numbers = sorted(int(name) for name in names if name.isdigit())
     if old := numbers[:-keep]:
         await connection.call(("HDEL", keys.history(project), *old))
 
@@ -46,6 +56,12 @@ async def remember(connection: Connection, project: str, applied: Applied, keep:
 def read(project: str) -> Call[list[Applied]]:
     """The generations that are kept, the newest first."""
     return Call(("HVALS", keys.history(project)), _read)
+
+
+def one(project: str, generation: int) -> Call[Applied | None]:
+    """One generation, if it is kept."""
+    command = ("HMGET", keys.history(project), generation)
+    return Call(command, lambda reply: next(iter(_read([text for text in reply if text is not None])), None))
 
 
 def _read(reply: Reply) -> list[Applied]:
