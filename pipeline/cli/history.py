@@ -94,6 +94,11 @@ def changes_of(one: Applied, kept: dict[int, Applied]) -> tuple[Change, ...] | N
     return None if before is None else diff(before, one.plan)
 
 
+def origin_of(one: Applied) -> str:
+    """Why a generation was applied."""
+    return f"{one.origin} to {one.to}" if one.to is not None else one.origin
+
+
 def told(one: Applied, kept: dict[int, Applied], running: set[int]) -> dict[str, Any]:
     """A generation for programs."""
     from pipeline.cli.plan import change_json
@@ -106,6 +111,7 @@ def told(one: Applied, kept: dict[int, Applied], running: set[int]) -> dict[str,
         "by": one.by,
         "file": one.file,
         "origin": one.origin,
+        "rolled_back_to": one.to,
         "changes": None if changes is None else [change_json(change) for change in changes],
         "running": one.generation in running,
     }
@@ -134,7 +140,7 @@ def show_one(one: Applied, kept: dict[int, Applied], running: set[int], *, as_js
         print_json(told(one, kept, running))
         return
     runs = ", runs now" if one.generation in running else ""
-    click.echo(harmless(f"generation {one.generation}{runs}: {one.origin} by {one.by} at {when(one.at)}"))
+    click.echo(harmless(f"generation {one.generation}{runs}: {origin_of(one)} by {one.by} at {when(one.at)}"))
     click.echo(harmless(f"{short(one.file)}, content {one.hash}\n"))
     changes = changes_of(one, kept)
     if changes is None:
@@ -165,7 +171,7 @@ def show_all(some: list[Applied], kept: dict[int, Applied], running: set[int], *
         runs = one.generation in running
         number = Text(f"{one.generation}{' runs' * runs}", "green" if runs else "")
         told_of = Text(clean(brief(changes_of(one, kept))))
-        table.add_row(number, when(one.at), one.origin, Text(clean(one.by)), told_of)
+        table.add_row(number, when(one.at), origin_of(one), Text(clean(one.by)), told_of)
     console().print(table)
 
 

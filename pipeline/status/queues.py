@@ -18,14 +18,14 @@ BY_FILE = "file"
 class Override(Struct, frozen=True, kw_only=True):
     """What a person changed by hand: `value` holds instead of `file`, which is what the file says.
 
-    `at` and `until_at` are ms since 1970; without `until_at` it holds until a person takes it back, or the file says
-    something new. `by` and `at` of a queue that a person resumed are not known.
+    `set_at` and `until_at` are ms since 1970; without `until_at` it holds until a person takes it back, or the file says
+    something new. `by` and `set_at` of a queue that a person resumed are not known.
     """
 
     field: Literal["paused", "processes"]
     value: bool | int
     by: str | None = None
-    at: int | None = None
+    set_at: int | None = None
     until_at: int | None = None
     file: bool | int | None = None
 
@@ -114,9 +114,13 @@ def overrides_of(counts: Counts, processes: int | None) -> Iterator[Override]:
         # What another version of this program wrote is shown as it stands.
         held = pause or Pause(counts.paused, 0)
         if held.by != BY_FILE:
-            at = held.at or None
             yield Override(
-                field="paused", value=True, by=held.by, at=at, until_at=held.until, file=policy.paused
+                field="paused",
+                value=True,
+                by=held.by,
+                set_at=held.at or None,
+                until_at=held.until,
+                file=policy.paused,
             )
     elif policy.paused:
         yield Override(field="paused", value=False, file=True)
@@ -125,7 +129,7 @@ def overrides_of(counts: Counts, processes: int | None) -> Iterator[Override]:
             field="processes",
             value=scale.processes,
             by=scale.by,
-            at=scale.at,
+            set_at=scale.at,
             until_at=scale.until,
             file=processes,
         )

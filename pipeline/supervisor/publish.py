@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.clock import now_ms
-from pipeline.diff import Change
+from pipeline.diff import diff
 from pipeline.plan import Plan
 from pipeline.policy import QueuePolicy
 from pipeline.status.supervisors import SupervisorState
 from pipeline.store import history, keys
-from pipeline.store.history import Applied, Origin
+from pipeline.store.history import Applied, Cause
 from pipeline.store.reader import server_time
 from pipeline.store.store import Store, run
 from pipeline.store.wire import Connection
@@ -43,39 +42,44 @@ class Publisher:
 
     async def greet(self, connection: Connection, plan: Plan, by: str) -> None:
         """With every new connection: it may be another server than before, or one that lost its memory."""
-        await self._publish(connection, plan, (), "start", by)
+        await self._publish(connection, plan, Cause("start", by))
 
-    async def commit(
-        self, connection: Connection, plan: Plan, changes: Sequence[Change], origin: Origin, by: str
-    ) -> None:
+    async def commit(self, connection: Connection, plan: Plan, cause: Cause) -> None:
         """A change of the running config. Raises BrokerError."""
-        if changes or origin != "restart":
-            await self._publish(connection, plan, changes, origin, by)
+        await self._publish(connection, plan, cause)
 
-    async def _publish(
-        self, connection: Connection, plan: Plan, changes: Sequence[Change], origin: Origin, by: str
-    ) -> None:
+    async def _publish(self, connection: Connection, plan: Plan, cause: Cause) -> None:
         hashes = await self._hashes(connection, plan)
+        changed: set[str] = set()
         if hashes and hashes[-1] == plan.hash:
             published = Published(len(hashes))
-        elif (
-            origin != "rollback" and plan.hash in hashes and await self._is_run(connection, plan, hashes[-1])
-        ):
+        elif cause.origin != "rollback" and await self._is_behind(connection, plan, hashes):
             self.published = Published(len(hashes) - hashes[::-1].index(plan.hash), behind=True)
             return
         else:
-            # Going back to an older file while nobody runs the newest is a new generation: the file is the truth.
-            generation = await connection.call(("RPUSH", keys.generations(plan.name), plan.hash))
-            published = Published(generation)
-            applied = Applied(generation, plan.hash, now_ms(), by, plan.file, origin, plan)
-            await history.remember(connection, plan.name, applied)
-        await self._publish_queues(connection, plan, published.generation, {one.path for one in changes})
+            before = await run(connection, history.one(plan.name, len(hashes)))
+            changed = {change.path for change in diff(before.plan, plan)} if before else set()
+            published = Published(await self._begin(connection, plan, cause))
+        await self._publish_queues(connection, plan, published.generation, changed)
         self.published = published
         await self.retract(connection, plan)
+
+    async def _is_behind(self, connection: Connection, plan: Plan, hashes: list[str]) -> bool:
+        """Whether this is an older content, and the newest runs elsewhere. If nobody runs that, going back to an
+        older file is a new generation: the file is the truth."""
+        return plan.hash in hashes and await self._is_run(connection, plan, hashes[-1])
+
+    async def _begin(self, connection: Connection, plan: Plan, cause: Cause) -> int:
+        """A new generation: its number."""
+        number = int(await connection.call(("RPUSH", keys.generations(plan.name), plan.hash)))
+        applied = Applied(number, plan.hash, now_ms(), cause.by, plan.file, cause.origin, plan, cause.to)
+        await history.remember(connection, plan.name, applied)
+        return number
 
     async def _publish_queues(
         self, connection: Connection, plan: Plan, generation: int, changed: set[str]
     ) -> None:
+        """`changed` are the paths of what is new beside the generation before."""
         await connection.call(("SADD", keys.queues(plan.name), *plan.queues))
         await asyncio.gather(
             *(publish_queue(connection, plan.name, policy, generation) for policy in plan.queues.values())

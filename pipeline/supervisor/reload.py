@@ -18,7 +18,7 @@ from pipeline.control import Outcome, Status
 from pipeline.errors import BrokerError
 from pipeline.plan import Plan
 from pipeline.store import history
-from pipeline.store.history import Origin
+from pipeline.store.history import Applied, Cause
 from pipeline.store.store import run
 from pipeline.supervisor.fleet import Fleet
 from pipeline.supervisor.link import Link
@@ -55,12 +55,17 @@ class Reloader:
             now = self._publisher.published.generation
             if if_generation not in (None, now):
                 return Outcome("conflict", now, reason=f"generation {now} runs, not {if_generation}")
-            return await self._judged(self._from_file, "reload", by)
+            return await self._judged(self._from_file, Cause("reload", by))
 
     async def rollback(self, to: int | None, by: str) -> Outcome:
         """Go back to generation `to`, or to the one before. The file is held until it changes."""
         async with self._one:
-            outcome = await self._attempt(lambda: self._from_history(to), (), "rollback", by)
+            try:
+                found = await self._from_history(to)
+            except (Rejected, BrokerError) as error:
+                return self._refused(error, 0)
+            cause = Cause("rollback", by, found.generation)
+            outcome = await self._attempt(lambda: self._here(found.plan), (), cause)
             if outcome.status in ("applied", "unchanged"):
                 self.trouble, self.held, self.transient = HELD, True, False
             return outcome
@@ -68,12 +73,15 @@ class Reloader:
     async def restart(self, pools: Collection[str], by: str) -> Outcome:
         """New processes for these pools, and with them new code."""
         async with self._one:
-            return await self._attempt(self._as_it_is, pools, "restart", by)
+            return await self._attempt(lambda: self._here(self._fleet.plan), pools, Cause("restart", by))
 
     # --- where a plan comes from -----------------------------------------------------------------------
 
-    async def _as_it_is(self) -> Plan:
-        return self._fleet.plan
+    async def _here(self, plan: Plan) -> Plan:
+        """A plan of before, where this supervisor is now."""
+        running = self._fleet.plan
+        here = ("root", "file", "broker", "profile", "inputs", "secrets")
+        return replace(plan, **{name: getattr(running, name) for name in here})
 
     async def _from_file(self) -> Plan:
         running = self._fleet.plan
@@ -86,7 +94,7 @@ class Reloader:
         self._logs.hide(loaded.plan.secrets)
         return loaded.plan
 
-    async def _from_history(self, to: int | None) -> Plan:
+    async def _from_history(self, to: int | None) -> Applied:
         running, now = self._fleet.plan, self._publisher.published.generation
         if self._link.connection is None:
             raise Rejected("the broker is away, which keeps the generations")
@@ -99,24 +107,23 @@ class Reloader:
                 f"generation {to} is not kept" if to else "no older generation is kept",
                 f"there are: {numbers}",
             )
-        here = ("root", "file", "broker", "profile", "inputs", "secrets")
-        return replace(found.plan, **{name: getattr(running, name) for name in here})
+        return found
 
     # --- what comes of it ------------------------------------------------------------------------------
 
-    async def _judged(self, source: Callable[[], Awaitable[Plan]], origin: Origin, by: str) -> Outcome:
+    async def _judged(self, source: Callable[[], Awaitable[Plan]], cause: Cause) -> Outcome:
         """An attempt whose outcome is that of the file."""
-        outcome = await self._attempt(source, (), origin, by)
+        outcome = await self._attempt(source, (), cause)
         self.trouble, self.transient = outcome.reason, outcome.transient
         self.held = self.held and outcome.reason is not None
         return outcome
 
     async def _attempt(
-        self, source: Callable[[], Awaitable[Plan]], also: Collection[str], origin: Origin, by: str
+        self, source: Callable[[], Awaitable[Plan]], also: Collection[str], cause: Cause
     ) -> Outcome:
         started = monotonic_ms()
         try:
-            changes = await self._transition.make(await source(), also, origin, by)
+            changes = await self._transition.make(await source(), also, cause)
         except (NeedsRestart, Rejected, BrokerError) as error:
             return self._refused(error, monotonic_ms() - started)
         took = monotonic_ms() - started
@@ -126,7 +133,9 @@ class Reloader:
         self.applied += 1
         self.applied_at = now_ms()
         lines = [str(change) for change in changes]
-        self._logs.say("\n".join([f"{origin} by {by}: generation {generation}, in {took} ms", *lines]))
+        self._logs.say(
+            "\n".join([f"{cause.origin} by {cause.by}: generation {generation}, in {took} ms", *lines])
+        )
         return Outcome("applied", generation, lines, took_ms=took)
 
     def _refused(self, error: NeedsRestart | Rejected | BrokerError, took: int) -> Outcome:

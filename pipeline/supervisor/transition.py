@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from pipeline.diff import Change, diff, restart_required, rolling_pools
 from pipeline.errors import BrokerError, PipelineError, StartError
 from pipeline.plan import Plan
-from pipeline.store.history import Origin
+from pipeline.store.history import Cause
 from pipeline.store.wire import Connection
 from pipeline.supervisor.canary import CannotStart, dismiss
 from pipeline.supervisor.child import Child
@@ -57,9 +57,7 @@ class Transition:
         self._locks = locks
         self._is_stopping = is_stopping
 
-    async def make(
-        self, plan: Plan, also: Collection[str], origin: Origin, by: str
-    ) -> tuple[Change, ...] | None:
+    async def make(self, plan: Plan, also: Collection[str], cause: Cause) -> tuple[Change, ...] | None:
         """Go over to `plan`; the pools in `also` are replaced even if nothing changed for them.
 
         The result is what changed, or None when nothing did. Raises Rejected or NeedsRestart, and then what ran
@@ -77,7 +75,7 @@ class Transition:
         try:
             canaries = await self._prove(plan, roll)
             async with self._publisher.changing:
-                told = await self._commit(plan, changes, canaries, origin, by)
+                told = await self._commit(plan, canaries, cause)
         finally:
             self._fleet.coming.clear()
             self._locks.keep(self._fleet.held_queues)
@@ -86,10 +84,10 @@ class Transition:
         return changes
 
     async def _commit(
-        self, plan: Plan, changes: tuple[Change, ...], canaries: dict[str, Child], origin: Origin, by: str
+        self, plan: Plan, canaries: dict[str, Child], cause: Cause
     ) -> list[asyncio.Future[None]]:
         try:
-            await self._publish(plan, changes, origin, by)
+            await self._publish(plan, cause)
         except BaseException:
             dismiss(canaries.values())
             raise
@@ -108,11 +106,11 @@ class Transition:
         except (StartError, CannotStart) as error:
             raise Rejected(error.message, error.help) from None
 
-    async def _publish(self, plan: Plan, changes: tuple[Change, ...], origin: Origin, by: str) -> None:
+    async def _publish(self, plan: Plan, cause: Cause) -> None:
         connection = self._connection()
         try:
             async with asyncio.timeout(PUBLISH_SECONDS):
-                await self._publisher.commit(connection, plan, changes, origin, by)
+                await self._publisher.commit(connection, plan, cause)
         except (BrokerError, TimeoutError) as error:
             self._link.doubt()
             reason = error.message if isinstance(error, BrokerError) else "the broker does not answer"

@@ -9,10 +9,9 @@ import pytest
 
 from pipeline.clock import now_ms
 from pipeline.config.load import require
-from pipeline.diff import diff
 from pipeline.status.supervisors import SupervisorState
 from pipeline.store import keys
-from pipeline.store.history import Origin
+from pipeline.store.history import Cause, Origin
 from pipeline.store.wire import Connection, connect, parse
 from pipeline.supervisor.publish import Publisher
 from pipeline.supervisor.records import write_record
@@ -35,14 +34,14 @@ def applied(shop: Shop) -> Shop:
 async def apply_all(shop: Shop) -> None:
     connection = await connect(parse(shop.url))
     publisher = Publisher("s1")
-    old = require(shop.file)
-    await publisher.greet(connection, old, "root@box")
+    await publisher.greet(connection, require(shop.file), "root@box")
     origins: list[Origin] = ["reload", "reload", "rollback"]
     for (before, after), origin in zip(EDITS, origins, strict=True):
         shop.file.write_text(shop.file.read_text().replace(before, after))
         new = require(shop.file)
-        await publisher.commit(connection, new, diff(old, new), origin, "alice@box")
-        old = new
+        await publisher.commit(
+            connection, new, Cause(origin, "alice@box", 2 if origin == "rollback" else None)
+        )
     await say_that_it_runs(connection, 3, require(shop.file).hash)
     connection.close()
 
@@ -83,7 +82,7 @@ def test_the_one_that_runs_is_marked(applied):
 def test_a_row_tells_the_first_changes(applied):
     rows = applied.ok("history").splitlines()
     assert rows[0].split() == ["generation", "applied", "origin", "by", "changes"]
-    assert rows[1].rstrip().endswith("rollback  alice@box  1: queues.emails.paused false -> true")
+    assert rows[1].rstrip().endswith("rollback to 2  alice@box  1: queues.emails.paused false -> true")
     assert rows[-1].rstrip().endswith("2: +queues.emails, +queues.payments")
 
 

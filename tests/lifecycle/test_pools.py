@@ -141,3 +141,13 @@ def test_a_pause_for_a_while_ends_by_itself(written):
     written.sees("end")
     assert written.completed("a") == {id}
     assert run.stop() == 0
+
+
+def test_scale_ends_when_its_key_changed_while_nothing_ran(written):
+    run = written.up(one(1))
+    assert written.pipeline("scale", "a", "3").returncode == 0
+    written.eventually(lambda: len(run.children()) == 3, "it is scaled")
+    assert run.stop() == 0
+    again = written.up(one(2))
+    assert len(again.children()) == 2
+    assert again.stop() == 0

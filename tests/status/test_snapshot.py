@@ -210,7 +210,7 @@ def test_what_people_changed_is_told_beside_what_the_file_says(shop: Shop) -> No
     shop.operator.pause("bob@box", 2**43)
     pause, scale = shop.look().as_json()["queues"]["emails"]["overrides"]
     assert scale == {
-        "field": "processes", "value": 4, "by": "ann@box", "at": 5, "until_at": 99, "file": 1,
+        "field": "processes", "value": 4, "by": "ann@box", "set_at": 5, "until_at": 99, "file": 1,
     }  # fmt: skip
     assert (pause["field"], pause["value"], pause["by"]) == ("paused", True, "bob@box")
     assert (pause["until_at"], pause["file"]) == (2**43, False)

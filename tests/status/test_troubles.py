@@ -36,7 +36,7 @@ def test_a_project_that_is_well_and_as_its_file_says_has_no_lines() -> None:
 
 
 def test_processes_that_a_person_wants_are_told_with_the_files_and_their_end() -> None:
-    override = {"field": "processes", "value": 4, "by": "ann@box", "at": 500, "file": 2}
+    override = {"field": "processes", "value": 4, "by": "ann@box", "set_at": 500, "file": 2}
     line = "! emails: processes 4 instead of 2, by ann@box"
     assert drifted(**override) == [line]
     until = SNAPSHOT.at + HOUR
