@@ -25,6 +25,7 @@ from pipeline.status.troubles import SUPERVISOR_STYLES, line, place, troubles
 
 NARROW, WIDE = 72, 118
 BESIDE_BARS = 38
+WORKERS_SHOWN = 40
 FAILURES_SHOWN = 5
 # Lines around the queues, around the failures, and kept for the log.
 FRAME, FAILURES_FRAME, LOG = 6, 2, 6
@@ -94,6 +95,22 @@ def _cells(queue: QueueState, pace: Pace, count: int, *, live: bool) -> list[Tex
     return [*cells, Text(spans(pace.run_ms)), Text(spans(pace.wait_ms))][:count]
 
 
+def worker_table(snapshot: Snapshot) -> Table:
+    """The worker processes, one a row, with the version of the user's code that each runs."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("worker", no_wrap=True, overflow="ellipsis", max_width=28)
+    for name in ("host", "pid", "running", "memory", "code"):
+        table.add_column(name, justify="right", no_wrap=True)
+    workers = [(one.host, worker) for one in snapshot.live for worker in one.workers]
+    for host, worker in workers[:WORKERS_SHOWN]:
+        memory = size(worker.memory) if worker.memory else "-"
+        cells = (host, str(worker.pid), str(worker.running), memory, worker.code or "-")
+        table.add_row(line(worker.name), *map(line, cells))
+    if len(workers) > WORKERS_SHOWN:
+        table.add_row(line((f"and {len(workers) - WORKERS_SHOWN} more", "dim")))
+    return table
+
+
 def workers_line(snapshot: Snapshot) -> Text:
     """The worker processes, with what they run."""
     workers = [worker for one in snapshot.live for worker in one.workers]
@@ -122,6 +139,8 @@ def status(snapshot: Snapshot, width: int, file: str) -> RenderableType:
     parts += troubles(snapshot)
     if snapshot.queues:
         parts += [Text(), queue_table(snapshot.queues, None, width)]
+    if any(one.workers for one in snapshot.live):
+        parts += [Text(), worker_table(snapshot)]
     hints = list(_hints(snapshot, file))
     return Group(*parts, *([Text(), *hints] if hints else []))
 

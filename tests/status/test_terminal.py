@@ -88,7 +88,8 @@ def test_status_tells_what_runs_and_what_every_queue_holds() -> None:
     text = drawn(status(SNAPSHOT, 120, "shop.yaml"))
     assert "shop  generation 4  in sync  ·  broker valkey, 9.1, durability everysec, 2.0 MiB" in text
     assert "supervisor box:7  ready  generation 1  since" in text
-    assert text.rstrip().split("\n")[-1].split() == [
+    rows = [row for row in text.split("\n") if row.startswith("emails ")]
+    assert rows[0].split() == [
         "emails",
         "3",
         "2",
@@ -102,6 +103,23 @@ def test_status_tells_what_runs_and_what_every_queue_holds() -> None:
         "20ms",
         "-",
     ]
+
+
+def test_status_tells_which_code_each_worker_runs() -> None:
+    workers = [
+        WorkerState(f"emails.{n}", 100 + n, n, 30 * 2**20, code)
+        for n, code in enumerate(("aaaa1111", "bbbb2222", None))
+    ]
+    one = msgspec.structs.replace(SNAPSHOT.supervisors[0], workers=workers)
+    rows = drawn(status(msgspec.structs.replace(SNAPSHOT, supervisors=[one]), 120, "shop.yaml")).split("\n")
+    assert [row.split()[-1] for row in rows if row.startswith("emails.")] == ["aaaa1111", "bbbb2222", "-"]
+
+
+def test_of_many_workers_the_first_are_listed_and_the_rest_counted() -> None:
+    workers = [WorkerState(f"emails.{n}", n, 0) for n in range(50)]
+    one = msgspec.structs.replace(SNAPSHOT.supervisors[0], workers=workers)
+    text = drawn(status(msgspec.structs.replace(SNAPSHOT, supervisors=[one]), 120, "shop.yaml"))
+    assert "and 10 more" in text
 
 
 @pytest.mark.parametrize(
