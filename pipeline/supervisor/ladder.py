@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pipeline.clock import monotonic_ms
 from pipeline.supervisor.fleet import Fleet
 from pipeline.supervisor.logs import Logs
-from pipeline.supervisor.pool import RELEASE_MS
 from pipeline.units import words
 
-RELEASE_SECONDS = RELEASE_MS / 1000
+RELEASE_SECONDS = 4.0
+"""What a worker needs at most to give back its jobs, also when the broker is slow."""
 TELL_SECONDS = 5.0
 RUNNING, DRAINING, RELEASING, KILLING = range(4)
 

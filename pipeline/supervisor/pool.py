@@ -17,8 +17,6 @@ from pipeline.units import words
 
 START_MS = 2_000
 AGE_JITTER = 0.1
-RELEASE_MS = 4_000
-"""What a worker needs at most to give back its jobs, also when the broker is slow."""
 State = Literal["starting", "running", "backoff", "fatal", "stopping"]
 
 
@@ -274,13 +272,6 @@ class Pool:
             if child.state == "starting" and monotonic_ms() - child.started > limit + START_MS:
                 child.failed = Failed(f"its imports did not end within {words(limit)}")
                 child.kill(blameless=False)
-
-    def end_late_drains(self) -> None:
-        """Kill workers that should have given back their jobs and left: their loop stands still."""
-        for child in self.children:
-            if child.leaves_by is not None and monotonic_ms() > child.leaves_by + RELEASE_MS:
-                self._logs.say(f"{child.label} is killed: it does not leave; what it ran runs again")
-                child.kill()
 
     # --- stopping --------------------------------------------------------------------------------------
 

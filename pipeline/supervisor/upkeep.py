@@ -163,7 +163,6 @@ class Upkeep:
         now = monotonic_ms()
         for pool in self._fleet.pools:
             pool.end_hung_starts()
-            pool.end_late_drains()
             for child in pool.children:
                 late = {queue: _late(jobs, now) for queue, jobs in child.running().items()}
                 if child.state == "retiring":
@@ -176,6 +175,9 @@ class Upkeep:
                     self._logs.say(f"{child.label} is killed: job {first} does not end at its limit")
                     child.timed_out = late
                     child.kill(blameless=False)
+                elif child.leaves_by is not None and now > child.leaves_by + OVERDUE_MS:
+                    self._logs.say(f"{child.label} is killed: it does not leave; what it ran runs again")
+                    child.kill()
 
     # --- queues ------------------------------------------------------------------------------------------
 

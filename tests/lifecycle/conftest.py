@@ -294,6 +294,12 @@ class Written(Project):
         command = [*PIPELINE, "--config", str(self.file), *arguments]
         return subprocess.run(command, cwd=self.root, capture_output=True, text=True, timeout=60, check=False)
 
+    def begin(self, *arguments: str) -> subprocess.Popen[str]:
+        """A command that goes on while the test does."""
+        command = [*PIPELINE, "--config", str(self.file), *arguments]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, cwd=self.root, stdout=pipe, stderr=pipe, text=True)
+
     def reload(self, text: str) -> subprocess.CompletedProcess[str]:
         """Write the file and have it applied."""
         self.write(text)
