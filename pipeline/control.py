@@ -59,7 +59,11 @@ class Speaker:
         self.pid = int(path.stem)
         self._connection = socket.socket(socket.AF_UNIX)
         self._connection.settimeout(CONNECT_SECONDS)
-        self._connection.connect(str(path))
+        try:
+            self._connection.connect(str(path))
+        except OSError:
+            self._connection.close()
+            raise
 
     def ask(self, request: Request, hear: Callable[[str], None], timeout: float | None = None) -> Any:
         """The answer; `hear` gets what it says meanwhile. Raises NotRunning when it ends before it answers, and

@@ -1,0 +1,149 @@
+"""The socket that commands speak to. Bad clients harm nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+
+import msgspec
+import pytest
+
+from pipeline.control import Outcome
+from pipeline.errors import UnknownQueue
+from pipeline.state import state_folder
+from pipeline.supervisor.desk import LONGEST_REQUEST, Desk, is_ours
+
+
+class Handler:
+    """Answers with what it was asked; a `reload` waits until it may."""
+
+    def __init__(self):
+        self.asked = []
+        self.may = asyncio.Event()
+
+    async def __call__(self, request, say):
+        self.asked.append(request)
+        if request.do == "reload":
+            say("it takes a while")
+            await self.may.wait()
+            say("done soon")
+            return Outcome("applied", 2)
+        if request.do == "restart":
+            raise UnknownQueue("no such queue", "there are a, b")
+        return {"by": request.by}
+
+
+@pytest.fixture
+def handler():
+    return Handler()
+
+
+@pytest.fixture
+async def desk(root, handler, recwarn):
+    desk = Desk(state_folder(root), handler)
+    trouble = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: trouble.append(context))
+    await desk.open()
+    yield desk
+    desk.close()
+    assert trouble == []
+
+
+async def say(desk, data=b"", *, end=False):
+    reader, writer = await asyncio.open_unix_connection(desk._path, limit=LONGEST_REQUEST * 20)
+    writer.write(data)
+    if end:
+        writer.write_eof()
+    return reader, writer
+
+
+async def answer(reader):
+    return msgspec.json.decode(await reader.readline())
+
+
+async def works(desk):
+    reader, writer = await say(desk, b'{"do":"plan","by":"me"}\n')
+    assert await answer(reader) == {"done": {"by": "me"}}
+    assert await reader.read() == b""
+    writer.close()
+
+
+async def test_a_request_is_answered_and_the_connection_closed(desk):
+    await works(desk)
+
+
+async def test_it_can_be_reached_by_its_owner_only(desk):
+    assert desk._path.stat().st_mode & 0o777 == 0o600
+    assert desk._path.parent.stat().st_mode & 0o777 == 0o700
+
+
+async def test_progress_comes_before_the_answer(desk, handler):
+    reader, writer = await say(desk, b'{"do":"reload"}\n')
+    assert await answer(reader) == {"say": "it takes a while"}
+    handler.may.set()
+    assert await answer(reader) == {"say": "done soon"}
+    assert (await answer(reader))["done"]["status"] == "applied"
+    writer.close()
+
+
+async def test_a_refusal_is_told_with_its_help(desk):
+    reader, writer = await say(desk, b'{"do":"restart"}\n')
+    assert await answer(reader) == {"error": "no such queue", "help": "there are a, b"}
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    "line", [b"hello\n", b'{"do":"dance"}\n', b"[]\n", b"\n", b'{"do":"reload","to":"x"}\n']
+)
+async def test_what_is_no_request_is_refused(desk, handler, line):
+    reader, writer = await say(desk, line)
+    assert "does not know such a request" in (await answer(reader))["error"]
+    assert handler.asked == []
+    writer.close()
+
+
+async def test_clients_that_say_nothing_half_a_line_or_too_much_harm_nobody(desk, handler):
+    silent = [await say(desk) for _ in range(5)]
+    half = await say(desk, b'{"do":"re')
+    _, ended = await say(desk, b'{"do":"plan"', end=True)
+    reader, endless = await say(desk, b"x" * (LONGEST_REQUEST * 10))
+    with contextlib.suppress(ConnectionError):
+        assert await reader.read() == b""
+    await works(desk)
+    assert len(handler.asked) == 1
+    for writer in (half[1], ended, endless, *(writer for _, writer in silent)):
+        writer.close()
+
+
+async def test_a_client_that_goes_away_while_it_waits_stops_nothing(desk, handler):
+    reader, writer = await say(desk, b'{"do":"reload"}\n')
+    await answer(reader)
+    writer.transport.abort()
+    handler.may.set()
+    await works(desk)
+    assert [request.do for request in handler.asked] == ["reload", "plan"]
+
+
+async def test_sockets_of_the_dead_are_removed_and_what_is_no_socket_of_ours_stays(root, handler):
+    desk = Desk(state_folder(root), handler)
+    folder = desk._path.parent
+    for name in ("4194303.sock", desk._path.name, "1.sock"):
+        with socket.socket(socket.AF_UNIX) as left:
+            left.bind(str(folder / name))
+    (folder / "notes.sock").mkdir()
+    (folder / "readme").touch()
+    await desk.open()
+    await works(desk)
+    assert {path.name for path in folder.iterdir()} == {desk._path.name, "1.sock", "notes.sock", "readme"}
+    desk.close()
+    assert not desk._path.exists()
+
+
+def test_only_the_same_user_and_root_are_ours(monkeypatch):
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        assert is_ours(ours)
+        monkeypatch.setattr("pipeline.supervisor.desk.geteuid", lambda: 12_345)
+        assert is_ours(ours) == (os.getuid() == 0)
