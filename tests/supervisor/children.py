@@ -14,7 +14,7 @@ from pipeline.supervisor.pool import Pool
 async def until(look: Callable[[], object], seconds: float = 5.0) -> None:
     """Wait until `look` finds something."""
     async with asyncio.timeout(seconds):
-        while not look():
+        while not look():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
 

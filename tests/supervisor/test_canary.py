@@ -73,6 +73,8 @@ async def test_if_one_cannot_start_that_is_told_and_none_is_left(make, module, r
     assert caught.value.message.startswith(reason)
     assert bool(caught.value.help) == ("nowhere" in module)
     await gone(one, bad)
+    boards = [board for child in (one.child, bad.child) if child for board in child.boards.values()]
+    assert all(board._map.closed for board in boards)
 
 
 async def test_a_rehearsal_that_is_given_up_leaves_none(make):

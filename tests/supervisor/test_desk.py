@@ -126,6 +126,15 @@ async def test_a_client_that_goes_away_while_it_waits_stops_nothing(desk, handle
     assert [request.do for request in handler.asked] == ["reload", "plan"]
 
 
+async def test_another_user_is_not_answered(desk, handler, monkeypatch):
+    monkeypatch.setattr("pipeline.supervisor.desk.is_ours", lambda peer: False)
+    reader, writer = await say(desk, b'{"do":"plan"}\n')
+    with contextlib.suppress(ConnectionError):
+        assert await reader.read() == b""
+    assert handler.asked == []
+    writer.close()
+
+
 async def test_sockets_of_the_dead_are_removed_and_what_is_no_socket_of_ours_stays(root, handler):
     desk = Desk(state_folder(root), handler)
     folder = desk._path.parent

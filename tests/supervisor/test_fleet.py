@@ -85,6 +85,23 @@ async def test_workers_that_are_about_to_go_keep_the_handlers_they_have(make, pl
     assert (told.concurrency, told.others.handler) == (9, "m:f")
     assert drain == ("drain", 600_000)
     assert (canary.told, canary.parent) == (["go"], fleet.pools[0])
+    assert fleet.pools[0].queues == new.queues
+
+
+async def test_workers_that_are_to_be_replaced_hear_of_no_later_plan(make, plan, office):
+    fleet = make({"a": "a"}, queue("a"))
+    office.hired[0].stale = True
+    go_over(fleet, with_queues(plan, {"a": "a"}, queue("a", concurrency=9)))
+    assert office.hired[0].told == []
+
+
+async def test_any_change_makes_a_pool_that_gave_up_try_again(make, plan, office):
+    fleet = make({"a": "a"}, queue("a"))
+    (pool,) = fleet.pools
+    pool.state = "fatal"
+    office.hired[0].end(9)
+    go_over(fleet, with_queues(plan, {"a": "a"}, queue("a", concurrency=9)))
+    assert (pool.state, len(pool.children)) == ("starting", 1)
 
 
 async def test_a_queue_that_comes_gets_a_pool_and_the_pool_of_one_that_goes_may_end_its_jobs(make, plan):

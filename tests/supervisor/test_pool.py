@@ -114,6 +114,7 @@ async def test_one_worker_alone_beside_the_others_for_each_queue(make, office):
     assert list(office.hired[1].boards) == ["b"]
     pool.keep()
     assert len(pool.children) == 3
+    assert [child.label for child in pool.fresh] == ["a.1"]
 
 
 # --- one generation after the other ----------------------------------------------------------------------------
@@ -133,6 +134,14 @@ async def test_workers_are_replaced_one_at_a_time_each_when_its_successor_is_rea
     second.ready()
     assert [child.state for child in old] == ["stopping", "stopping"]
     assert pool.settled_down
+
+
+async def test_of_many_workers_one_starts_at_a_time(make, office):
+    pool = running(make(4), office)
+    first = office.hire([queue()], "a.5", pool)
+    first.state = "running"
+    pool.roll(first)
+    assert len(pool.children) == 4 + 1 + 1
 
 
 async def test_a_replaced_worker_may_end_its_jobs_however_long_their_limits_are(make, office):
@@ -158,6 +167,7 @@ async def test_a_first_one_that_died_meanwhile_is_replaced_and_is_no_failed_boot
 async def test_a_quiet_pool_stays_quiet_through_a_roll(make, office):
     pool = running(make(1), office)
     pool.hush()
+    assert (pool.fresh, office.hired[0].told) == ([], ["quiet"])
     first = office.hire([queue()], "a.2", pool)
     first.state = "running"
     pool.roll(first)
@@ -196,17 +206,18 @@ async def test_a_change_makes_a_pool_that_gave_up_try_again(make, office):
     assert pool.settled_down
     pool.forgive()
     assert (pool.state, pool.reason) == ("starting", None)
-    office.hired[-1].ready()
+    pool.children[0].ready()  # type: ignore[attr-defined]
     assert pool.state == "running"
 
 
 async def test_policies_of_queues_that_left_are_known_as_long_as_a_worker_serves_them(make, office):
-    pool = running(make(1, queue("a"), queue("b")), office)
+    pool = running(make(2, queue("a"), queue("b")), office)
     pool.change({"a": queue("a")}, PoolPlan(("a",)), RULES)
     pool.roll()
-    office.hired[-1].ready()
-    assert list(pool.policies) == ["a", "b"]
-    office.hired[0].end()
+    for old in office.hired[:2]:
+        assert list(pool.policies) == ["a", "b"]
+        old.drain(1)
+        old.end()
     assert list(pool.policies) == ["a"]
     assert [record.queue for record in pool.records()] == ["a"]
 
@@ -224,6 +235,14 @@ async def test_one_that_did_enough_is_replaced_and_that_is_counted(make, office,
     assert office.hired[0].told == []
     office.hired[1].ready()
     assert office.hired[0].told == [("drain", 5_000)]
+
+
+async def test_one_that_has_only_begun_is_not_replaced(make, office):
+    pool = make(1, recycle=RecyclePlan(max_memory=1))
+    pool.keep()
+    office.hired[0].bytes = 5
+    pool.recycle()
+    assert pool.recycled == {}
 
 
 @pytest.mark.parametrize(
@@ -262,6 +281,18 @@ async def test_a_later_one_makes_the_pool_wait_and_say_why(make, office, lines):
     assert (pool.state, pool.reason) == ("backoff", "cannot start: ImportError: m")
     assert len(office.hired) == 3
     assert any("tries again in" in line for line in lines)
+
+
+async def test_a_first_one_that_was_killed_is_tried_again(make, office):
+    pool = make(1)
+    pool.keep()
+    office.hired[0].end(-9)
+    assert (office.boot_failures, pool.state) == ([], "backoff")
+    assert list(pool.policies) == ["a"]
+    pool._restarts.cancel()
+    pool._try()
+    office.hired[1].ready()
+    assert (pool.state, pool.reason) == ("running", None)
 
 
 async def test_after_a_failure_one_is_tried_and_the_others_follow_when_it_is_ready(make, office):
@@ -327,6 +358,15 @@ async def test_a_stop_drains_within_its_time_and_a_pool_that_the_plan_lost_may_e
         assert (ready.told, starting.told) == ([("drain", timeout)], ["kill"])
         assert (pool.ending, pool.state, pool.settled_down) == (True, "stopping", True)
         ready.end()
-        starting.end(-9)
+        starting.end(78, "ImportError")
         pool.resume()
+        assert pool.state == "stopping"
         assert pool.children == []
+
+
+async def test_a_pool_that_waits_for_its_next_try_waits_no_more_when_it_stops(make, office):
+    pool = make(1)
+    pool.keep()
+    office.hired[0].end(-9)
+    pool.stop()
+    assert not pool._restarts.waits

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from pipeline.config.load import load
 from pipeline.control import Outcome
 from pipeline.store import keys
+from pipeline.supervisor.canary import CannotStart
 from pipeline.supervisor.reload import HELD, Reloader
 from tests.supervisor.test_transition import Stage
 
@@ -86,8 +87,11 @@ async def test_findings_are_the_reason_and_are_said_once_but_told_each_time(desk
 
 
 async def test_warnings_are_no_reason(desk):
-    outcome = await desk.reload("supervisor: {stop_timeout: 1s}\n" + text(2, ", timeout: 9s"))
-    assert outcome.status == "applied", outcome
+    warned = "supervisor: {stop_timeout: 1s}\n" + text(2, ", timeout: 9s")
+    outcome = await desk.reload(warned.replace("concurrency", "concurency"))
+    assert "P101" in (outcome.reason or "")
+    assert "warning" not in (outcome.reason or "")
+    assert (await desk.reload(warned)).status == "applied"
 
 
 async def test_what_needs_a_restart_is_said_to(desk):
@@ -171,6 +175,27 @@ async def test_back_to_a_number_keeps_what_belongs_to_this_place(desk):
         ("s",),
     )
     assert plan.broker == load(desk.file).plan.broker  # type: ignore[union-attr]
+
+
+async def test_the_one_before_is_the_last_that_says_something_else(desk):
+    for concurrency in (2, 1):
+        await desk.reload(text(concurrency))
+    assert (await desk.reloader.rollback(None, "bob")).generation == 4
+    assert desk.fleet.plan.queues["a"].concurrency == 2
+
+
+async def test_a_way_back_that_cannot_be_gone_holds_nothing(desk):
+    await desk.reload(text(2, ", executor: async"))
+    desk.fails = CannotStart("a cannot start: SIGKILL")
+    assert (await desk.reloader.rollback(None, "bob")).status == "rejected"
+    assert standing(desk) == (None, False, False)
+
+
+async def test_secrets_of_the_new_file_are_never_logged(desk, monkeypatch):
+    hidden = []
+    monkeypatch.setattr(desk.fleet._logs, "hide", hidden.append)
+    await desk.reload(text(2))
+    assert hidden == [desk.fleet.plan.secrets]
 
 
 async def test_back_to_what_runs_changes_nothing_and_holds_the_file(desk):

@@ -120,6 +120,22 @@ async def test_nothing_changed_is_no_generation_but_new_inputs_count(stage, plan
     assert stage.office.hired[0].told == []
 
 
+async def test_other_content_is_a_generation_even_if_it_means_the_same(stage, plan, connection):
+    assert await stage.make(replace(plan, hash="h2")) == ()
+    assert await generations(connection) == ["h1", "h2"]
+
+
+async def test_it_waits_for_those_that_are_two_generations_behind(stage, plan):
+    (old,) = stage.office.hired
+    old.overtaken = 2
+    making = asyncio.create_task(stage.make(changed(plan, handler="m:g")))
+    await asyncio.sleep(0.05)
+    assert stage.rehearsed == {}
+    old.end(9)
+    stage.office.hired[-1].ready()
+    assert await asyncio.wait_for(making, 2)
+
+
 async def test_new_code_without_a_change_is_no_generation(stage, plan, connection):
     assert await stage.transition.make(plan, ["a"], Cause("restart", "alice")) == ()
     assert await generations(connection) == ["h1"]
