@@ -206,7 +206,7 @@ async def test_a_change_makes_a_pool_that_gave_up_try_again(make, office):
     assert pool.settled_down
     pool.forgive()
     assert (pool.state, pool.reason) == ("starting", None)
-    pool.children[0].ready()  # type: ignore[attr-defined]
+    pool.children[0].ready()
     assert pool.state == "running"
 
 

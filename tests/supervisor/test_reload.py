@@ -192,7 +192,7 @@ async def test_a_way_back_that_cannot_be_gone_holds_nothing(desk):
 
 
 async def test_secrets_of_the_new_file_are_never_logged(desk, monkeypatch):
-    hidden = []
+    hidden: list[object] = []
     monkeypatch.setattr(desk.fleet._logs, "hide", hidden.append)
     await desk.reload(text(2))
     assert hidden == [desk.fleet.plan.secrets]
