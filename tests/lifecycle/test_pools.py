@@ -138,8 +138,7 @@ def test_a_pause_for_a_while_ends_by_itself(written):
     assert written.pipeline("pause", "a", "--for", "2s").returncode == 0
     (id,) = written.enqueue("a", {})
     assert written.events("begin") == []
-    written.sees("end")
-    assert written.completed("a") == {id}
+    written.eventually(lambda: written.completed("a") == {id}, "it runs after all")
     assert run.stop() == 0
 
 
