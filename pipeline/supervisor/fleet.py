@@ -168,6 +168,10 @@ class Fleet:
         for pool in self.pools:
             pool.resume()
 
+    def named_in(self, plan: Plan) -> list[str] | None:
+        """The queues of `run --queues` that are in a plan still; None means all."""
+        return None if self.only is None else [queue for queue in self.only if queue in plan.queues]
+
     # --- what there is ---------------------------------------------------------------------------------
 
     @property

@@ -63,12 +63,14 @@ class Orders:
                 return self.resume()
 
     async def restart(self, queues: list[str] | None, by: str) -> Outcome:
-        """New processes for the pools of these queues. Raises UnknownQueue."""
-        pools = {queue: pool.name for pool in self._fleet.serving for queue in pool.queues}
-        unknown = [queue for queue in queues or () if queue not in pools]
+        """New processes for the pools of these queues, as far as they are run here. Raises UnknownQueue."""
+        known = self._fleet.plan.queues
+        unknown = [queue for queue in queues or () if queue not in known]
         if unknown:
-            raise UnknownQueue(f"no worker runs queue {unknown[0]!r}", f"there are {', '.join(pools)}")
-        return await self._reloader.restart({pools[queue] for queue in queues or pools}, by)
+            raise UnknownQueue(f"there is no queue {unknown[0]!r}", f"there are {', '.join(known)}")
+        pools = {queue: pool.name for pool in self._fleet.serving for queue in pool.queues}
+        here = {pools[queue] for queue in queues or pools if queue in pools}
+        return await self._reloader.restart(here, by)
 
     def quiet(self, why: str) -> dict[str, bool]:
         """Take no new jobs."""

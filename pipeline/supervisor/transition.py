@@ -100,7 +100,7 @@ class Transition:
     async def _prove(self, plan: Plan, roll: Collection[str]) -> dict[str, Child]:
         """Locks on the queues that are new, and a worker of each changed pool that has imported its handlers."""
         try:
-            self._fleet.coming.update(choose(plan, self._fleet.only))
+            self._fleet.coming.update(choose(plan, self._fleet.named_in(plan)))
             self._locks.hold(self._fleet.coming)
             return await self._fleet.rehearse(plan, roll)
         except (StartError, CannotStart) as error:

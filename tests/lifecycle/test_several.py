@@ -89,3 +89,27 @@ def test_two_supervisors_of_one_root_go_over_together(written):
     assert told.stdout.count("generation 3") == 2
     assert written.policy("a").concurrency == 1
     assert [run.stop() for run in runs] == [0, 0]
+
+
+def test_restart_of_a_queue_asks_whoever_runs_it(written):
+    text = one(1) + "  b: {handler: 'hands:work'}\n"
+    written.write(text)
+    runs = [written.run("--queues", queue) for queue in "ab"]
+    written.eventually(lambda: len(written.records()) == 2 and written.pools_run(), "both run")
+    before = [set(run.children()) for run in runs]
+    assert written.pipeline("restart", "b").returncode == 0
+    written.eventually(lambda: not before[1] & set(runs[1].children()), "b has a new worker")
+    assert set(runs[0].children()) == before[0]
+    assert "no queue 'c'" in written.pipeline("restart", "c").stderr
+    assert [run.stop() for run in runs] == [0, 0]
+
+
+def test_a_named_queue_that_leaves_the_file_is_drained_and_the_other_goes_on(written):
+    text = one(1) + "  b: {handler: 'hands:work'}\n"
+    written.write(text)
+    run = written.run("--queues", "a,b")
+    written.eventually(written.pools_run, "both run")
+    told = written.reload(one(1))
+    assert told.returncode == 0, told.stderr
+    written.eventually(lambda: len(run.children()) == 1, "b's worker has left")
+    assert run.stop() == 0
