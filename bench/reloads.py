@@ -196,7 +196,9 @@ def after_to_before(ends: list[float], at: float) -> float | None:
 
 def main() -> None:
     """Run it, print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--reloads", type=int, default=200)
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
