@@ -165,7 +165,7 @@ class _Project:
         tree = block(_prune(filled_in, broken))
         # What a variable could not fill is broken as well.
         broken += [steps for steps, _ in leaves(written) if report.failed and _is_lost(steps, filled_in)]
-        references = References()
+        references = References(report)
         layers = Layers(tree, written, references, report)
         retries, queues = layers.retries(), dict(_queues(layers.queues(), tree))
         scopes = list(checks.scopes(queues, broken))
@@ -173,7 +173,7 @@ class _Project:
         check_pools(layers.pools(), scopes, tree, report)
         check_secrets(tree, written, report)
         check_cases(filled_in, written, references, report)
-        references.tell(written, report)
+        references.tell(written)
         schemas = read_schemas(scopes, self._root, report)
         secrets = resolve(tree, written, self._root, self._env, self._need, report)
         for name in (*schemas, *secrets.files):

@@ -15,6 +15,8 @@ from pipeline.config.tree import Entry, Node, Path, Span, find, key_span
 from pipeline.config.tree import Mapping as Tree
 
 SHOWN = 3
+MOST = 500
+"""Beyond so many nobody reads them all: they are told one by one, where they are used."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,9 @@ class Use:
 class References:
     """Collects uses of the names that are declared in the map at `home`, for instance ("retries",)."""
 
-    def __init__(self) -> None:
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._count = 0
         self._used: dict[Path, set[str]] = {}
         self._lost: dict[tuple[Path, str], list[Use]] = {}
 
@@ -40,15 +44,20 @@ class References:
 
     def miss(self, home: Path, name: str, use: Use) -> None:
         """A name is used, and not declared."""
+        self._count += 1
+        if self._count > MOST:
+            self._report.error(use.code, use.message, use.place, use.path)
+            return
         self._lost.setdefault((home, name), []).append(use)
 
-    def tell(self, written: Tree, report: Report) -> None:
+    def tell(self, written: Tree) -> None:
         """Report every name that is used and not declared."""
+        report = self._report
         for (home, name), uses in self._lost.items():
             node = find(written, home)
             names = node.entries if isinstance(node, Tree) else {}
             if len({use.place for use in uses}) > 1 and names:
-                self._tell_once(home, name, uses, names, written, report)
+                self._tell_once(home, name, uses, names, written)
                 continue
             help = did_you_mean(name, names) if report.few else ""
             for use in uses:
@@ -61,8 +70,8 @@ class References:
         uses: list[Use],
         names: Mapping[str, Entry],
         written: Node,
-        report: Report,
     ) -> None:
+        report = self._report
         first, where = uses[0], _places([use.place for use in uses], report.file)
         idle = set(names).difference(self._used.get(home, ()))
         slipped = near(name, idle) if report.few else None
