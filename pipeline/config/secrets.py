@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote
 
 from pydantic import ValidationError
 
@@ -41,8 +42,10 @@ class Secrets:
 
     @property
     def hidden(self) -> tuple[str, ...]:
-        """What nothing may show. A text of a few letters is no secret, and stands everywhere."""
-        return tuple(sorted({value for value in self.values.values() if len(value) >= SHORTEST_HIDDEN}))
+        """What nothing may show, also the password alone. A text of a few letters is no secret, and stands
+        everywhere."""
+        parts = {part for value in self.values.values() for part in (value, *_passwords(value))}
+        return tuple(sorted((part for part in parts if len(part) >= SHORTEST_HIDDEN), key=len, reverse=True))
 
     def fill(self, config: Config) -> Config:
         """The config with the values in it, for a plan and for nobody's eyes."""
@@ -50,6 +53,13 @@ class Secrets:
         if url is None:
             return config
         return config.model_copy(update={"broker": config.broker.model_copy(update={"url": url})})
+
+
+def _passwords(url: str) -> Iterator[str]:
+    """The password of an address, as it is written and as it is meant."""
+    login = url.partition("://")[2].rpartition("@")[0]
+    password = login.partition(":")[2]
+    yield from {password, unquote(password)} - {""}
 
 
 def resolve(

@@ -43,7 +43,7 @@ def test_a_variable_gives_the_value(project: Project) -> None:
 def test_the_plan_lists_the_values_that_nothing_may_show(project: Project) -> None:
     loaded = project({MAIN: FROM_ENV}, {"BROKER": URL})
     assert loaded.plan is not None
-    assert loaded.plan.secrets == (URL,)
+    assert loaded.plan.secrets == (URL, "hunter2")
     unused = project({MAIN: "name: shop\nsecrets: {a: {env: A}}\n" + QUEUES}, {"A": "hunter2"})
     assert unused.plan is not None
     assert unused.plan.secrets == ()
