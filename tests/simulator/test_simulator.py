@@ -23,6 +23,7 @@ MUTATIONS = {
     ),
     "the fence of completed jobs is gone": ("turn", "if held[place] ~= lease then", "if false then"),
     "an old turn is carried out": ("turn", "if tonumber(number) <= tonumber(last) then", "if false then"),
+    "an old hold is carried out": ("hold", "if tonumber(number) <= tonumber(last) then", "if false then"),
     "a repeated enqueue adds a job": ("enqueue", "if before then", "if false then"),
     "an enqueue that comes late adds a job": ("enqueue", ">= tonumber(call)", "== tonumber(call)"),
     "a repeated enqueue of own jobs adds one": ("enqueue_each", "if before then", "if false then"),

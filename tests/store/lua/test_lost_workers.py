@@ -69,6 +69,15 @@ def test_after_a_hold_the_worker_is_not_parked_and_its_inbox_is_empty(queue: Que
     assert changed == {"inbox:w1": None, "turns": {"w1": "22"}}
 
 
+def test_a_hold_that_comes_late_is_refused_and_takes_nothing_out_of_the_inbox(queue: Queue) -> None:
+    queue.park("w1")
+    queue.turn("w1", 1, park=True, number=60)
+    queue.enqueue("a")
+    with queue.changes() as changed, pytest.raises(Exception, match="STALE turn 59"):
+        run_blocking(queue.connection, queue.store.hold("w1", 59))
+    assert changed == {}
+
+
 def test_a_turn_sent_before_the_hold_is_refused_after_it(queue: Queue, lease: int) -> None:
     run_blocking(queue.connection, queue.store.hold("w1", 50))
     with pytest.raises(Exception, match="STALE turn 49"):
