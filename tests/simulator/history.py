@@ -117,6 +117,8 @@ def check(world: World) -> None:
     queue = world.store.queue
     if not is_done(world):
         raise Violation("jobs are left that nobody works on")
+    if world.call("HEXISTS", keys.meta(queue), "removed"):
+        raise Violation("an older edit counts, and not the last one")
     completed = [id.decode() for id in world.call("LRANGE", keys.completed(queue), 0, -1)]
     ends = Counter(completed) + Counter(world.members("dead")) + Counter(world.members("cancelled"))
     twice = {id: count for id, count in ends.items() if count > 1}

@@ -15,6 +15,7 @@ SECONDS = float(os.environ.get("PIPELINE_SIM_SECONDS", "8"))
 FIRST_SEED = int(os.environ.get("PIPELINE_SIM_SEED", "1"))
 
 # A checker that nobody has seen fail is not trusted: each of these breaks one rule.
+HISTORIES = 1_000
 MUTATIONS = {
     "the fence of a settled job is gone": (
         "turn reclaim",
@@ -72,12 +73,13 @@ def test_every_accepted_job_ends_exactly_once(broker: str) -> None:
     assert bitten <= faults.keys(), f"these never happened: {bitten - faults.keys()}"
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("rule", MUTATIONS)
 def test_a_broken_rule_is_found(broker: str, rule: str) -> None:
     """Each rule, broken on purpose, leads to a violation within a bounded number of histories."""
-    for seed in range(1, 400):
+    for seed in range(1, HISTORIES):
         try:
             play(broker, seed, mutation=MUTATIONS[rule])
         except Violation:
             return
-    pytest.fail(f"not noticed in 400 histories: {rule}")
+    pytest.fail(f"not noticed in {HISTORIES} histories: {rule}")
