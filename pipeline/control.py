@@ -7,10 +7,8 @@ JSON: `{"say": ...}` while it works, `{"done": {...}}` at the end. The folder is
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import socket
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -20,7 +18,7 @@ from msgspec import Struct
 
 from pipeline.errors import NotRunning, PipelineError
 from pipeline.plan import Plan
-from pipeline.state import LONGEST_SOCKET, check_private, private_folder
+from pipeline.state import LONGEST_SOCKET, check_private, private_folder, short_folder
 
 Do = Literal["plan", "reload", "rollback", "restart", "stop", "quiet", "resume"]
 Status = Literal["applied", "unchanged", "rejected", "restart_required", "conflict"]
@@ -88,19 +86,13 @@ class Speaker:
             while (line := stream.readline()).endswith(b"\n"):
                 yield line
 
-    def close(self) -> None:
-        """Hang up."""
-        self._connection.close()
-
 
 def control_folder(state: Path) -> Path:
     """Where the sockets are. A socket's path has a limit of about 100 bytes, a project's has none."""
     folder = state / "control"
     if len(os.fsencode(folder)) + len("/4194304.sock") <= LONGEST_SOCKET:
         return folder
-    short = hashlib.sha256(os.fsencode(state)).hexdigest()[:16]
-    base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
-    return Path(base) / f"pipeline-{os.geteuid()}-{short}-control"
+    return short_folder(state, "-control")
 
 
 def control_socket(state: Path) -> Path:

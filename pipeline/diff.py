@@ -81,13 +81,13 @@ def restart_required(changes: Iterable[Change]) -> bool:
     return any(change.change_class == "restart" for change in changes)
 
 
-def rolling_pools(old: Plan, new: Plan) -> set[str]:
-    """The pools that are in both plans and whose processes must be replaced."""
+def rolling_pools(changes: Iterable[Change], old: Plan, new: Plan) -> set[str]:
+    """The pools that are in both plans and whose processes must be replaced for these changes from `old` to `new`."""
     common = old.pools.keys() & new.pools.keys()
-    changes = [change for change in diff(old, new) if change.change_class == "rolling"]
-    if any(change.path in EVERY_WORKER for change in changes):
+    rolling = [change for change in changes if change.change_class == "rolling"]
+    if any(change.path in EVERY_WORKER for change in rolling):
         return set(common)
-    queues = {change.queue for change in changes}
+    queues = {change.queue for change in rolling}
     return {
         name
         for name in common

@@ -6,6 +6,7 @@ import random
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.job import AttemptError, Runs
 from pipeline.policy import Backoff, RetryPolicy
@@ -63,6 +64,12 @@ def pause(backoff: Backoff | None, attempt: int, chance: random.Random | None = 
     if backoff.jitter:
         delay = round(delay * (1 - backoff.jitter * (chance or random).random()))
     return delay
+
+
+def pauses(policy: RetryPolicy) -> tuple[int, ...]:
+    """The ms of every pause of a policy, without jitter: none is longer."""
+    exact = replace(policy.backoff, jitter=0.0) if policy.backoff is not None else None
+    return tuple(pause(exact, attempt) for attempt in range(1, policy.attempts))
 
 
 def _curve(backoff: Backoff, attempt: int) -> int:

@@ -70,9 +70,14 @@ def socket_path(state: Path) -> Path:
     path = state / "broker.sock"
     if len(os.fsencode(path)) <= LONGEST_SOCKET:
         return path
+    return short_folder(state) / "broker.sock"
+
+
+def short_folder(state: Path, suffix: str = "") -> Path:
+    """A folder for the sockets of a project whose own path is too long for them."""
     short = hashlib.sha256(os.fsencode(state)).hexdigest()[:16]
     base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
-    return Path(base) / f"pipeline-{os.geteuid()}-{short}" / "broker.sock"
+    return Path(base) / f"pipeline-{os.geteuid()}-{short}{suffix}"
 
 
 def broker_url(plan: Plan) -> str:

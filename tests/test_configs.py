@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.config.handlers import chains, check
 from pipeline.config.load import load
-from pipeline.config.trials import run
+from pipeline.config.policy_tests import run
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))

@@ -24,6 +24,10 @@ ROOT = Path(__file__).parents[1]
 # --- queues and pools that come and go --------------------------------------------------------------------
 
 
+def rolling(old: Plan, new: Plan) -> set[str]:
+    return rolling_pools(diff(old, new), old, new)
+
+
 def test_a_queue_that_comes_or_goes_is_one_change_where_the_file_has_it() -> None:
     old = edited("queues.new.one", NOTHING)
     old["queues"] = {"gone": {"handler": "hands:x"}} | {
@@ -63,13 +67,13 @@ def test_a_queue_that_others_join_has_its_processes_told_as_a_pool() -> None:
         "~ pools.a.processes  2 -> 5  (hot)",
         "~ queues.b.pool  none -> a  (rolling)",
     ]
-    assert rolling_pools(plan_of(old), plan_of(new)) == {"a"}
+    assert rolling(plan_of(old), plan_of(new)) == {"a"}
 
 
 def test_the_order_of_the_file_is_no_change() -> None:
     turned = BASE | {"queues": dict(reversed(BASE["queues"].items()))}
     old, new = plan_of(BASE), plan_of(turned)
-    assert (lines(old, new), rolling_pools(old, new), old.hash) == ([], set(), new.hash)
+    assert (lines(old, new), rolling(old, new), old.hash) == ([], set(), new.hash)
 
 
 # --- job names --------------------------------------------------------------------------------------------
@@ -204,7 +208,7 @@ def test_an_address_that_is_not_known_is_no_change() -> None:
     ],
 )
 def test_only_the_pools_that_a_change_concerns_roll(path: str, value: Any, pools: set[str]) -> None:
-    assert rolling_pools(plan_of(BASE), plan_of(edited(path, value))) == pools
+    assert rolling(plan_of(BASE), plan_of(edited(path, value))) == pools
 
 
 # --- nothing is missed ------------------------------------------------------------------------------------

@@ -158,11 +158,11 @@ def policy_at(path: Path, loaded: Loaded) -> RetryPolicy | None:
 def curve(policy: RetryPolicy) -> str:
     """Every pause of a policy, and when a job is dead at the latest."""
     from pipeline import units
-    from pipeline.config.trials import longest_pauses
+    from pipeline.retry import pauses
 
-    pauses = longest_pauses(policy)
-    if not pauses:
+    every = pauses(policy)
+    if not every:
         return "one attempt: dead when it fails"
-    told = ", ".join(units.words(pause) for pause in pauses[:MOST_PAUSES])
-    more = ", ..." if len(pauses) > MOST_PAUSES else ""
-    return f"{told}{more}: dead after {units.words(sum(pauses))} at the latest, and what the attempts take"
+    told = ", ".join(units.words(pause) for pause in every[:MOST_PAUSES])
+    more = ", ..." if len(every) > MOST_PAUSES else ""
+    return f"{told}{more}: dead after {units.words(sum(every))} at the latest, and what the attempts take"

@@ -149,8 +149,10 @@ def _summary(found: Comparison) -> Iterator[str]:
         yield f"{total}; `pipeline run {short(found.wanted.file)}` applies them"
     else:
         yield f"{total}; {_way(found)}"
-    pools = rolling_pools(found.running, found.wanted) if found.live and found.running else set()
-    if pools and not counts["restart"]:
+    if found.running is None or not found.live or counts["restart"]:
+        return
+    changes = [one.change for one in found.changes]
+    if pools := rolling_pools(changes, found.running, found.wanted):
         yield f"workers are replaced one at a time in {', '.join(sorted(pools))}"
 
 

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+import msgspec
 
 from pipeline.cli.app import OK, REFUSED
 from pipeline.cli.names import queue_names
 from pipeline.cli.output import print_json
 from pipeline.cli.project import as_json, root, takes_config
+from pipeline.control import Outcome, Request, ask_all, speakers
 from pipeline.errors import NotRunning
-
-if TYPE_CHECKING:
-    from pipeline.control import Outcome, Request
+from pipeline.state import me
 
 NEEDS_RESTART = 4
-json_option = as_json
 
 
 @click.command(short_help="Apply the file as it is now, and tell what came of it.")
 @click.option("--if-generation", type=int, metavar="N", help="Only if generation N runs.")
-@json_option
+@as_json
 @takes_config
 @click.pass_context
 def reload(
@@ -34,15 +33,12 @@ def reload(
 
     Exit codes: 0 applied or unchanged, 1 rejected: what ran before runs on, 4 it needs a restart.
     """
-    from pipeline.control import Request
-    from pipeline.state import me
-
     ctx.exit(change(config_, Request("reload", me(), if_generation=if_generation), as_json=as_json))
 
 
 @click.command(short_help="Go back to an older generation.")
 @click.argument("generation", type=int, required=False)
-@json_option
+@as_json
 @takes_config
 @click.pass_context
 def rollback(
@@ -55,15 +51,12 @@ def rollback(
 
     The file is held, and not applied again, until its content changes or `pipeline reload`.
     """
-    from pipeline.control import Request
-    from pipeline.state import me
-
     ctx.exit(change(config_, Request("rollback", me(), to=generation), as_json=as_json))
 
 
 @click.command(short_help="New processes, and new code, one at a time.")
 @click.argument("queues", nargs=-1, shell_complete=queue_names)
-@json_option
+@as_json
 @takes_config
 @click.pass_context
 def restart(
@@ -76,9 +69,6 @@ def restart(
 
     A first worker must import the handlers before any old one goes; if it cannot, nothing changes.
     """
-    from pipeline.control import Request
-    from pipeline.state import me
-
     ctx.exit(change(config_, Request("restart", me(), queues=list(queues) or None), as_json=as_json))
 
 
@@ -86,9 +76,6 @@ def restart(
 @takes_config
 def stop(config_: str | None) -> None:
     """Stop the supervisors of this project: what runs is ended first. Waits until they are gone."""
-    from pipeline.control import Request, speakers
-    from pipeline.state import me
-
     stopped = 0
     for speaker in speakers(root(config_)):
         stopped += 1
@@ -105,19 +92,12 @@ def stop(config_: str | None) -> None:
 @takes_config
 def quiet(off: bool, config_: str | None) -> None:  # noqa: FBT001
     """Take no new jobs on this host; what runs is ended. `--off` takes jobs again."""
-    from pipeline.control import Request, ask_all
-    from pipeline.state import me
-
     for pid in ask_all(root(config_), Request("resume" if off else "quiet", me()), click.echo):
         click.echo(f"supervisor {pid} {'takes jobs again' if off else 'takes no new jobs'}")
 
 
 def change(config: str | None, request: Request, *, as_json: bool) -> int:
     """Ask every supervisor of the project; print the outcomes. The exit code."""
-    import msgspec
-
-    from pipeline.control import Outcome, ask_all
-
     answers = ask_all(root(config), request, lambda text: None if as_json else click.echo(text, err=True))
     outcomes = {pid: msgspec.convert(answer, Outcome) for pid, answer in answers.items()}
     if as_json:

@@ -121,7 +121,7 @@ def reset(queue: str, as_json: bool, config_: str | None) -> None:  # noqa: FBT0
 
 def take_back(override: Override, found: Crew) -> None:
     """Let the file count again for one field."""
-    from pipeline.status.queues import BY_FILE
+    from pipeline.store.overrides import BY_FILE
 
     if override.field == "processes":
         for hands in found.all:

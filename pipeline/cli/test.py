@@ -13,7 +13,7 @@ from pipeline.cli.project import find, profile_of, takes_file
 
 if TYPE_CHECKING:
     from pipeline.config.load import Loaded
-    from pipeline.config.trials import Chains, Result
+    from pipeline.config.policy_tests import Chains, Result
 
 
 @click.command(short_help="Run the policy tests of the file.")
@@ -27,7 +27,7 @@ def test(ctx: click.Context, file: str | None, config_: str | None, no_import: b
     Exit code 1 when one of them fails.
     """
     from pipeline.config.load import load, refusal
-    from pipeline.config.trials import run
+    from pipeline.config.policy_tests import run
 
     path = find(file, config_)
     loaded = load(path, profile=profile_of(path))
@@ -57,7 +57,7 @@ def _chains(loaded: Loaded) -> Chains:
 
 
 def _show(result: Result) -> None:
-    from pipeline.config.trials import words
+    from pipeline.config.policy_tests import words
 
     if result.passed:
         click.echo(f"{click.style('ok', fg='green')}    {result.name}")

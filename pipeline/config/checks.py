@@ -9,11 +9,10 @@ from pipeline import units
 from pipeline.config.findings import has_password
 from pipeline.config.model import JobBlock, QueueBlock, RetryBlock, SupervisorBlock, TimeoutBlock
 from pipeline.config.report import Report
-from pipeline.config.resolve import backoff_of, timeout_of
+from pipeline.config.resolve import retry_of, timeout_of
 from pipeline.config.suggest import near
 from pipeline.config.tree import Mapping, Node, Path, Scalar, Span, child, find, key_span, value_span
-from pipeline.policy import Backoff
-from pipeline.retry import pause
+from pipeline.retry import pauses
 
 SHORT_LEASE = 5_000
 _CHECKED = ("handler", "jobs", "timeout", "retry", "deduplication", "retention")
@@ -155,22 +154,15 @@ def _retention(scope: Scope, report: Report) -> None:
 
 
 def _window(scope: Scope, report: Report) -> None:
-    rule, retry = scope.settings.deduplication, scope.settings.retry
-    backoff = backoff_of(retry) if isinstance(retry, RetryBlock) else None
-    if not isinstance(retry, RetryBlock) or backoff is None or rule is None or rule.ttl is None:
+    rule = scope.settings.deduplication
+    if rule is None or rule.ttl is None:
         return
-    span = retry_span(backoff, retry.attempts)
+    span = sum(pauses(retry_of(scope.settings.retry)))
     if span > rule.ttl:
         message = f"retries go on for up to {units.words(span)}, beyond this window"
         help = "from then on a repeat is a new job; use mode: until_done, or a longer ttl"
         path: Path = (*scope.path, "deduplication", "ttl")
         report.warning("P405", message, scope.at("deduplication", "ttl"), path, help)
-
-
-def retry_span(backoff: Backoff, attempts: int) -> int:
-    """The ms that all pauses of a policy take together, without jitter."""
-    exact = Backoff(backoff.type, backoff.delay, backoff.max, 0.0, backoff.delays)
-    return sum(pause(exact, attempt) for attempt in range(1, attempts))
 
 
 _CHECKS: tuple[tuple[str, Callable[[Scope, Report], None]], ...] = (

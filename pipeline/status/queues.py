@@ -9,10 +9,8 @@ from msgspec import Struct
 
 from pipeline.plan import Plan
 from pipeline.status.histogram import buckets_of, percentiles
-from pipeline.store.overrides import Pause, Scale, decode
+from pipeline.store.overrides import BY_FILE, Pause, Scale, decode
 from pipeline.store.reader import Counts
-
-BY_FILE = "file"
 
 
 class Override(Struct, frozen=True, kw_only=True):

@@ -14,6 +14,8 @@ from pipeline.store.store import Call
 from pipeline.store.wire import Reply
 
 Kind = TypeVar("Kind")
+BY_FILE = "file"
+"""Who pauses a queue that the file pauses."""
 
 
 class Pause(Struct, frozen=True):

@@ -56,7 +56,7 @@ class Canary:
         self._done()
         child.forget()
 
-    def on_retiring(self, child: Child, reason: str, reruns: list[str]) -> None:
+    def on_retiring(self, child: Child, reason: str) -> None:
         """It runs no job whose time limit it could pass."""
 
     def _done(self) -> None:

@@ -39,7 +39,7 @@ class Parent(Protocol):
     def on_ready(self) -> None:
         """A worker has loaded the handlers."""
 
-    def on_retiring(self, child: Child, reason: str, reruns: list[str]) -> None:
+    def on_retiring(self, child: Child, reason: str) -> None:
         """It takes no more jobs and will end by itself."""
 
     def on_gone(self, child: Child) -> None:
@@ -56,7 +56,6 @@ class Child:
         self.name = plan.worker
         self.label = label
         self.alone = plan.alone
-        self.waits = plan.waits
         self.state: State = "starting"
         self.started = monotonic_ms()
         self.chance = random.random()
@@ -98,6 +97,11 @@ class Child:
             self._process = spawn(
                 command, output=printed, pass_fds=inherited, environment={"PYTHONUNBUFFERED": "1"}
             )
+        except OSError:
+            for fd in (down, up, output):
+                os.close(fd)
+            self.forget()
+            raise
         finally:
             for fd in (orders, events, printed):
                 os.close(fd)
@@ -129,9 +133,7 @@ class Child:
             case "retiring":
                 if self.state in ("starting", "running"):
                     self.state, self.retiring_since = "retiring", monotonic_ms()
-                    again = event.get("reruns")
-                    reruns = [str(id) for id in again] if isinstance(again, list) else []
-                    self.parent.on_retiring(self, str(event.get("reason", "")), reruns)
+                    self.parent.on_retiring(self, str(event.get("reason", "")))
 
     def _ended(self, code: int) -> None:
         self.code = code

@@ -17,7 +17,8 @@ from pipeline.store.reader import Counts, Reader
 from pipeline.store.store import run
 from pipeline.store.wire import Connection
 from pipeline.supervisor.child import CANNOT_START, Child, Failed
-from pipeline.supervisor.desk import Desk
+from pipeline.supervisor.control import ControlSocket
+from pipeline.supervisor.drift import Drift
 from pipeline.supervisor.embedded import Embedded
 from pipeline.supervisor.fitness import Fitness, inspect
 from pipeline.supervisor.fleet import Fleet
@@ -26,13 +27,12 @@ from pipeline.supervisor.ladder import RUNNING, Ladder
 from pipeline.supervisor.link import Link
 from pipeline.supervisor.locks import QueueLocks
 from pipeline.supervisor.logs import Logs
-from pipeline.supervisor.orders import Orders
-from pipeline.supervisor.overseer import Overseer
 from pipeline.supervisor.pool import Pool
 from pipeline.supervisor.publish import Publisher
 from pipeline.supervisor.records import remove_record
 from pipeline.supervisor.reload import Reloader
 from pipeline.supervisor.report import record_of, start_lines
+from pipeline.supervisor.requests import Requests
 from pipeline.supervisor.signals import Bell, own_stacks
 from pipeline.supervisor.spawn import reap_strangers
 from pipeline.supervisor.transition import Transition
@@ -75,13 +75,13 @@ class Supervisor:
         self._publisher = Publisher(self._name)
         transition = Transition(self.fleet, self._publisher, self._link, locks, self._is_stopping)
         self._reloader = Reloader(self.fleet, transition, self._publisher, self._link, logs)
-        self._overrides = Overseer(self.fleet, self._publisher, logs)
+        self._drift = Drift(self.fleet, self._publisher, logs)
         watcher = Watcher(self.fleet, self._reloader)
         self._watcher = watcher
-        self._orders = Orders(
+        self._requests = Requests(
             self.fleet, self._reloader, watcher, self._ladder, logs, self._bell.ring, self._tell_standing
         )
-        self._desk = Desk(state_folder(plan.root), self._orders.obey)
+        self._control = ControlSocket(state_folder(plan.root), self._requests.obey)
 
     async def run(self, *, until_empty: bool) -> int:
         """Supervise until told to stop. The exit code; raises StartError, BrokerUnfit or BrokerUnavailable."""
@@ -125,10 +125,10 @@ class Supervisor:
         fleet = self.fleet
         for line in start_lines(fleet.plan, fleet.pools, self._fitness, self._publisher.published):
             self._logs.say(line)
-        await self._overrides.look(connection)
+        await self._drift.look(connection)
         for pool in fleet.pools:
             pool.keep()
-        await self._desk.open()
+        await self._control.open()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._beat())
             tasks.create_task(self._watcher.run())
@@ -171,7 +171,7 @@ class Supervisor:
         await upkeep.relieve(connection)
         await upkeep.start_alone(connection)
         if not self._is_stopping():
-            await self._overrides.look(connection)
+            await self._drift.look(connection)
         await upkeep.sweep(connection)
         await self._publisher.write(connection, self.fleet.plan, self._record())
 
@@ -267,13 +267,13 @@ class Supervisor:
             case signal.SIGUSR1:
                 self._dump_stacks()
             case signal.SIGTSTP:
-                self._orders.quiet("quiet: no new jobs until SIGCONT")
+                self._requests.quiet("quiet: no new jobs until SIGCONT")
             case signal.SIGHUP:
                 self._begin(self._watcher.reload("SIGHUP"))
             case signal.SIGUSR2:
-                self._begin(self._orders.restart(None, "SIGUSR2"))
+                self._begin(self._requests.restart(None, "SIGUSR2"))
             case signal.SIGCONT:
-                self._orders.resume()
+                self._requests.resume()
 
     def _dump_stacks(self) -> None:
         self._logs.say(own_stacks())
@@ -295,7 +295,7 @@ class Supervisor:
                     await self._bell.wait()
 
     async def _leave(self) -> None:
-        self._desk.close()
+        self._control.close()
         self._ladder.end()
         await self._end_children()
         connection = self._link.connection

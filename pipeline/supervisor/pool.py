@@ -105,10 +105,20 @@ class Pool:
             # One at a time: the next follows once this one is ready.
             missing = min(missing, 1 - (len(fresh) - ready))
         for _ in range(missing):
-            self.children.append(self._hire(list(self.queues.values()), self.free_label(), self))
+            if not self._start(list(self.queues.values()), self.free_label()):
+                return
         surplus = fresh[self.wanted :] + stale[: max(len(stale) - max(self.wanted - ready, 0), 0)]
         for child in surplus:
             self._let_go(child)
+
+    def _start(self, queues: Sequence[QueuePolicy], label: str, *, alone: bool = False) -> bool:
+        """Whether the system gave us another process; else the next try comes later."""
+        try:
+            self.children.append(self._hire(queues, label, self, alone=alone))
+        except OSError as error:
+            self._failed(label, Failed(f"no process can be started: {error.strerror or error}"))
+            return False
+        return True
 
     def _let_go(self, child: Child) -> None:
         if child.state == "starting":
@@ -125,8 +135,7 @@ class Pool:
     def keep_alone(self, queue: str) -> None:
         """Start a worker for the jobs that must run in a process of their own, unless there is one."""
         if self._may_start() and not any(child.alone and queue in child.boards for child in self.children):
-            policy = self.policies[queue]
-            self.children.append(self._hire([policy], f"{queue}.alone", self, alone=True))
+            self._start([self.policies[queue]], f"{queue}.alone", alone=True)
 
     def _may_start(self) -> bool:
         return not (self.ending or self._quiet or self.state == "fatal" or self._restarts.waits)
@@ -200,10 +209,9 @@ class Pool:
         slots = sum(policy.concurrency for policy in self.queues.values())
         return f"{count} process{'es' if count > 1 else ''} x {slots} jobs at once"
 
-    def on_retiring(self, child: Child, reason: str, reruns: list[str]) -> None:
+    def on_retiring(self, child: Child, reason: str) -> None:
         """A worker ends by itself: its replacement starts now."""
-        again = f"; runs again: {', '.join(reruns)}" if reruns else ""
-        self._logs.say(f"{child.label} is replaced: {reason}{again}")
+        self._logs.say(f"{child.label} is replaced: {reason}")
         self.keep()
 
     def on_gone(self, child: Child) -> None:
@@ -235,9 +243,12 @@ class Pool:
         if child.failed is not None and not self._ever_ready:
             self._owner.on_boot_failure(self, failed)
             return
+        self._failed(child.label, failed)
+
+    def _failed(self, label: str, failed: Failed) -> None:
         self._restarts.failed()
         self.reason = f"cannot start: {failed.reason}"
-        self._logs.say(f"{child.label} {self.reason}\n{failed.traceback}".rstrip())
+        self._logs.say(f"{label} {self.reason}\n{failed.traceback}".rstrip())
         if self._restarts.hopeless:
             self._give_up(self.reason)
         else:

@@ -15,6 +15,7 @@ from pipeline.policy import QueuePolicy
 from pipeline.status.supervisors import SupervisorState
 from pipeline.store import history, keys
 from pipeline.store.history import Applied, Cause
+from pipeline.store.overrides import BY_FILE, Pause
 from pipeline.store.reader import server_time
 from pipeline.store.store import Store, run
 from pipeline.store.wire import Connection
@@ -157,8 +158,7 @@ async def publish_queue(connection: Connection, project: str, policy: QueuePolic
     await run(connection, store.publish(generation, msgspec.json.encode(policy), limited))
     # A person's `pause` or `resume` beats the file until the file itself says something new.
     if policy.paused != (msgspec.json.decode(before, type=QueuePolicy).paused if before else False):
-        by = msgspec.json.encode({"by": "file", "at": now_ms()}).decode()
         if policy.paused:
-            await run(connection, store.pause(by))
+            await run(connection, store.pause(msgspec.json.encode(Pause(BY_FILE, now_ms()))))
         else:
             await run(connection, store.resume())

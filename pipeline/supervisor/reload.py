@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
-from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -17,6 +16,7 @@ from pipeline.config.load import load
 from pipeline.control import Outcome, Status
 from pipeline.errors import BrokerError
 from pipeline.plan import Plan
+from pipeline.status.disk import nearby
 from pipeline.store import history
 from pipeline.store.history import Applied, Cause
 from pipeline.store.store import run
@@ -86,7 +86,7 @@ class Reloader:
     async def _from_file(self) -> Plan:
         running = self._fleet.plan
         loaded = await asyncio.to_thread(
-            load, near(Path(running.file)), profile=running.profile, secrets="required"
+            load, nearby(running.file), profile=running.profile, secrets="required"
         )
         self.inputs = loaded.inputs
         if loaded.plan is None:
@@ -126,6 +126,9 @@ class Reloader:
             changes = await self._transition.make(await source(), also, cause)
         except (NeedsRestart, Rejected, BrokerError) as error:
             return self._refused(error, monotonic_ms() - started)
+        except Exception as error:  # noqa: BLE001 - whatever a file brings about, what runs must go on
+            told = Rejected(f"this should not happen: {type(error).__name__}: {error}", "please report it")
+            return self._refused(told, monotonic_ms() - started)
         took = monotonic_ms() - started
         generation = self._publisher.published.generation
         if changes is None:
@@ -147,9 +150,3 @@ class Reloader:
         if reason != self.trouble:
             self._logs.say(f"NOT applied, generation {generation} goes on:\n{reason}")
         return Outcome(status, generation, reason=reason, took_ms=took, transient=transient)
-
-
-def near(file: Path) -> Path:
-    """The file as a person here would name it."""
-    here = Path.cwd()
-    return file.relative_to(here) if file.is_relative_to(here) else file

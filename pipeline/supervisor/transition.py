@@ -66,7 +66,7 @@ class Transition:
         running = self._fleet.plan
         changes = diff(running, plan)
         check(changes)
-        roll = {*rolling_pools(running, plan), *also}
+        roll = {*rolling_pools(changes, running, plan), *also}
         if not changes and not roll and plan.hash == running.hash:
             self._fleet.plan = plan
             return None

@@ -12,6 +12,7 @@ import pytest
 from pipeline.plan import BrokerPlan, Plan, PoolPlan, SupervisorPlan
 from pipeline.policy import JobPolicy, QueuePolicy
 from pipeline.store.wire import Connection, connect, parse
+from tests.supervisor.children import Office
 
 
 @pytest.fixture
@@ -44,3 +45,15 @@ def plan(root: Path) -> Plan:
         {"a": queue},
         {"a": PoolPlan(("a",))},
     )
+
+
+@pytest.fixture
+def office() -> Office:
+    """Who hires paper workers, and hears of their ends."""
+    return Office()
+
+
+@pytest.fixture
+def lines() -> list[str]:
+    """What a test's supervisor says."""
+    return []

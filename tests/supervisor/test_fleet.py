@@ -12,7 +12,7 @@ from pipeline.plan import PoolPlan, SupervisorPlan
 from pipeline.policy import JobPolicy, QueuePolicy, Timeout
 from pipeline.supervisor.fleet import Fleet, choose, keep_handlers, staff
 from pipeline.supervisor.logs import Logs
-from tests.supervisor.children import Office, PaperChild
+from tests.supervisor.children import PaperChild
 
 
 def queue(name, handler="m:f", **policy):
@@ -27,16 +27,6 @@ def with_queues(plan, pools, *policies):
         pools={name: PoolPlan(tuple(queues.split())) for name, queues in pools.items()},
         supervisor=SupervisorPlan(stop_timeout=700),
     )
-
-
-@pytest.fixture
-def office():
-    return Office()
-
-
-@pytest.fixture
-def lines():
-    return []
 
 
 @pytest.fixture

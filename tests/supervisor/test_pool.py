@@ -10,23 +10,13 @@ from pipeline.plan import PoolPlan, RecyclePlan, RestartPlan, SupervisorPlan
 from pipeline.policy import JobPolicy, QueuePolicy, Timeout
 from pipeline.supervisor.logs import Logs
 from pipeline.supervisor.pool import START_MS, Pool, worn
-from tests.supervisor.children import Office, PaperChild
+from tests.supervisor.children import PaperChild
 
 RULES = SupervisorPlan(stop_timeout=700, restart=RestartPlan(delay=60_000, give_up_after=2))
 
 
 def queue(name: str = "a", hard: int | None = 5_000) -> QueuePolicy:
     return QueuePolicy(name, others=JobPolicy(handler="m:f", timeout=Timeout(hard=hard)))
-
-
-@pytest.fixture
-def office():
-    return Office()
-
-
-@pytest.fixture
-def lines():
-    return []
 
 
 @pytest.fixture
@@ -97,7 +87,7 @@ async def test_what_is_too_much_is_the_newest_and_one_that_starts_is_killed_and_
 async def test_a_worker_that_ends_by_itself_has_a_successor_and_a_free_label_is_used_again(make, office):
     pool = running(make(2), office)
     office.hired[0].state = "retiring"
-    pool.on_retiring(office.hired[0], "it is stuck", ["7"])
+    pool.on_retiring(office.hired[0], "it is stuck")
     assert labels(pool) == ["a.1", "a.2", "a.3"]
     office.hired[0].end()
     pool.change(pool.queues, replace(pool.plan, processes=3), RULES)
@@ -370,3 +360,19 @@ async def test_a_pool_that_waits_for_its_next_try_waits_no_more_when_it_stops(ma
     office.hired[0].end(-9)
     pool.stop()
     assert not pool._restarts.waits
+
+
+async def test_a_process_that_the_system_does_not_give_is_a_failure_to_start_and_tried_again(make, office, lines):
+    pool = make(2)
+    pool._hire = refused
+    pool.keep()
+    assert (pool.state, pool.children) == ("backoff", [])
+    assert any("no process can be started: out of processes" in line for line in lines)
+    pool._hire = office.hire
+    pool._restarts.cancel()
+    pool.keep()
+    assert len(pool.children) == 1
+
+
+def refused(*arguments, **options):
+    raise OSError(11, "out of processes")

@@ -22,6 +22,10 @@ STORE = Store("test", "a")
 BASE = STORE.queue
 
 
+class Started(Exception):
+    """A worker would have been started."""
+
+
 class Nobody:
     """An owner that hears nothing: these pools have no workers."""
 
@@ -41,7 +45,7 @@ async def make(plan):
 
         def hire(queues, label, parent, *, alone=False):
             started.append(label)
-            raise InterruptedError
+            raise Started
 
         logs = Logs(lambda line: None)
         policies = {"a": replace(plan.queues["a"], **policy)}
@@ -152,6 +156,6 @@ async def test_a_job_that_must_run_alone_gets_a_process_of_its_own(connection, m
     await upkeep.start_alone(connection)
     assert started == []
     await connection.call(("RPUSH", keys.alone(BASE), "1"))
-    with pytest.raises(InterruptedError):
+    with pytest.raises(Started):
         await upkeep.start_alone(connection)
     assert started == ["a.alone"]

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.config.handlers import chains
 from pipeline.config.load import Loaded, load
-from pipeline.config.trials import Result, run, words
+from pipeline.config.policy_tests import Result, run, words
 
 Write = Callable[[str], Path]
 SHOP = """\

@@ -14,7 +14,7 @@ from pipeline.supervisor.publish import Publisher
 RETRACT_EVERY = 10
 
 
-class Overseer:
+class Drift:
     """Looked at once in every beat."""
 
     def __init__(self, fleet: Fleet, publisher: Publisher, logs: Logs) -> None:

@@ -15,7 +15,7 @@ from pipeline.store import keys
 from pipeline.store.overrides import Scale
 from pipeline.store.reader import server_time
 from pipeline.store.store import Store, run
-from pipeline.supervisor.overseer import Overseer
+from pipeline.supervisor.drift import Drift
 from pipeline.supervisor.publish import Publisher
 from pipeline.supervisor.records import write_record
 from tests.supervisor.test_transition import Stage
@@ -32,8 +32,8 @@ async def stage(connection, plan, monkeypatch):
 
 
 @pytest.fixture
-def overseer(stage):
-    return Overseer(stage.fleet, stage.publisher, stage.fleet._logs)
+def drift(stage):
+    return Drift(stage.fleet, stage.publisher, stage.fleet._logs)
 
 
 async def scale(connection, processes, until=None):
@@ -41,15 +41,15 @@ async def scale(connection, processes, until=None):
     await run(connection, STORE.scale(encode(Scale(processes, "bob", now, until))))
 
 
-async def test_a_pool_is_scaled_as_people_say_until_they_say_no_more(stage, overseer, connection):
+async def test_a_pool_is_scaled_as_people_say_until_they_say_no_more(stage, drift, connection):
     (pool,) = stage.fleet.pools
     await scale(connection, 3)
-    await overseer.look(connection)
-    await overseer.look(connection)
+    await drift.look(connection)
+    await drift.look(connection)
     assert len(pool.children) == 3
     assert stage.lines.count("a is scaled to 3 processes by bob") == 1
     await run(connection, STORE.unscale())
-    await overseer.look(connection)
+    await drift.look(connection)
     assert stage.lines[-1] == "a is scaled to 1 processes: the file counts again"
     assert [child.told for child in pool.children] == [[], ["kill"], ["kill"]]
 
@@ -63,12 +63,12 @@ async def publish_elsewhere(connection, plan):
 
 
 async def test_a_newer_file_elsewhere_counts_for_what_is_the_queues_as_a_whole(
-    stage, overseer, plan, connection
+    stage, drift, plan, connection
 ):
     theirs = replace(plan.queues["a"], completed=Retention(7, None), concurrency=99)
     await publish_elsewhere(connection, replace(plan, hash="h2", queues={"a": theirs}))
-    await overseer.look(connection)
-    await overseer.look(connection)
+    await drift.look(connection)
+    await drift.look(connection)
     policy = stage.fleet.pools[0].queues["a"]
     assert (policy.completed.count, policy.concurrency) == (7, plan.queues["a"].concurrency)
     assert [order[0] for order in stage.office.hired[0].told] == ["policy"]
@@ -77,11 +77,11 @@ async def test_a_newer_file_elsewhere_counts_for_what_is_the_queues_as_a_whole(
 
 
 async def test_a_change_of_our_own_that_is_half_way_is_not_taken_for_a_newer_file(
-    stage, overseer, plan, connection
+    stage, drift, plan, connection
 ):
     async with stage.publisher.changing:
         await connection.call(("RPUSH", keys.generations("test"), "h2"))
-        looks = asyncio.create_task(overseer.look(connection))
+        looks = asyncio.create_task(drift.look(connection))
         await asyncio.sleep(0.05)
         stage.fleet.plan = replace(plan, hash="h2")
     await looks
@@ -90,7 +90,7 @@ async def test_a_change_of_our_own_that_is_half_way_is_not_taken_for_a_newer_fil
 
 
 async def test_a_queue_that_nobody_runs_any_more_is_closed_and_that_is_said_once(
-    stage, overseer, plan, connection
+    stage, drift, plan, connection
 ):
     both = {"a": plan.queues["a"], "b": replace(plan.queues["a"], name="b")}
     pools = {name: PoolPlan((name,)) for name in both}
@@ -99,6 +99,6 @@ async def test_a_queue_that_nobody_runs_any_more_is_closed_and_that_is_said_once
     await stage.publisher.greet(connection, replace(plan, hash="h3"), "alice")
     stage.fleet.plan = replace(plan, hash="h3")
     for _ in range(11):
-        await overseer.look(connection)
+        await drift.look(connection)
     assert await connection.call(("HGET", keys.meta(keys.base("test", "b")), "policy")) is None
     assert len([line for line in stage.lines if line.startswith("b is not in the file")]) <= 1

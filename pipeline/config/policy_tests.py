@@ -17,8 +17,8 @@ from pipeline.config.resolve import retry_of
 from pipeline.config.tree import TOP
 from pipeline.job import AttemptError
 from pipeline.plan import Plan
-from pipeline.policy import JobPolicy, RetryPolicy
-from pipeline.retry import Failure, decide, pause
+from pipeline.policy import JobPolicy
+from pipeline.retry import Failure, decide
 
 Chains = Mapping[str, tuple[str, ...]]
 """An exception class as the file names it -> the names of all its classes, as a worker reports them."""
@@ -83,11 +83,6 @@ def play(policy: JobPolicy, case: CaseBlock, chains: Chains) -> Outcome:
         if attempt == until:
             return Outcome("delayed" if verdict.delay else "waiting", attempt, delays, total)
         total, attempt = total + verdict.delay, attempt + 1
-
-
-def longest_pauses(policy: RetryPolicy) -> tuple[int, ...]:
-    """The ms of every pause of a policy, without jitter."""
-    return tuple(pause(policy.backoff, attempt, _Longest()) for attempt in range(1, policy.attempts))
 
 
 def _policy(case: CaseBlock, config: Config, plan: Plan) -> JobPolicy:

@@ -10,7 +10,7 @@ import msgspec
 
 from pipeline.control import Outcome, Request
 from pipeline.errors import UnknownQueue
-from pipeline.supervisor.desk import Say
+from pipeline.supervisor.control import Say
 from pipeline.supervisor.fleet import Fleet
 from pipeline.supervisor.ladder import RUNNING, Ladder
 from pipeline.supervisor.logs import Logs
@@ -21,7 +21,7 @@ LOOK_SECONDS = 0.02
 TELL_SECONDS = 5.0
 
 
-class Orders:
+class Requests:
     """Carries out requests. `ring` wakes the loop that waits for the end, `publish` says in the broker how we stand."""
 
     def __init__(

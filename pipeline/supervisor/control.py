@@ -22,7 +22,7 @@ Handle = Callable[[Request, Say], Awaitable[Any]]
 LONGEST_REQUEST = 1024 * 1024
 
 
-class Desk:
+class ControlSocket:
     """`handle` is awaited for each request; what it returns is the answer."""
 
     def __init__(self, state: Path, handle: Handle) -> None:
