@@ -362,7 +362,9 @@ async def test_a_pool_that_waits_for_its_next_try_waits_no_more_when_it_stops(ma
     assert not pool._restarts.waits
 
 
-async def test_a_process_that_the_system_does_not_give_is_a_failure_to_start_and_tried_again(make, office, lines):
+async def test_a_process_that_the_system_does_not_give_is_a_failure_to_start_and_tried_again(
+    make, office, lines
+):
     pool = make(2)
     pool._hire = refused
     pool.keep()
