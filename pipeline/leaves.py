@@ -18,7 +18,7 @@ def of_project(plan: Plan) -> Leaves:
     return {
         "name": plan.name,
         "broker.url": plan.broker.url,
-        "broker.durability": plan.broker.durability,
+        "broker.durability": plan.broker.durability_words,
         "broker.allow_eviction": plan.broker.allow_eviction,
         "setup": plan.setup,
         "supervisor.stop_timeout": words(own.stop_timeout),

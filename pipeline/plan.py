@@ -14,11 +14,22 @@ from pipeline.policy import QueuePolicy
 
 
 class BrokerPlan(Struct, frozen=True):
-    """Where the broker is. `url` is "embedded" or an address; it may hold a password."""
+    """Where the broker is, and when a job is accepted there. `url` is "embedded" or an address; it may hold a
+    password. `durability` is a word, or how many replicas must have a job."""
 
     url: str = "embedded"
-    durability: Literal["everysec", "fsync"] = "everysec"
+    durability: Literal["everysec", "fsync"] | int = "everysec"
     allow_eviction: bool = False
+
+    @property
+    def replicas(self) -> int:
+        """How many replicas must have a job; 0 when the server alone decides."""
+        return self.durability if isinstance(self.durability, int) else 0
+
+    @property
+    def durability_words(self) -> str:
+        """The durability as the file says it."""
+        return f"replicas: {self.replicas}" if self.replicas else str(self.durability)
 
 
 class RestartPlan(Struct, frozen=True):

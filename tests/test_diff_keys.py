@@ -18,6 +18,8 @@ ELSEWHERE = [
     ("name", "shop", "mart", ["~ name  shop -> mart  (restart)"]),
     ("broker.url", "redis://queue", "redis://other", ["~ broker.url  redis://queue -> redis://other  (restart)"]),
     ("broker.durability", NOTHING, "fsync", ["~ broker.durability  everysec -> fsync  (restart)"]),
+    ("broker.durability", "fsync", {"replicas": 1}, ["~ broker.durability  fsync -> replicas: 1  (restart)"]),
+    ("broker.durability.replicas", 1, 2, ["~ broker.durability  replicas: 1 -> replicas: 2  (restart)"]),
     ("broker.allow_eviction", NOTHING, True, ["~ broker.allow_eviction  false -> true  (restart)"]),
     ("setup", NOTHING, "hands:boot", ["~ setup  none -> hands:boot  (rolling)"]),
     ("supervisor.stop_timeout", "40s", "90s", ["~ supervisor.stop_timeout  40s -> 1m30s  (hot)"]),
@@ -110,10 +112,10 @@ def leaves() -> Iterator[str]:
     elsewhere = ("version", "include", "secrets", "retries", "defaults", "profiles", "tests")
     for path, key in keys().items():
         holds_more = key.below or key.takes in ("a map of names", "a map of keys")
-        resolved = path.endswith((".extends", ".retry", ".secret"))
+        resolved = path.endswith((".extends", ".retry", ".secret", ".replicas"))
         if path.startswith(elsewhere) or resolved:
             continue
-        if not holds_more or path.endswith((".timeout", "broker.url")):
+        if not holds_more or path.endswith((".timeout", "broker.url", "broker.durability")):
             yield path
 
 

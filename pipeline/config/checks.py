@@ -235,6 +235,17 @@ def check_top(tree: Mapping, written: Mapping, report: Report) -> None:
         report.error("P307", "the file declares no queue", key_span(tree, ("queues",)), ("queues",))
 
 
+def check_broker(tree: Mapping, written: Mapping, report: Report) -> None:
+    """The embedded broker has no replicas that could confirm a job."""
+    path = ("broker", "durability", "replicas")
+    url = find(tree, ("broker", "url")) or find(written, ("broker", "url"))
+    embedded = url is None or (isinstance(url, Scalar) and url.value in (None, "embedded"))
+    if embedded and find(tree, path) is not None:
+        message = "the embedded broker has no replicas"
+        help = "write durability: fsync, or the broker.url of a server that has some"
+        report.error("P314", message, key_span(tree, path), path, help)
+
+
 def check_supervisor(supervisor: SupervisorBlock, tree: Mapping, report: Report) -> None:
     """The back-off of workers, and the leases."""
     restart, path = supervisor.restart, ("supervisor", "restart", "max")

@@ -90,6 +90,8 @@ CODES: dict[str, str] = {
     "P312": "A secret comes from one place: {file: PATH}, from the project's root, or {env: VARIABLE}.",
     "P313": "A policy test has either `retry: NAME` or `queue: NAME` (and `job`, when each job of the queue has its own "
     "handler), and expects at least one of state, attempt, delays and total.",
+    "P314": "The embedded broker is one server without replicas, so it can confirm no job as `durability: {replicas: n}` "
+    "asks. Use `fsync`, or a broker of your own that has replicas.",
     # Warnings: what works and surprises
     "P401": "`supervisor.stop_timeout` is shorter than the time a job may take, so a stop can cut a job that "
     "is within its limit. It is released and runs again later, at no cost to its attempts.",

@@ -10,7 +10,7 @@ import builtins
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 from urllib.parse import urlsplit
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -34,6 +34,7 @@ _FIELD = r"\{(?:name|queue|data(?:\.[\w-]+)+)\??\}"
 _TEMPLATE = re.compile(rf"(?:[^{{}}]|{_FIELD})+")
 _DURATION_PATTERN = units.DURATION.pattern.replace(r"\d", "[0-9]")
 _SIZE_PATTERN = units.SIZE.pattern.replace(r"\d", "[0-9]")
+_DURABILITIES = ("everysec", "fsync", "{replicas: 1}")
 _SCHEMES = ("redis", "rediss", "unix")
 _ERRORS = [
     name
@@ -110,6 +111,12 @@ def _flag(value: Any) -> bool:
     if word:
         refuse("P110", f"{shown(value)} is text in YAML 1.2, not a boolean", f"use {word}")
     refuse("P103", f"this must be true or false, not {shown(value)}")
+
+
+def _durability(value: Any) -> str:
+    if value in ("everysec", "fsync"):
+        return str(value)
+    refuse("P104", f"{shown(value)} is not possible here", did_you_mean(str(value), _DURABILITIES))
 
 
 def _duration(value: Any) -> int:
@@ -283,6 +290,10 @@ ErrorClass = Annotated[
 Template = Annotated[str, matching(_template, _TEMPLATE.pattern, "a template", '"{data.charge}"')]
 BrokerUrl = Annotated[
     str, matching(_broker_url, r"embedded|rediss?://.+|unix://.+", "an address", "redis://localhost:6379/0")
+]
+DurabilityWord = Annotated[
+    Literal["everysec", "fsync"],
+    Kind(_durability, {"enum": ["everysec", "fsync"], "type": "string"}, "everysec, fsync", "fsync"),
 ]
 PlainText = Annotated[str, matching(_text, ".+", "text", "standard")]
 PolicyName = Annotated[str, matching(_text, ".+", "the name of a policy", "standard")]

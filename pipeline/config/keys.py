@@ -38,7 +38,7 @@ _EXAMPLES = {
     "defaults": "{concurrency: 10, timeout: 30s}", "queues.*": "{handler: handlers.emails:send, concurrency: 20}",
     "jobs.*": "{handler: handlers.payments:capture, timeout: 20s}", "raises": "[TimeoutError, null]",
     "tests.*": "{name: backoff curve, retry: standard, expect: {delays: [2s, 4s]}}",
-    "tests.*.name": "backoff curve", "broker.url.secret": "broker", "type": "exponential", "durability": "fsync", "state": "dead", "tests.*.queue": "emails", "tests.*.job": "capture",
+    "tests.*.name": "backoff curve", "broker.url.secret": "broker", "type": "exponential", "durability": "fsync", "durability.replicas": "1", "state": "dead", "tests.*.queue": "emails", "tests.*.job": "capture",
     "expect": "{state: dead, attempt: 3}", "version": "1", "setup": "handlers.boot:init",
 }  # fmt: skip
 

@@ -238,6 +238,7 @@ def _check_whole(
     tree: Tree, written: Tree, retries: dict[str, Node], scopes: list[checks.Scope], report: Report
 ) -> None:
     checks.check_top(tree, written, report)
+    checks.check_broker(tree, written, report)
     for name, node in retries.items():
         if (policy := _piece(RetryBlock, node)) is not None:
             checks.check_policy(policy, node, ("retries", name), report)

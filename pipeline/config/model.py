@@ -14,6 +14,7 @@ from pipeline.config.block import Block, kind_of, optional, required
 from pipeline.config.cases import CaseBlock
 from pipeline.config.fields import (
     BrokerUrl,
+    DurabilityWord,
     Duration,
     ErrorClass,
     Flag,
@@ -36,6 +37,7 @@ from pipeline.policy import MAX_CONCURRENCY, MAX_PRIORITY, MAX_PROCESSES, QueueP
 _POLICY = QueuePolicy("")
 _BROKER, _SUPERVISOR, _RESTART, _RELOAD = BrokerPlan(), SupervisorPlan(), RestartPlan(), ReloadPlan()
 HARD_TIMEOUT = 600_000
+MAX_REPLICAS = 16
 
 
 class BackoffBlock(Block):
@@ -228,12 +230,28 @@ UrlValue = Annotated[
 ]
 
 
+class DurabilityBlock(Block):
+    """How many replicas must have a job before it is accepted."""
+
+    replicas: Annotated[int, whole(1, MAX_REPLICAS)] = required(
+        "restart", "So many replicas must have a job before it is accepted."
+    )
+
+
+DurabilityValue = Annotated[
+    Annotated[DurabilityWord, Tag("scalar")] | Annotated[DurabilityBlock, Tag("map")], Discriminator(kind_of)
+]
+
+
 class BrokerBlock(Block):
     """The server that holds the jobs."""
 
     url: UrlValue = optional("restart", "embedded, redis://, rediss:// or unix://", _BROKER.url)
-    durability: Literal["everysec", "fsync"] = optional(
-        "restart", "What a crash of the server can lose: a second of work, or nothing.", _BROKER.durability
+    durability: DurabilityValue = optional(
+        "restart",
+        "When a job is accepted: everysec, in the broker's memory, a second later in its file; fsync, in its file; "
+        "or when so many replicas have it.",
+        _BROKER.durability,
     )
     allow_eviction: Flag = optional(
         "restart", "Accept a server that may evict, and so lose, jobs.", _BROKER.allow_eviction

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -14,6 +14,7 @@ from pipeline.config.model import (
     BrokerBlock,
     Config,
     DeduplicationBlock,
+    DurabilityBlock,
     JobBlock,
     JobSettings,
     QueueBlock,
@@ -44,12 +45,17 @@ def build(config: Config, schemas: Schemas, root: Path, file: Path) -> Plan:
         root=str(root),
         file=str(file),
         hash=_digest(config.name, config.setup, supervisor, queues, pools),
-        broker=BrokerPlan(_address(config.broker), config.broker.durability, config.broker.allow_eviction),
+        broker=BrokerPlan(_address(config.broker), _durability(config.broker), config.broker.allow_eviction),
         supervisor=supervisor,
         setup=config.setup,
         queues=queues,
         pools=pools,
     )
+
+
+def _durability(broker: BrokerBlock) -> Literal["everysec", "fsync"] | int:
+    written = broker.durability
+    return written.replicas if isinstance(written, DurabilityBlock) else written
 
 
 def _address(broker: BrokerBlock) -> str:

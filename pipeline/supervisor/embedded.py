@@ -31,7 +31,6 @@ Role = Literal["run", "command"]
 PATIENCE = 30.0
 LAST_WAIT = 5.0
 STOP_SECONDS = 10.0
-APPENDFSYNC = {"everysec": "everysec", "fsync": "always"}
 
 
 class Embedded:
@@ -44,7 +43,7 @@ class Embedded:
     def __init__(self, plan: Plan, role: Role) -> None:
         self._state = state_folder(plan.root)
         self._role = role
-        self._fsync = APPENDFSYNC[plan.broker.durability]
+        self._fsync = "always" if plan.broker.durability == "fsync" else "everysec"
         self._socket = socket_path(self._state)
         self._url = broker_url(plan)
         self._lock = FileLock(self._state / "broker.lock")

@@ -34,6 +34,7 @@ VALUES = {
     "broker.url": ("embedded", "redis://localhost:1"),
     "broker.url.secret": ("one", "two"),
     "broker.durability": ("everysec", "fsync"),
+    "durability.replicas": (1, 2),
     "allow_eviction": (False, True),
     "setup": (None, "hands:setup"),
     "supervisor": ({"stop_timeout": "10s"}, {"stop_timeout": "11s"}),
@@ -223,7 +224,7 @@ def test_every_key_changes_in_its_class(running, path):
     before, after = values_of(path)
     first = apply(running, document_with(path, before))
     change_class = classes()[path]
-    if path.startswith("broker.url"):
+    if path.startswith(("broker.url", "broker.durability.replicas")):
         first = apply(running, BASE)
     assert first.status in ("applied", "unchanged"), first
     eventually(lambda: is_quiet(running), "whoever was replaced has left")
