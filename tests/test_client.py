@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from faults.proxy import Proxy
 from pipeline import AsyncClient, Client
 from pipeline.errors import (
     BrokerUnavailable,
@@ -28,7 +29,6 @@ from pipeline.policy import Deduplication, JobPolicy, QueuePolicy
 from pipeline.store.reader import Counts, Reader
 from pipeline.store.store import Accepted, Store, run_blocking
 from pipeline.store.wire import BlockingConnection, parse
-from tests.proxy import Proxy
 
 EMAILS = QueuePolicy("emails", jobs={"send": JobPolicy(), "receipt": JobPolicy()})
 FILE = """

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from faults.proxy import Proxy
 from pipeline import Discard, Job, RetryLater, SoftTimeout
 from pipeline.policy import Backoff, RetryPolicy, Timeout
 from pipeline.store.store import Move, Store, run_blocking
 from pipeline.store.wire import BlockingConnection, parse
-from tests.proxy import Proxy
 from tests.worker.shop import PATIENCE, shop, until
 
 # --- how a job ends ------------------------------------------------------------------------------------
