@@ -18,6 +18,8 @@ PipelineError
 ├── BrokerError
 │   ├── BrokerUnavailable  away, or silent for longer than the time limit
 │   ├── BrokerRefused      it answered with an error
+│   │   ├── BrokerFull     its memory or disk is full: nothing was stored
+│   │   └── BrokerDenied   the login is wrong, or may not do this
 │   └── BrokerUnfit        too old, or set up to lose jobs
 ├── LeaseLost              the job or worker was reclaimed meanwhile
 └── WorkerCrashed          what a job died of that took its process along
@@ -151,6 +153,18 @@ class BrokerRefused(BrokerError):
     """The broker answered with an error."""
 
     code = "broker_refused"
+
+
+class BrokerFull(BrokerRefused):
+    """The broker's memory or disk is full: the job was not stored. What is there already is worked off."""
+
+    code = "broker_full"
+
+
+class BrokerDenied(BrokerRefused):
+    """The broker does not let us in, or does not let us do this."""
+
+    code = "broker_denied"
 
 
 class BrokerUnfit(BrokerError):

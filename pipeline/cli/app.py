@@ -17,9 +17,9 @@ import click
 
 from pipeline.cli.output import print_error, print_usage_error
 from pipeline.cli.project import takes_profile
-from pipeline.errors import BrokerUnavailable, PipelineError, StartError
+from pipeline.errors import BrokerDenied, BrokerUnavailable, PipelineError, StartError
 
-OK, REFUSED, USAGE, BROKER_AWAY, BAD_CONFIG, INTERRUPTED = 0, 1, 2, 69, 78, 130
+OK, REFUSED, USAGE, BROKER_AWAY, DENIED, BAD_CONFIG, INTERRUPTED = 0, 1, 2, 69, 77, 78, 130
 TRACEBACK = "PIPELINE_TRACEBACK"
 COMMANDS = {
     "init": "init:init",
@@ -118,6 +118,8 @@ def exit_code(error: PipelineError) -> int:
     """What the process ends with."""
     if isinstance(error, StartError):
         return error.exit_code
+    if isinstance(error, BrokerDenied):
+        return DENIED
     return BROKER_AWAY if isinstance(error, BrokerUnavailable) else REFUSED
 
 

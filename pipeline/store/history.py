@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from pipeline.plan import Plan
 from pipeline.store import keys
-from pipeline.store.store import Call
+from pipeline.store.store import Call, run, write
 from pipeline.store.wire import Connection, Reply
 
 KEPT = 20
@@ -46,7 +46,7 @@ async def remember(connection: Connection, project: str, applied: Applied, keep:
     """Keep a generation, and of the older ones the last `keep`. Raises BrokerError."""
     shown = replace(applied.plan, secrets=(), inputs=(), broker=replace(applied.plan.broker, url=""))
     text = msgspec.json.encode(replace(applied, plan=shown))
-    await connection.call(("HSET", keys.history(project), applied.generation, text))
+    await run(connection, write("HSET", keys.history(project), str(applied.generation), text))
     names = await connection.call(("HKEYS", keys.history(project)))
     numbers = sorted(int(name) for name in names if name.isdigit())
     if old := numbers[:-keep]:

@@ -136,6 +136,11 @@ def _flat(rows: Iterable[Iterable[Argument]]) -> list[Argument]:
     return [value for row in rows for value in row]
 
 
+def write(command: str, key: str, *values: Argument) -> Call[Any]:
+    """One write of a supervisor's own, also when the broker's memory is full; the result is the command's."""
+    return Call(script("write").command(key=key, command=command, rest=values), _plain)
+
+
 class Store:
     """The moves of one queue of a project."""
 
@@ -215,6 +220,10 @@ class Store:
     def renew(self, lease: int, workers: list[str]) -> Call[list[str | None]]:
         """These workers live. The result names those that were reclaimed meanwhile."""
         return Call(script("renew").command(queue=self.queue, lease=lease, rest=workers), _texts)
+
+    def amend(self, lease: int) -> Call[int]:
+        """Cut leases that end more than `lease` ms from now, which none would but for a clock that went back."""
+        return Call(script("amend").command(queue=self.queue, lease=lease), _plain)
 
     def expel(self, worker: str, mode: Literal["dead", "lapsed", "still"]) -> Call[list[Held] | None]:
         """What a worker holds, so that it can be reclaimed; see expel.lua."""

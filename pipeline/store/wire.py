@@ -21,6 +21,7 @@ import hiredis
 from msgspec import Struct
 
 from pipeline.errors import BrokerRefused, BrokerUnavailable
+from pipeline.store.refusals import refusal
 from pipeline.store.scripts import whole
 
 Reply = Any
@@ -67,13 +68,6 @@ def parse(url: str) -> Address:
     return Address(host, port, "", user, password, int(database), tls=parts.scheme == "rediss")
 
 
-def refusal(error: Exception) -> BrokerRefused | BrokerUnavailable:
-    """The server's error reply as ours. One that still loads its data is as good as away."""
-    if str(error).startswith("LOADING"):
-        return BrokerUnavailable("the broker is loading its data", "it answers when that is done")
-    return BrokerRefused(f"the broker refused: {error}")
-
-
 def checked(reply: Reply) -> Reply:
     """The reply, unless it is none. Raises BrokerRefused or BrokerUnavailable."""
     if isinstance(reply, hiredis.ReplyError):
@@ -97,6 +91,13 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self.lost: asyncio.Future[None] = self._loop.create_future()
+        self.heard = 0
+        """How many pieces came from the broker so far."""
+
+    @property
+    def owes(self) -> bool:
+        """Whether a reply is awaited."""
+        return bool(self._waiting)
 
     def send(self, done: Callable[[Reply], None], command: Command) -> None:
         """Send a command; `done` is called with the reply, which is an exception when there is none."""
@@ -141,6 +142,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         reader = self._reader
         reader.feed(data)
+        self.heard += 1
         while (reply := reader.gets()) is not False:
             done, command = self._waiting.popleft()
             if is_missing_script(reply) and command[0] == b"EVALSHA":

@@ -47,9 +47,15 @@ class Canary:
             failed = child.failed or Failed(child.describe_end())
         raise CannotStart(f"{self._pool} cannot start: {failed.reason}", failed.traceback.strip())
 
-    def on_ready(self) -> None:
+    def on_loaded(self) -> None:
         """It has imported everything."""
         self._done()
+
+    def on_ready(self) -> None:
+        """It takes no jobs yet."""
+
+    def on_denied(self, reason: str) -> None:
+        """It does not speak to the broker yet."""
 
     def on_gone(self, child: Child) -> None:
         """It ended; it never had a job."""

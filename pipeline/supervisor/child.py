@@ -36,8 +36,14 @@ class Failed(Struct, frozen=True):
 class Parent(Protocol):
     """Who hears of a worker."""
 
-    def on_ready(self) -> None:
+    def on_loaded(self) -> None:
         """A worker has loaded the handlers."""
+
+    def on_ready(self) -> None:
+        """A worker takes jobs: the broker has answered its first turn of each queue."""
+
+    def on_denied(self, reason: str) -> None:
+        """The broker does not let a worker in."""
 
     def on_retiring(self, child: Child, reason: str) -> None:
         """It takes no more jobs and will end by itself."""
@@ -63,7 +69,9 @@ class Child:
         self.failed: Failed | None = None
         self.code: int | None = None
         self.loaded = False
-        """It got as far as `ready`."""
+        """It has loaded the handlers."""
+        self.serving = False
+        """It takes jobs."""
         self.drained = False
         """It said that it was about to exit, with nothing left."""
         self.joined = False
@@ -117,23 +125,37 @@ class Child:
     def _heard(self, event: dict[str, Any]) -> None:
         match event["event"]:
             case "ready":
-                self.loaded = True
-                self.code_version = event.get("code")
-                if self.state == "starting":
-                    self.state = "running"
+                self._loaded(event.get("code"))
+            case "serving":
+                self.serving = True
+                if self.state == "running":
                     self.parent.on_ready()
+            case "denied":
+                self.parent.on_denied(str(event.get("reason", "")))
             case "applied" | "failed_policy" if self._applied:
-                self._applied.popleft().set_result(None)
-                if "reason" in event:
-                    self._logs.say(f"{self.label} goes by its old policy: {event['reason']}")
+                self._goes_by_policy(event.get("reason"))
             case "drained":
                 self.drained = True
             case "failed":
                 self.failed = Failed(str(event.get("reason", "")), str(event.get("traceback", "")))
             case "retiring":
-                if self.state in ("starting", "running"):
-                    self.state, self.retiring_since = "retiring", monotonic_ms()
-                    self.parent.on_retiring(self, str(event.get("reason", "")))
+                self._retires(str(event.get("reason", "")))
+
+    def _loaded(self, code: str | None) -> None:
+        self.loaded, self.code_version = True, code
+        if self.state == "starting":
+            self.state = "running"
+            self.parent.on_loaded()
+
+    def _goes_by_policy(self, trouble: str | None) -> None:
+        self._applied.popleft().set_result(None)
+        if trouble is not None:
+            self._logs.say(f"{self.label} goes by its old policy: {trouble}")
+
+    def _retires(self, reason: str) -> None:
+        if self.state in ("starting", "running"):
+            self.state, self.retiring_since = "retiring", monotonic_ms()
+            self.parent.on_retiring(self, reason)
 
     def _ended(self, code: int) -> None:
         self.code = code
@@ -211,6 +233,11 @@ class Child:
         """How many ms ago its loop last went round; 0 before it did at all."""
         ticked = max(board.ticked for board in self.boards.values())
         return monotonic_ms() - ticked if ticked else 0
+
+    def deaf_for(self) -> int:
+        """For how many ms it has not heard of the broker that it asked; 0 before it asked at all."""
+        heard = min(board.heard for board in self.boards.values())
+        return monotonic_ms() - heard if heard else 0
 
     def memory(self) -> int | None:
         """Its resident memory in bytes, where the system says."""

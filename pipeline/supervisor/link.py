@@ -7,16 +7,18 @@ import random
 from collections.abc import Awaitable, Callable
 
 from pipeline.clock import monotonic_ms
-from pipeline.errors import BrokerError
+from pipeline.errors import BrokerDenied, BrokerError, BrokerUnavailable
 from pipeline.store.wire import Connection, connect, parse
 from pipeline.supervisor.embedded import Embedded
 from pipeline.supervisor.logs import Logs
 
 PAUSE, LONGEST_PAUSE = 0.05, 1.0
+GREET_SECONDS = 10.0
 
 
 class Link:
-    """`connection` is None while the broker is away. `on_up` is awaited with every new connection.
+    """`connection` is None while the broker is away. `on_up` is awaited with every new connection; `on_denied` is told
+    when the broker does not let us in any more, and then no further try is made.
 
     An embedded broker is looked after too: one of our own that died is started again, and one whose owner
     left is taken over.
@@ -28,32 +30,40 @@ class Link:
         embedded: Embedded | None,
         logs: Logs,
         on_up: Callable[[Connection], Awaitable[None]],
+        on_denied: Callable[[BrokerDenied], None],
     ) -> None:
         self._address = parse(url)
         self._embedded = embedded
         self._logs = logs
         self._on_up = on_up
+        self._on_denied = on_denied
         self._task: asyncio.Task[None] | None = None
         self.connection: Connection | None = None
-        self.up_since = 0
-
-    def is_up_for(self, ms: int) -> bool:
-        """Whether this connection has stood for that long."""
-        return self.connection is not None and monotonic_ms() - self.up_since >= ms
 
     async def open(self, patience: float) -> Connection:
-        """The first connection. Raises BrokerUnavailable when there is none within `patience` seconds."""
+        """The first connection. Raises BrokerUnavailable when there is none within `patience` seconds; BrokerDenied,
+        BrokerUnfit."""
         until = monotonic_ms() + patience * 1000
         while True:
             try:
-                connection = await connect(self._address)
-                break
-            except BrokerError:
+                return await self._connect()
+            except BrokerUnavailable:
                 if monotonic_ms() > until:
                     raise
                 await asyncio.sleep(PAUSE)
-        await self._on_up(connection)
-        self._use(connection)
+
+    async def _connect(self) -> Connection:
+        connection = await connect(self._address)
+        try:
+            async with asyncio.timeout(GREET_SECONDS):
+                await self._on_up(connection)
+        except BaseException as error:
+            connection.close()
+            if isinstance(error, TimeoutError):
+                raise BrokerUnavailable("the broker takes connections, but does not answer") from None
+            raise
+        self.connection = connection
+        connection.lost.add_done_callback(lambda _: self._broke(connection))
         return connection
 
     def close(self) -> None:
@@ -63,10 +73,6 @@ class Link:
         connection, self.connection = self.connection, None
         if connection is not None:
             connection.close()
-
-    def _use(self, connection: Connection) -> None:
-        self.connection, self.up_since = connection, monotonic_ms()
-        connection.lost.add_done_callback(lambda _: self._broke(connection))
 
     def _broke(self, connection: Connection) -> None:
         if connection is self.connection:
@@ -80,9 +86,10 @@ class Link:
             try:
                 if self._embedded is not None:
                     self._embedded.ensure()
-                connection = await connect(self._address)
-                await self._on_up(connection)
-                self._use(connection)
+                await self._connect()
+            except BrokerDenied as error:
+                self._on_denied(error)
+                return
             except BrokerError as error:
                 if pause >= LONGEST_PAUSE and error.message != said:
                     said = error.message

@@ -8,12 +8,12 @@ import signal
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
-from pipeline.clock import now_ms
-from pipeline.errors import BrokerError, StartError
+from pipeline.clock import boot_ms, now_ms
+from pipeline.errors import BrokerDenied, BrokerError, BrokerUnavailable, StartError
 from pipeline.plan import Plan
 from pipeline.state import me, state_folder
 from pipeline.status.supervisors import SupervisorState
-from pipeline.store.reader import Counts, Reader
+from pipeline.store.reader import Counts, Reader, server_time
 from pipeline.store.store import run
 from pipeline.store.wire import Connection
 from pipeline.supervisor.child import CANNOT_START, Child, Failed
@@ -29,6 +29,7 @@ from pipeline.supervisor.locks import QueueLocks
 from pipeline.supervisor.logs import Logs
 from pipeline.supervisor.pool import Pool
 from pipeline.supervisor.publish import Publisher
+from pipeline.supervisor.pulse import Pulse, Trust
 from pipeline.supervisor.records import remove_record
 from pipeline.supervisor.reload import Reloader
 from pipeline.supervisor.report import record_of, start_lines
@@ -38,6 +39,7 @@ from pipeline.supervisor.spawn import reap_strangers
 from pipeline.supervisor.transition import Transition
 from pipeline.supervisor.upkeep import Gone, Upkeep, scenes_of
 from pipeline.supervisor.watch import Watcher
+from pipeline.units import words
 
 HURRIED = 130
 BOOT_SECONDS = 5.0
@@ -71,7 +73,11 @@ class Supervisor:
         self.fleet = Fleet(plan, only, url, logs, self)
         self._ladder = Ladder(self.fleet, logs)
         self._upkeep = Upkeep(self.fleet, logs)
-        self._link = Link(url, embedded, logs, self._greet)
+        self._pulse = Pulse(lambda: self.fleet.plan.supervisor.lease, self._overslept)
+        self._trust = Trust(logs.say)
+        self._trouble = ""
+        self._denial: BrokerDenied | None = None
+        self._link = Link(url, embedded, logs, self._greet, self._denied)
         self._publisher = Publisher(self._name)
         transition = Transition(self.fleet, self._publisher, self._link, locks, self._is_stopping)
         self._reloader = Reloader(self.fleet, transition, self._publisher, self._link, logs)
@@ -86,6 +92,7 @@ class Supervisor:
     async def run(self, *, until_empty: bool) -> int:
         """Supervise until told to stop. The exit code; raises StartError, BrokerUnfit or BrokerUnavailable."""
         self._bell.install()
+        self._pulse.tick()
         work = asyncio.create_task(self._work(until_empty=until_empty))
         work.add_done_callback(lambda _: self._bell.ring())
         try:
@@ -98,8 +105,8 @@ class Supervisor:
                 task.cancel()
             await asyncio.gather(work, *self._tasks, return_exceptions=True)
             await self._leave()
-        if self._boot_error is not None:
-            raise self._boot_error
+        if (error := self._boot_error or self._denial) is not None:
+            raise error
         return self._exit_code()
 
     def _is_over(self, work: asyncio.Task[None]) -> bool:
@@ -140,7 +147,13 @@ class Supervisor:
         if self._fitness is None:
             self._fitness = await inspect(connection, self.fleet.plan.broker)
         await self._publisher.greet(connection, self.fleet.plan, me())
+        await self._renew(connection)
+
+    async def _renew(self, connection: Connection) -> None:
+        # From before the first word on: what is sent now may be carried out late, but never too early.
+        begun = boot_ms()
         await self._upkeep.renew(connection)
+        self._pulse.renewed = begun
 
     async def _beat(self) -> None:
         while True:
@@ -154,26 +167,48 @@ class Supervisor:
                 try:
                     async with asyncio.timeout(SILENCE_SECONDS):
                         await self._tend(connection)
+                    self._trouble = ""
                 except TimeoutError:
+                    self._logs.say(f"the broker has been silent for {SILENCE_SECONDS:.0f} s: connecting anew")
                     self._link.doubt()
+                except BrokerDenied as error:
+                    self._denied(error)
                 except BrokerError as error:
                     if not connection.lost.done():
-                        self._logs.say(error.message)
+                        self._tell_trouble(error)
             await asyncio.sleep(min(BEAT_SECONDS, self.fleet.plan.supervisor.lease / 5000))
 
     async def _tend(self, connection: Connection) -> None:
         upkeep = self._upkeep
-        await upkeep.renew(connection)
+        await self._renew(connection)
         await upkeep.bury(connection)
-        # After an outage every lease may have ended: others need the time to renew theirs.
-        lapsed = self._link.is_up_for(self.fleet.plan.supervisor.lease)
-        await upkeep.adopt(connection, lapsed=lapsed)
+        now = await run(connection, server_time())
+        lapsed, went_back = self._trust.look(connection, now, self.fleet.plan.supervisor.lease)
+        if went_back:
+            await upkeep.amend(connection)
+        await upkeep.adopt(connection, now, lapsed=lapsed)
         await upkeep.relieve(connection)
         await upkeep.start_alone(connection)
         if not self._is_stopping():
             await self._drift.look(connection)
-        await upkeep.sweep(connection)
+        await upkeep.sweep(connection, now)
         await self._publisher.write(connection, self.fleet.plan, self._record())
+
+    def _tell_trouble(self, error: BrokerError) -> None:
+        if error.message != self._trouble:
+            self._trouble = error.message
+            self._logs.say(error.message)
+        if isinstance(error, BrokerUnavailable):
+            # It answers, but as no primary does: the way to it may lead elsewhere by now.
+            self._link.doubt()
+
+    def _overslept(self, slept: int) -> None:
+        """Our leases are over, and others may have our jobs: nobody here may go on with them."""
+        self._logs.say(
+            f"stood still for {words(slept // 1000 * 1000)}: the leases are over, so its workers are killed"
+        )
+        for child in self.fleet.children:
+            child.kill()
 
     async def _tell_standing(self) -> None:
         """Not only with the next beat: a person looks now."""
@@ -228,6 +263,17 @@ class Supervisor:
             )
             self._ladder.release(f"{pool.name} cannot start: stopping")
 
+    def on_denied(self, reason: str) -> None:
+        """The broker does not let a worker in."""
+        self._denied(BrokerDenied(reason))
+
+    def _denied(self, error: BrokerDenied) -> None:
+        """Another try would end as this one: stop. What runs may end, on the connections that stand."""
+        if self._denial is None:
+            self._denial = error
+            self._ladder.drain(error.message)
+            self._bell.ring()
+
     def on_child_gone(self, pool: Pool, child: Child, *, planned: bool) -> None:
         """A worker has ended: its jobs are taken back at once, or when the broker is back."""
         scenes = scenes_of(child, planned=planned)
@@ -264,6 +310,8 @@ class Supervisor:
                 self._ladder.interrupt("Ctrl-C")
             case signal.SIGHUP if self._bell.at_terminal:
                 self._ladder.drain("the terminal was closed")
+            case signal.SIGQUIT:
+                self._ladder.release("SIGQUIT: released; these jobs will run again")
             case signal.SIGUSR1:
                 self._dump_stacks()
             case signal.SIGTSTP:

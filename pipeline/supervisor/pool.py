@@ -16,6 +16,7 @@ from pipeline.supervisor.restarts import BARREN_DEATHS, Restarts
 from pipeline.units import words
 
 START_MS = 2_000
+DEAF_MS = 10_000
 AGE_JITTER = 0.1
 State = Literal["starting", "running", "backoff", "fatal", "stopping"]
 
@@ -36,6 +37,9 @@ class Owner(Protocol):
 
     def on_child_gone(self, pool: Pool, child: Child, *, planned: bool) -> None:
         """A worker's process has ended; its jobs are still to be taken care of."""
+
+    def on_denied(self, reason: str) -> None:
+        """The broker does not let a worker in."""
 
 
 class Pool:
@@ -90,8 +94,8 @@ class Pool:
     @property
     def settled_down(self) -> bool:
         """Whether the workers that run are those that are wanted; or nothing more can be expected."""
-        running = sum(child.state == "running" for child in self.fresh)
-        return running >= self.wanted or self.ending or self._quiet or self.state in ("backoff", "fatal")
+        serving = sum(child.serving for child in self.fresh)
+        return serving >= self.wanted or self.ending or self._quiet or self.state in ("backoff", "fatal")
 
     def keep(self) -> None:
         """Start what is missing, drain what is too much, replace what is stale; unless the pool stops, is quiet, or
@@ -99,7 +103,7 @@ class Pool:
         if not self._may_start():
             return
         fresh, stale = self.fresh, [child for child in self.children if is_serving(child) and child.stale]
-        ready = sum(child.state == "running" for child in fresh)
+        ready = sum(child.serving for child in fresh)
         missing = self.wanted - len(fresh)
         if stale or self._restarts.failures:
             # One at a time: the next follows once this one is ready.
@@ -176,7 +180,7 @@ class Pool:
         self._restarts.clear()
         if self.state in ("backoff", "fatal"):
             self.state, self.reason = "starting", None
-        if self.state == "starting" and any(child.state == "running" for child in self.fresh):
+        if self.state == "starting" and any(child.serving for child in self.fresh):
             self._runs()
         self.keep()
 
@@ -192,10 +196,13 @@ class Pool:
 
     # --- what workers tell -----------------------------------------------------------------------------
 
-    def on_ready(self) -> None:
+    def on_loaded(self) -> None:
         """A worker has loaded the handlers: whatever kept it from starting is over."""
         self._ever_ready = True
         self._restarts.clear()
+
+    def on_ready(self) -> None:
+        """A worker takes jobs."""
         if self.state in ("starting", "backoff"):
             self._runs()
         self.keep()
@@ -208,6 +215,10 @@ class Pool:
         count = self.wanted
         slots = sum(policy.concurrency for policy in self.queues.values())
         return f"{count} process{'es' if count > 1 else ''} x {slots} jobs at once"
+
+    def on_denied(self, reason: str) -> None:
+        """The broker does not let a worker in: that is everybody's trouble."""
+        self._owner.on_denied(reason)
 
     def on_retiring(self, child: Child, reason: str) -> None:
         """A worker ends by itself: its replacement starts now."""
@@ -322,7 +333,14 @@ class Pool:
         """The pool, once for each of its queues, for `status`."""
         for queue in self.queues:
             recycled = dict(self.recycled)
-            yield PoolState(queue, self.state, len(self.children), self.reason, self.name, recycled)
+            reason = self.reason or self._deafness()
+            yield PoolState(queue, self.state, len(self.children), reason, self.name, recycled)
+
+    def _deafness(self) -> str | None:
+        deaf = [child for child in self.fresh if child.serving and child.deaf_for() > DEAF_MS]
+        if not deaf:
+            return None
+        return f"{len(deaf)} of {len(self.fresh)} workers have not heard of the broker for {words(DEAF_MS)}"
 
 
 def is_serving(child: Child) -> bool:

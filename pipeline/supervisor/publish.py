@@ -17,7 +17,7 @@ from pipeline.store import history, keys
 from pipeline.store.history import Applied, Cause
 from pipeline.store.overrides import BY_FILE, Pause
 from pipeline.store.reader import server_time
-from pipeline.store.store import Store, run
+from pipeline.store.store import Store, run, write
 from pipeline.store.wire import Connection
 from pipeline.supervisor.records import read_records, write_record
 
@@ -72,7 +72,7 @@ class Publisher:
 
     async def _begin(self, connection: Connection, plan: Plan, cause: Cause) -> int:
         """A new generation: its number."""
-        number = int(await connection.call(("RPUSH", keys.generations(plan.name), plan.hash)))
+        number = int(await run(connection, write("RPUSH", keys.generations(plan.name), plan.hash)))
         applied = Applied(number, plan.hash, now_ms(), cause.by, plan.file, cause.origin, plan, cause.to)
         await history.remember(connection, plan.name, applied)
         return number
@@ -81,7 +81,7 @@ class Publisher:
         self, connection: Connection, plan: Plan, generation: int, changed: set[str]
     ) -> None:
         """`changed` are the paths of what is new beside the generation before."""
-        await connection.call(("SADD", keys.queues(plan.name), *plan.queues))
+        await run(connection, write("SADD", keys.queues(plan.name), *plan.queues))
         await asyncio.gather(
             *(publish_queue(connection, plan.name, policy, generation) for policy in plan.queues.values())
         )

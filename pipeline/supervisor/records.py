@@ -8,6 +8,7 @@ import msgspec
 
 from pipeline.status.supervisors import SupervisorState
 from pipeline.store import keys
+from pipeline.store.store import run, write
 from pipeline.store.wire import Connection
 
 RECORD_MS = 5_000
@@ -29,7 +30,7 @@ async def write_record(
 ) -> None:
     """Say that we are here, and remove those who said so last more than their time ago."""
     record = msgspec.structs.replace(record, until=now + RECORD_MS)
-    await connection.call(("HSET", keys.supervisors(project), name, msgspec.json.encode(record)))
+    await run(connection, write("HSET", keys.supervisors(project), name, msgspec.json.encode(record)))
     records = await read_records(connection, project)
     stale = [other for other, said in records.items() if said.until < now - RECORD_MS]
     if stale:

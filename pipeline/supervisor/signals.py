@@ -21,7 +21,14 @@ class Bell:
 
     def install(self) -> None:
         """Take the signals over. TSTP stays the shell's own when a person sits at a terminal."""
-        wanted = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2]
+        wanted = [
+            signal.SIGTERM,
+            signal.SIGINT,
+            signal.SIGQUIT,
+            signal.SIGHUP,
+            signal.SIGUSR1,
+            signal.SIGUSR2,
+        ]
         if not self.at_terminal:
             wanted += [signal.SIGTSTP, signal.SIGCONT]
         loop = asyncio.get_running_loop()

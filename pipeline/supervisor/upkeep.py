@@ -99,10 +99,9 @@ class Upkeep:
             for queue, policy in pool.policies.items():
                 yield pool, queue, policy
 
-    async def adopt(self, connection: Connection, *, lapsed: bool) -> None:
+    async def adopt(self, connection: Connection, now: int, *, lapsed: bool) -> None:
         """Take back the jobs of workers of others: of supervisors that died here, and with `lapsed` of hosts
-        that have been silent for longer than their lease. Raises BrokerError."""
-        now = await run(connection, server_time())
+        that have been silent for longer than their lease. `now` is the server's time. Raises BrokerError."""
         for _, queue, policy in self._queues():
             workers = keys.workers(self._store(queue).queue)
             reply = await connection.call(("ZRANGE", workers, 0, -1, "WITHSCORES"))
@@ -148,6 +147,11 @@ class Upkeep:
                     self._logs.say(f"{child.label} lost its lease: its jobs run elsewhere")
                     child.kill()
 
+    async def amend(self, connection: Connection) -> None:
+        """The broker's clock went back: let no lease last longer than it may. Raises BrokerError."""
+        for _, queue, _ in self._queues():
+            await run(connection, self._store(queue).amend(self._fleet.plan.supervisor.lease))
+
     async def relieve(self, connection: Connection) -> None:
         """Take from workers that stand still what they have not begun. Raises BrokerError."""
         for pool, queue, policy in self._queues():
@@ -190,9 +194,8 @@ class Upkeep:
             if await connection.call(("LLEN", keys.alone(base))):
                 pool.keep_alone(queue)
 
-    async def sweep(self, connection: Connection) -> None:
-        """Trim ended jobs by number and age, in bounded steps. Raises BrokerError."""
-        now = await run(connection, server_time())
+    async def sweep(self, connection: Connection, now: int) -> None:
+        """Trim ended jobs by number and age, in bounded steps. `now` is the server's time. Raises BrokerError."""
         for _, queue, policy in self._queues():
             for _ in range(SWEEPS):
                 if not await _sweep(connection, self._store(queue), policy, now):

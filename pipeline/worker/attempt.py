@@ -62,7 +62,7 @@ class Attempt(Struct):
     ended: float = 0.0
     result: bytes = b""
     stopped: str = ""
-    """Why it was told to stop: soft, hard or release; `abandoned` once nobody waits for it."""
+    """Why it was told to stop: soft, hard, release or lost; `abandoned` once nobody waits for it."""
 
     @property
     def priority(self) -> int:

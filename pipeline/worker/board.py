@@ -1,7 +1,7 @@
 """What a worker is doing, in memory shared with its supervisor.
 
 A worker that is killed, or whose loop stands still, cannot say what it had begun; the board can. Each slot
-holds the job that it runs; `tick` is when the worker's loop last went round. Times are of the monotonic
+holds the job that it runs; `tick` is when the worker's loop last went round, and heard of the broker. Times are of the monotonic
 clock, in ms, which is one for all processes of a host.
 
 There is room for more slots than are ever used, for a worker may get more of them while it runs: memory that
@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from pipeline.policy import MAX_CONCURRENCY
 
-_HEAD = struct.Struct("<qqq")
+_HEAD = struct.Struct("<qqqq")
 _SLOT = struct.Struct("<qqqq128s")
 _BEGUN = struct.Struct("<qqqq")
 _USED = struct.Struct("<q")
@@ -56,9 +56,9 @@ class Board:
         self._map.close()
         os.close(self.fd)
 
-    def tick(self, now: int, settled: int) -> None:
-        """The loop goes round; `settled` counts the jobs that ended here."""
-        _HEAD.pack_into(self._map, 0, self._used, now, settled)
+    def tick(self, now: int, settled: int, heard: int) -> None:
+        """The loop goes round; `settled` counts the jobs that ended here; the broker answered at `heard`."""
+        _HEAD.pack_into(self._map, 0, self._used, now, settled, heard)
 
     def begin(self, slot: int, id: bytes, lease: int, now: int, deadline: int) -> None:
         """A slot begins a job."""
@@ -80,6 +80,11 @@ class Board:
     def settled(self) -> int:
         """How many jobs ended in this worker."""
         return int(_HEAD.unpack_from(self._map, 0)[2])
+
+    @property
+    def heard(self) -> int:
+        """When the worker last knew that the broker answers; 0 before it did."""
+        return int(_HEAD.unpack_from(self._map, 0)[3])
 
     def running(self) -> list[Running]:
         """What the slots have begun and not ended."""

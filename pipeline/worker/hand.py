@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 from pipeline.errors import StartError
@@ -11,6 +12,8 @@ from pipeline.store.store import Held
 from pipeline.worker.attempt import Attempt, Buffered, Handlers, Table
 from pipeline.worker.ledger import Ledger, Page
 from pipeline.worker.slots import Desk, LoopSlots, ThreadSlots
+
+log = logging.getLogger("pipeline.worker")
 
 
 class Hand:
@@ -94,6 +97,9 @@ class Hand:
             self.let_go(flight)
             for id in self._ledger.restore(flight, leases):
                 self._leases[id] = leases[id]
+        for attempt in list(self.running.values()):
+            if leases.get(attempt.id) != attempt.lease:
+                self.lose(attempt)
         ours = []
         for job in self.take_back():
             if leases.get(job.id) == job.lease:
@@ -104,6 +110,19 @@ class Hand:
         new = self._unknown(told, leases)
         self.receive(new)
         return ours + new
+
+    def lose(self, attempt: Attempt) -> None:
+        """Its lease is lost: what it does counts no more. An async handler is cancelled; in a thread the next note
+        raises LeaseLost."""
+        slot = next((slot for slot, running in self.running.items() if running is attempt), None)
+        if slot is None or attempt.stopped:
+            return
+        log.warning("lost the lease of %s %s: it is told to stop", attempt.job.name, attempt.job.id)
+        if self._leases.get(attempt.id) == attempt.lease:
+            del self._leases[attempt.id]
+        attempt.stopped = "lost"
+        if attempt.handler.is_async:
+            self.lanes[True].stop(slot, attempt, "lost")
 
     def _unknown(self, told: list[Held], leases: Mapping[bytes, int]) -> list[Buffered]:
         return [

@@ -1,6 +1,6 @@
 """A worker's way to the broker: one connection for turns, one that waits on the worker's inbox.
 
-When either breaks, both are opened anew, with growing pauses, for as long as it takes.
+When either breaks, or owes a reply for too long, both are opened anew, with growing pauses, for as long as it takes.
 """
 
 from __future__ import annotations
@@ -11,25 +11,38 @@ import random
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from pipeline.errors import BrokerError
+from pipeline.errors import BrokerDenied, BrokerError, BrokerUnavailable
+from pipeline.store.refusals import refusal
 from pipeline.store.wire import Address, Command, Connection, Reply, connect
 
 PAUSE, LONGEST_PAUSE = 0.05, 1.0
-LISTEN_SECONDS = 5
+REFUSED_SECONDS = 0.5
+LISTEN_SECONDS = 2
+SILENCE_SECONDS = 5.0
+"""A network that swallows everything looks like this: the connection stands, and nothing comes."""
 log = logging.getLogger("pipeline.worker")
 
 
 class Link:
-    """`on_open` is awaited with the turns' connection each time that both are there."""
+    """`on_open` is awaited with the turns' connection each time that both are there; `on_denied` is told when the
+    broker does not let us in."""
 
     def __init__(
-        self, address: Address, inbox: str, on_open: Callable[[Connection], Awaitable[None]]
+        self,
+        address: Address,
+        inbox: str,
+        on_open: Callable[[Connection], Awaitable[None]],
+        on_denied: Callable[[str], None],
     ) -> None:
         self._address = address
         self._listen: Command = ("BLMPOP", LISTEN_SECONDS, 1, inbox, "LEFT", "COUNT", 100)
         self._on_open = on_open
+        self._on_denied = on_denied
         self._opening: asyncio.Task[None] | None = None
         self._inbox: Connection | None = None
+        self._heard = 0
+        self.heard_at = 0.0
+        """When it was last certain that the broker answers; seconds of the monotonic clock."""
         self.turns: Connection | None = None
         self.listening = False
 
@@ -60,7 +73,7 @@ class Link:
         if self.listening or self._inbox is None:
             return
         self.listening = True
-        watchdog = asyncio.get_running_loop().call_later(2 * LISTEN_SECONDS, self.reset)
+        watchdog = asyncio.get_running_loop().call_later(LISTEN_SECONDS + SILENCE_SECONDS, self.reset)
 
         def heard(reply: Reply) -> None:
             watchdog.cancel()
@@ -69,21 +82,59 @@ class Link:
 
         self._inbox.send(heard, self._listen)
 
+    def refused(self, error: Exception) -> None:
+        """A turn, or the wait, was refused: it may be another server than before. Connect anew, a little later."""
+        why = refusal(error)
+        log.warning("%s", why)
+        if isinstance(why, BrokerDenied):
+            self._on_denied(why.message)
+        asyncio.get_running_loop().call_later(REFUSED_SECONDS, self._reset_from, self.turns)
+
+    def _reset_from(self, turns: Connection | None) -> None:
+        if turns is self.turns:
+            self.reset()
+
+    def watch(self, moment: float, *, stood_still: bool) -> None:
+        """Look whether an answer is long overdue. One that came while the loop stood still was not heard yet."""
+        turns = self.turns
+        if turns is None:
+            return
+        if stood_still or not turns.owes or turns.heard != self._heard:
+            self._heard, self.heard_at = turns.heard, moment
+        elif self._opening is not None and self._opening.done() and moment - self.heard_at > SILENCE_SECONDS:
+            log.warning("the broker has been silent for %d s: connecting anew", SILENCE_SECONDS)
+            self.reset()
+
     async def _open(self) -> None:
         pause = PAUSE
         while True:
             try:
-                turns, inbox = await connect(self._address), await connect(self._address)
-                self.turns, self._inbox = turns, inbox
-                for connection in (turns, inbox):
-                    connection.lost.add_done_callback(partial(self._broke, turns))
-                await self._on_open(turns)
+                await self._connect()
             except BrokerError as error:
+                self._hang_up()
+                if isinstance(error, BrokerDenied):
+                    self._on_denied(error.message)
                 log.warning("%s; trying again in %.1f s", error, pause)
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))
                 pause = min(pause * 2, LONGEST_PAUSE)
             else:
                 return
+
+    async def _connect(self) -> None:
+        turns = await connect(self._address)
+        try:
+            inbox = await connect(self._address)
+        except BaseException:
+            turns.close()
+            raise
+        self.turns, self._inbox, self._heard = turns, inbox, 0
+        for connection in (turns, inbox):
+            connection.lost.add_done_callback(partial(self._broke, turns))
+        try:
+            async with asyncio.timeout(SILENCE_SECONDS):
+                await self._on_open(turns)
+        except TimeoutError:
+            raise BrokerUnavailable(f"the broker has been silent for {SILENCE_SECONDS:.0f} s") from None
 
     def _broke(self, turns: Connection, _: asyncio.Future[None]) -> None:
         # Only the connection in use counts: both break when one does, and old ones break late.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
 from math import inf
+from typing import Protocol
 
 import hiredis
 
@@ -40,36 +40,49 @@ BATCH = 1000
 log = logging.getLogger("pipeline.worker")
 
 
+class Owner(Protocol):
+    """What is told of a queue to the worker as a whole."""
+
+    def retire(self, reason: str) -> None:
+        """This process must be replaced."""
+
+    def serves(self) -> None:
+        """The first turn has been answered: jobs are taken from now on."""
+
+    def denied(self, reason: str) -> None:
+        """The broker does not let us in."""
+
+
 class Pool:
     """One worker's part in one queue. `run` returns when the worker has left the queue, or raises LeaseLost
     when it was reclaimed.
 
-    `on_retire` is told why this process must be replaced.
+    `owner` is told why this process must be replaced, and when the queue is served.
     """
 
-    def __init__(
-        self, plan: WorkerPlan, handlers: Handlers, board: Board, on_retire: Callable[[str], None]
-    ) -> None:
+    def __init__(self, plan: WorkerPlan, handlers: Handlers, board: Board, owner: Owner) -> None:
         policy = handlers.table.queue
         self.plan = plan
         self.concurrency = 1 if plan.alone else policy.concurrency
         self.ledger = Ledger(policy)
-        self._on_retire = on_retire
+        self._owner = owner
         self._store = Store(plan.project, policy.name)
         self._handlers = handlers
         self._board = board
         self._loop = asyncio.get_running_loop()
-        self._link = Link(parse(plan.broker), keys.inbox(self._store.queue, plan.worker), self._linked)
+        inbox = keys.inbox(self._store.queue, plan.worker)
+        self._link = Link(parse(plan.broker), inbox, self._linked, owner.denied)
         self._hand = Hand(self, handlers, self.ledger, self.concurrency)
         self._running = self._hand.running
-        self._watch = Watch(self, self._hand, self.ledger, board)
+        self._watch = Watch(self, self._link, self._hand, self.ledger, board)
         self._leave = Leave(self, self._link, self._hand, self.ledger, self._store.leave(plan.worker))
-        self._notes = Notes(self._store, plan.worker, self._link, self._running)
+        self._notes = Notes(self._store, plan.worker, self._link, self._running, self._hand.lose)
         handlers.note = self._notes.send
         self._number = 0
         self._flight: Page | None = None
         self._turning = self._scheduled = self._parked = self._poked = self._joined = self._changed = False
         self._sure = True
+        self._served = False
         self._due: asyncio.TimerHandle | None = None
         self._ended: deque[tuple[int, Attempt, BaseException | None]] = deque()
 
@@ -148,7 +161,13 @@ class Pool:
         self._turning = False
         if isinstance(reply, Exception):
             self._turn_failed(reply)
-            return
+        else:
+            self._answered(reply, want)
+
+    def _answered(self, reply: Reply, want: int) -> None:
+        if not self._served:
+            self._served = True
+            self._owner.serves()
         page, self._flight = self._flight, None
         time, refused, due, lease, ids, records, runs, inbox = reply
         self.ledger.offset = time - self._watch.seen() * 1000
@@ -184,8 +203,7 @@ class Pool:
         if str(reply).startswith("GONE"):
             self._reclaimed(LeaseLost("this worker was reclaimed: its jobs run elsewhere"))
             return
-        log.warning("the broker refused a turn: %s", reply)
-        self._loop.call_later(0.5, self._link.reset)
+        self._link.refused(reply)
 
     def _park(self, due: int) -> None:
         self._link.listen(self._woken)
@@ -196,6 +214,9 @@ class Pool:
             self._due = self._loop.call_later(due / 1000, self.kick)
 
     def _woken(self, reply: Reply) -> None:
+        if isinstance(reply, hiredis.ReplyError):
+            self._link.refused(reply)
+            return
         if isinstance(reply, Exception):
             return
         if reply is not None:
@@ -261,6 +282,8 @@ class Pool:
         # A thread may have begun its next job before the loop hears of the last one.
         if self._running.get(slot) is attempt:
             del self._running[slot]
+        if attempt.stopped == "lost":
+            return
         if attempt.stopped == "hard":
             self._failed(attempt, None)
         elif error is None:
@@ -330,7 +353,7 @@ class Pool:
         attempt.stopped, attempt.ended = "abandoned", now()
         del self._running[slot]
         self._failed(attempt, None)
-        self._on_retire(f"{attempt.job.name} {attempt.job.id} does not stop at its time limit")
+        self._owner.retire(f"{attempt.job.name} {attempt.job.id} does not stop at its time limit")
 
     def hush(self) -> None:
         """Take no new jobs, and give back what has not begun."""

@@ -10,6 +10,7 @@ from pipeline.worker.attempt import Attempt
 from pipeline.worker.board import Board
 from pipeline.worker.hand import Hand
 from pipeline.worker.ledger import Ledger
+from pipeline.worker.link import Link
 from pipeline.worker.slots import now
 
 STALL_SECONDS = 1.0
@@ -34,8 +35,9 @@ class Watched(Protocol):
 class Watch:
     """Ticks for as long as the loop runs. `alive` is when it last went round."""
 
-    def __init__(self, pool: Watched, hand: Hand, ledger: Ledger, board: Board) -> None:
+    def __init__(self, pool: Watched, link: Link, hand: Hand, ledger: Ledger, board: Board) -> None:
         self._pool = pool
+        self._link = link
         self._hand = hand
         self._ledger = ledger
         self._board = board
@@ -54,10 +56,12 @@ class Watch:
     def tick(self) -> None:
         """One round: called once, goes on by itself."""
         moment = now()
-        if moment - self.alive > STALL_SECONDS and len(self._hand):
+        stood_still = moment - self.alive > STALL_SECONDS
+        if stood_still and len(self._hand):
             self._pool.doubt()
         self.alive = moment
-        self._board.tick(int(moment * 1000), self._ledger.settled)
+        self._link.watch(moment, stood_still=stood_still)
+        self._board.tick(int(moment * 1000), self._ledger.settled, int(self._link.heard_at * 1000))
         for slot, attempt in list(self._hand.running.items()):
             self._limit(slot, attempt, moment)
         if self._hand.buffered and moment - self._progress > STUCK_SECONDS:

@@ -30,8 +30,10 @@ class Worker:
         self._stop_timeout = plan.stop_timeout
         self._tell = tell
         self._begins: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._unserved = len(queues)
+        self._denied = False
         self.pools = {
-            handlers.table.queue.name: Pool(plan, handlers, board, self.retire)
+            handlers.table.queue.name: Pool(plan, handlers, board, self)
             for handlers, board in zip(queues, boards, strict=True)
         }
         if not plan.waits:
@@ -78,6 +80,18 @@ class Worker:
         if not any(pool.quiet for pool in self.pools.values()):
             self._tell("retiring", reason=reason)
         self._stop(self._stop_timeout)
+
+    def serves(self) -> None:
+        """One more queue is served; once all are, this worker does what it is there for."""
+        self._unserved -= 1
+        if not self._unserved:
+            self._tell("serving")
+
+    def denied(self, reason: str) -> None:
+        """The broker does not let us in: the supervisor decides what follows."""
+        if not self._denied:
+            self._denied = True
+            self._tell("denied", reason=reason)
 
     def _begin(self, *, begins: bool) -> None:
         if not self._begins.done():

@@ -29,7 +29,7 @@ class PaperChild(Child):
         self.boards = dict.fromkeys([queue.name for queue in queues])  # type: ignore[assignment]
         self.state, self.started, self.chance = "starting", 0, 0.0
         self.pid, self.code, self.failed, self.leaves_by = 1, None, None, None
-        self.loaded = self.drained = self.quiet = self.stale = self.blameless = False
+        self.loaded = self.serving = self.drained = self.quiet = self.stale = self.blameless = False
         self.overtaken = self.ended_jobs = self.bytes = 0
         self.told: list[Any] = []
 
@@ -57,6 +57,9 @@ class PaperChild(Child):
     def forget(self) -> None:
         self.told.append("forget")
 
+    def deaf_for(self) -> int:
+        return 0
+
     def memory(self) -> int | None:
         return self.bytes
 
@@ -67,7 +70,8 @@ class PaperChild(Child):
     # --- what a test has it do -------------------------------------------------------------------------
 
     def ready(self) -> PaperChild:
-        self.loaded, self.state = True, "running"
+        self.loaded, self.serving, self.state = True, True, "running"
+        self.parent.on_loaded()
         self.parent.on_ready()
         return self
 
@@ -94,6 +98,9 @@ class Office:
 
     def on_boot_failure(self, pool: Pool, failed: Failed) -> None:
         self.boot_failures.append(failed.reason)
+
+    def on_denied(self, reason: str) -> None:
+        self.boot_failures.append(reason)
 
     def on_child_gone(self, pool: Pool, child: Child, *, planned: bool) -> None:
         self.gone.append((child.label, planned))

@@ -53,7 +53,7 @@ def go_over(fleet, plan, *roll):
     canaries = {}
     for name, queues in fleet._come(plan, roll).items():
         canaries[name] = PaperChild(list(queues.values()), f"{name}.new", fleet)
-        canaries[name].state, canaries[name].loaded = "running", True
+        canaries[name].state, canaries[name].loaded, canaries[name].serving = "running", True, True
     fleet.commit(plan, canaries)
     return canaries
 

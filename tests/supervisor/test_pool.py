@@ -114,7 +114,7 @@ async def test_workers_are_replaced_one_at_a_time_each_when_its_successor_is_rea
     pool = running(make(2), office)
     old = list(pool.children)
     first = office.hire([queue()], "a.3", pool)
-    first.state = "running"
+    first.state, first.serving = "running", True
     pool.roll(first)
     assert first.told == ["go"]
     assert [child.state for child in old] == ["stopping", "running"]
@@ -129,7 +129,7 @@ async def test_workers_are_replaced_one_at_a_time_each_when_its_successor_is_rea
 async def test_of_many_workers_one_starts_at_a_time(make, office):
     pool = running(make(4), office)
     first = office.hire([queue()], "a.5", pool)
-    first.state = "running"
+    first.state, first.serving = "running", True
     pool.roll(first)
     assert len(pool.children) == 4 + 1 + 1
 
@@ -159,7 +159,7 @@ async def test_a_quiet_pool_stays_quiet_through_a_roll(make, office):
     pool.hush()
     assert (pool.fresh, office.hired[0].told) == ([], ["quiet"])
     first = office.hire([queue()], "a.2", pool)
-    first.state = "running"
+    first.state, first.serving = "running", True
     pool.roll(first)
     assert first.told == ["quiet"]
     assert pool.settled_down
@@ -176,7 +176,7 @@ async def test_an_old_worker_that_cannot_start_says_nothing_about_the_new_plan(m
     pool.keep()
     old = list(office.hired)
     first = office.hire([queue()], "a.3", pool)
-    first.loaded, first.state = True, "running"
+    first.loaded, first.serving, first.state = True, True, "running"
     pool.roll(first)
     assert pool.state == "running"
     for child in old:

@@ -75,7 +75,7 @@ class Stage:
             for name, queues in self.fleet._come(plan, roll).items()
         }
         for child in self.rehearsed.values():
-            child.loaded, child.state = True, "running"
+            child.loaded, child.serving, child.state = True, True, "running"
         self.during()
         return self.rehearsed
 

@@ -35,6 +35,9 @@ class Nobody:
     def on_child_gone(self, pool, child, *, planned):
         raise AssertionError
 
+    def on_denied(self, reason):
+        raise AssertionError
+
 
 @pytest.fixture
 async def make(plan):
@@ -76,35 +79,35 @@ async def kept(connection):
 async def test_completed_jobs_go_when_they_are_too_old(connection, make):
     await given_ended(connection, "completed", 9_000, 8_000, 100)
     upkeep, _ = make(completed=Retention(100, 5_000))
-    await upkeep.sweep(connection)
+    await upkeep.sweep(connection, await run(connection, server_time()))
     assert await kept(connection) == [3]
 
 
 async def test_completed_jobs_go_when_they_are_too_many_the_oldest_first(connection, make):
     await given_ended(connection, "completed", 30, 20, 10)
     upkeep, _ = make(completed=Retention(1, None))
-    await upkeep.sweep(connection)
+    await upkeep.sweep(connection, await run(connection, server_time()))
     assert await kept(connection) == [3]
 
 
 async def test_dead_jobs_go_by_age_and_number_too(connection, make):
     await given_ended(connection, "dead", 9_000, 30, 20, 10)
     upkeep, _ = make(dead=Retention(2, 5_000))
-    await upkeep.sweep(connection)
+    await upkeep.sweep(connection, await run(connection, server_time()))
     assert await kept(connection) == [3, 4]
 
 
 async def test_without_bounds_everything_is_kept(connection, make):
     await given_ended(connection, "completed", 10**10, 10**9)
     upkeep, _ = make(completed=Retention(None, None), dead=Retention(None, None))
-    await upkeep.sweep(connection)
+    await upkeep.sweep(connection, await run(connection, server_time()))
     assert await kept(connection) == [1, 2]
 
 
 async def test_a_thousand_old_jobs_go_in_one_beat(connection, make):
     await given_ended(connection, "completed", *[9_000] * 700)
     upkeep, _ = make(completed=Retention(None, 5_000))
-    await upkeep.sweep(connection)
+    await upkeep.sweep(connection, await run(connection, server_time()))
     assert await kept(connection) == []
 
 
@@ -130,7 +133,7 @@ def orphan() -> str:
 async def test_the_jobs_of_a_silent_host_are_taken_back_when_its_lease_has_ended(connection, make):
     await given_worker(connection, "elsewhere:l:1:s.1", -1)
     upkeep, _ = make()
-    await upkeep.adopt(connection, lapsed=True)
+    await upkeep.adopt(connection, await run(connection, server_time()), lapsed=True)
     assert await waits(connection)
     assert await connection.call(("ZCARD", keys.workers(BASE))) == 0
 
@@ -138,16 +141,16 @@ async def test_the_jobs_of_a_silent_host_are_taken_back_when_its_lease_has_ended
 async def test_they_are_left_alone_while_the_lease_holds_or_after_an_outage(connection, make):
     upkeep, _ = make()
     await given_worker(connection, "elsewhere:l:1:s.1", 60_000)
-    await upkeep.adopt(connection, lapsed=True)
+    await upkeep.adopt(connection, await run(connection, server_time()), lapsed=True)
     await given_worker(connection, "elsewhere:l:1:s.2", -1)
-    await upkeep.adopt(connection, lapsed=False)
+    await upkeep.adopt(connection, await run(connection, server_time()), lapsed=False)
     assert not await waits(connection)
 
 
 async def test_the_jobs_of_a_supervisor_that_died_here_are_taken_back_at_once(connection, make):
     await given_worker(connection, orphan(), 60_000)
     upkeep, _ = make()
-    await upkeep.adopt(connection, lapsed=False)
+    await upkeep.adopt(connection, await run(connection, server_time()), lapsed=False)
     assert await waits(connection)
 
 

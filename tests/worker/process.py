@@ -102,7 +102,7 @@ class Process:
         self.tell({"do": "policy", "queues": policies, "stop_timeout": stop_timeout})
 
     def hears(self, event: str) -> dict[str, Any]:
-        """What the worker says next, which is this event."""
+        """What the worker says next, which is this event; that it serves says it at its own time."""
         with selectors.DefaultSelector() as selector:
             selector.register(self._up, selectors.EVENT_READ)
             while b"\n" not in self._heard:
@@ -112,6 +112,8 @@ class Process:
                 self._heard += part
         line, self._heard = self._heard.split(b"\n", 1)
         said: dict[str, Any] = msgspec.json.decode(line)
+        if said["event"] == "serving" != event:
+            return self.hears(event)
         assert said["event"] == event, said
         return said
 

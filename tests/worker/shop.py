@@ -28,6 +28,25 @@ MODULE = "handlers_under_test"
 ONCE, NEVER = RetryPolicy(), Timeout()
 
 
+class Owner:
+    """A worker of one pool that keeps what it is told."""
+
+    pool: Pool
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+
+    def retire(self, reason: str) -> None:
+        self._shop.retired.append(reason)
+        self.pool.stop(self.pool.plan.stop_timeout)
+
+    def serves(self) -> None:
+        self._shop.serving += 1
+
+    def denied(self, reason: str) -> None:
+        self._shop.denied.append(reason)
+
+
 class Shop:
     """A queue `q`, a client of it, and workers that run the given functions."""
 
@@ -37,17 +56,16 @@ class Shop:
         self.client = client
         self.pools: list[Pool] = []
         self.retired: list[str] = []
+        self.denied: list[str] = []
+        self.serving = 0
         self.ends: list[asyncio.Task[None]] = []
 
     def worker(self, name: str = "w1", broker: str = "", **own: Any) -> Pool:
         """A worker that begins at once."""
         plan = WorkerPlan(name, "shop", "/", broker or self.broker, (self.policy,), **own)
 
-        def retire(reason: str) -> None:
-            self.retired.append(reason)
-            pool.stop(plan.stop_timeout)
-
-        pool = Pool(plan, Handlers(self.policy), Board.create(), retire)
+        owner = Owner(self)
+        owner.pool = pool = Pool(plan, Handlers(self.policy), Board.create(), owner)
         self.pools.append(pool)
         self.ends.append(asyncio.create_task(pool.run()))
         return pool

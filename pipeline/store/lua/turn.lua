@@ -2,7 +2,7 @@
 -- Settle what a worker finished and lease it the next jobs, or park it: one round trip.
 -- Returns {time, refused ids, due, lease, ids, records, runs, inbox}. due: nil unless parked, then the ms
 -- until the next delayed job (-1: none). inbox: what an enqueue had handed over meanwhile.
--- GONE: the worker was reclaimed. STALE: a later turn was seen already.
+-- GONE: the worker was reclaimed, and what it settles is counted as lost leases. STALE: a later turn was seen already.
 -- include now
 -- include put
 -- include wake
@@ -18,7 +18,10 @@ local worker, number, want, park, source, keep, done, runs, kept, moves = unpack
 -- rest: the completed jobs (see complete), the moves (see settle), then (counter, by) pairs
 
 local last = redis.call('HGET', queue .. ':turns', worker)
-if not last then return redis.error_reply('GONE this worker was reclaimed') end
+if not last then
+  if done + moves > 0 then redis.call('HINCRBY', queue .. ':stats', 'lost_leases', done + moves) end
+  return redis.error_reply('GONE this worker was reclaimed')
+end
 if tonumber(number) <= tonumber(last) then return redis.error_reply('STALE turn ' .. number) end
 redis.call('HSET', queue .. ':turns', worker, number)
 redis.call('SREM', queue .. ':idle', worker)
