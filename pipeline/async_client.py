@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import secrets
 import time
 from collections.abc import Iterable, Sequence
@@ -14,6 +15,7 @@ from typing import Any, Self, TypeVar
 
 from msgspec import Struct
 
+from pipeline.client import FIRST_PAUSE, LONGEST_PAUSE
 from pipeline.errors import BrokerUnavailable
 from pipeline.plan import Plan
 from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate
@@ -212,21 +214,25 @@ class AsyncClient:
 
     async def _run(self, call: Call[Result], posted: asyncio.Future[Reply] | None = None) -> Result:
         """Run a call that may be repeated, within the time limit. `posted`: it is under way for the first time."""
-        end, pause = time.monotonic() + self._timeout, 0.02
+        end, pause = time.monotonic() + self._timeout, FIRST_PAUSE
+        asked = self._connection
         try:
             async with asyncio.timeout(self._timeout):
                 while True:
                     try:
                         if posted is None:
-                            posted = (await self._open()).post(call.command)
+                            asked = await self._open()
+                            posted = asked.post(call.command)
                         return await answer(call, posted)
                     except BrokerUnavailable:
                         posted = None
+                        hang_up(asked)
                         if time.monotonic() + pause > end:
                             raise
-                        await asyncio.sleep(pause)
-                        pause = min(pause * 2, 0.5)
+                        await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+                        pause = min(pause * 2, LONGEST_PAUSE)
         except TimeoutError:
+            hang_up(asked)
             raise BrokerUnavailable(
                 f"no answer from the broker at {self._address} in {self._timeout:g} s"
             ) from None
@@ -238,3 +244,9 @@ class AsyncClient:
             if self._connection is None or self._connection.lost.done():
                 self._connection = await connect(self._address, self._timeout)
             return self._connection
+
+
+def hang_up(connection: Connection | None) -> None:
+    """The next call opens another one: this may lead to a replica, or nowhere."""
+    if connection is not None:
+        connection.close()

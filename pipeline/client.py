@@ -7,6 +7,7 @@ lost its answer is repeated within its time limit, with its number, so it never 
 from __future__ import annotations
 
 import os
+import random
 import secrets
 import time
 from collections.abc import Iterable, Sequence
@@ -25,6 +26,7 @@ from pipeline.store.store import Accepted, Call, StalePolicy, Store, run_blockin
 from pipeline.store.wire import BlockingConnection
 
 Result = TypeVar("Result")
+FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 
 
 class Line:
@@ -166,19 +168,23 @@ class Client:
 
     def _run(self, line: Line, call: Call[Result]) -> Result:
         """Run a call that may be repeated; open a connection where there is none."""
-        end, pause = time.monotonic() + self._timeout, 0.02
+        end, pause = time.monotonic() + self._timeout, FIRST_PAUSE
         while True:
             try:
                 if line.connection is None:
                     left = max(end - time.monotonic(), 0.001)
                     line.connection = BlockingConnection(self._address, left)
-                return run_blocking(line.connection, call)
+                result = run_blocking(line.connection, call)
+                if pause > FIRST_PAUSE:
+                    # Opened in a hurry, it has less patience than the next call may have.
+                    line.hang_up()
+                return result
             except BrokerUnavailable:
                 line.hang_up()
                 if time.monotonic() + pause > end:
                     raise
-                time.sleep(pause)
-                pause = min(pause * 2, 0.5)
+                time.sleep(pause * random.uniform(0.5, 1.0))
+                pause = min(pause * 2, LONGEST_PAUSE)
 
     def _take_line(self) -> Line:
         # Threads share the list without a lock: one that was held during a fork would hang the child.

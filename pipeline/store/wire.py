@@ -241,7 +241,8 @@ class BlockingConnection:
                 self._reader.feed(data)
         except OSError as error:
             self.close()
-            raise BrokerUnavailable(f"no answer from the broker: {error}") from error
+            reason = "it is silent" if isinstance(error, BlockingIOError) else str(error)
+            raise BrokerUnavailable(f"no answer from the broker: {reason}") from error
         except BaseException:
             # The reply to a call that was interrupted must not be taken for the next one's.
             self.close()
