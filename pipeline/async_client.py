@@ -15,12 +15,21 @@ from typing import Any, Self, TypeVar
 
 from msgspec import Struct
 
-from pipeline.client import FIRST_PAUSE, LONGEST_PAUSE
 from pipeline.errors import BrokerUnavailable
 from pipeline.plan import Plan
 from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate
 from pipeline.policy import Backoff
-from pipeline.producer import CHUNK, Batch, Duration, Plain, Wanted, batch_of, record
+from pipeline.producer import (
+    CHUNK,
+    FIRST_PAUSE,
+    LONGEST_PAUSE,
+    Batch,
+    Duration,
+    Plain,
+    Wanted,
+    batch_of,
+    record,
+)
 from pipeline.store.reader import JobView, Reader
 from pipeline.store.store import Accepted, Call, StalePolicy, Store, answer
 from pipeline.store.wire import Connection, Reply, connect

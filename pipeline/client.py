@@ -20,13 +20,12 @@ from pipeline.errors import BrokerUnavailable
 from pipeline.plan import Plan
 from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate
 from pipeline.policy import Backoff
-from pipeline.producer import Batch, Duration, Wanted, record
+from pipeline.producer import FIRST_PAUSE, LONGEST_PAUSE, Batch, Duration, Wanted, record
 from pipeline.store.reader import JobView, Reader
 from pipeline.store.store import Accepted, Call, StalePolicy, Store, run_blocking
 from pipeline.store.wire import BlockingConnection
 
 Result = TypeVar("Result")
-FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 
 
 class Line:
@@ -175,16 +174,17 @@ class Client:
                     left = max(end - time.monotonic(), 0.001)
                     line.connection = BlockingConnection(self._address, left)
                 result = run_blocking(line.connection, call)
-                if pause > FIRST_PAUSE:
-                    # Opened in a hurry, it has less patience than the next call may have.
-                    line.hang_up()
-                return result
             except BrokerUnavailable:
                 line.hang_up()
                 if time.monotonic() + pause > end:
                     raise
                 time.sleep(pause * random.uniform(0.5, 1.0))
                 pause = min(pause * 2, LONGEST_PAUSE)
+            else:
+                if pause > FIRST_PAUSE:
+                    # Opened in a hurry, it has less patience than the next call may have.
+                    line.hang_up()
+                return result
 
     def _take_line(self) -> Line:
         # Threads share the list without a lock: one that was held during a fork would hang the child.

@@ -21,6 +21,8 @@ from pipeline.units import milliseconds
 
 ID = re.compile(ID_PATTERN)
 CHUNK = 1000
+FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
+"""Seconds between the tries of a call while the broker is away."""
 
 Duration = str | timedelta
 

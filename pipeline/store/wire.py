@@ -232,13 +232,35 @@ class BlockingConnection:
 
     def call(self, command: Command) -> Reply:
         """The reply. Raises BrokerRefused; BrokerUnavailable when the outcome is unknown, and hangs up."""
+        reply = self._exchange(hiredis.pack_command(command), 1)[0]
+        if isinstance(reply, hiredis.ReplyError):
+            if is_missing_script(reply) and command[0] == b"EVALSHA":
+                return self.call(whole(command))
+            raise refusal(reply)
+        return reply
+
+    def call_both(self, command: Command, second: Command) -> tuple[Reply, Reply]:
+        """Two commands in one write. As `call` for the first; the second one's reply may be an error."""
+        sent = hiredis.pack_command(command) + hiredis.pack_command(second)
+        reply, after = self._exchange(sent, 2)
+        if isinstance(reply, hiredis.ReplyError):
+            if is_missing_script(reply) and command[0] == b"EVALSHA":
+                return self.call_both(whole(command), second)
+            raise refusal(reply)
+        return reply, after
+
+    def _exchange(self, data: bytes, count: int) -> list[Reply]:
+        """Send commands, and read so many replies."""
+        replies = []
         try:
-            self._socket.sendall(hiredis.pack_command(command))
-            while (reply := self._reader.gets()) is False:
-                data = self._socket.recv(65536)
-                if not data:
-                    raise ConnectionResetError(CLOSED)  # noqa: TRY301 - as when the system says so
-                self._reader.feed(data)
+            self._socket.sendall(data)
+            while len(replies) < count:
+                while (reply := self._reader.gets()) is False:
+                    received = self._socket.recv(65536)
+                    if not received:
+                        raise ConnectionResetError(CLOSED)  # noqa: TRY301 - as when the system says so
+                    self._reader.feed(received)
+                replies.append(reply)
         except OSError as error:
             self.close()
             reason = "it is silent" if isinstance(error, BlockingIOError) else str(error)
@@ -247,11 +269,7 @@ class BlockingConnection:
             # The reply to a call that was interrupted must not be taken for the next one's.
             self.close()
             raise
-        if isinstance(reply, hiredis.ReplyError):
-            if is_missing_script(reply) and command[0] == b"EVALSHA":
-                return self.call(whole(command))
-            raise refusal(reply)
-        return reply
+        return replies
 
     def close(self) -> None:
         """Hang up."""
