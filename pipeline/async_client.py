@@ -30,9 +30,10 @@ from pipeline.producer import (
     batch_of,
     record,
 )
+from pipeline.store.confirm import Confirm, Confirming
 from pipeline.store.reader import JobView, Reader
 from pipeline.store.store import Accepted, Call, StalePolicy, Store, answer
-from pipeline.store.wire import Connection, Reply, connect
+from pipeline.store.wire import Command, Connection, Reply, connect
 
 Result = TypeVar("Result")
 
@@ -40,7 +41,7 @@ Result = TypeVar("Result")
 class Together(Struct, frozen=True):
     """Jobs that leave in one call, and who waits for their answers."""
 
-    generation: str
+    known: Known
     jobs: list[Any]
     futures: list[asyncio.Future[Accepted]]
 
@@ -64,6 +65,7 @@ class AsyncClient:
         self._pid = 0
         self._travelling: set[asyncio.Task[None]] = set()
         self._connection: Connection | None = None
+        self._confirming: Confirming | None = None
 
     def _settle_in(self) -> None:
         """One client may serve one loop after another, also in a forked child: each is a producer of its own."""
@@ -77,7 +79,7 @@ class AsyncClient:
         # What leaves in this tick, by queue: records of jobs that are alike, and jobs of other kinds.
         self._plain: dict[str, Together] = {}
         self._each: dict[str, Together] = {}
-        self._connection = None
+        self._connection = self._confirming = None
         self._opening = asyncio.Lock()
 
     async def enqueue(
@@ -102,13 +104,13 @@ class AsyncClient:
             plain = record(known.policy, known.server_ms(), job, data)
             if plain is not None:
                 try:
-                    return await self._along(queue, known.generation, plain[1], self._plain)
+                    return await self._along(queue, known, plain[1], self._plain)
                 except StalePolicy:
                     known = await self._learn(queue)
         wanted = Wanted(job, data, id, delay, at, priority, attempts, backoff, timeout)
         new = self._policies.new_job(queue, known, wanted)
         try:
-            return await self._along(queue, known.generation, new, self._each)
+            return await self._along(queue, known, new, self._each)
         except StalePolicy:
             await self._learn(queue)
             return (await self._enqueue(queue, [wanted]))[0]
@@ -147,7 +149,7 @@ class AsyncClient:
         rest = self._policies.batches(queue, known, jobs)
         while rest:
             try:
-                answers += await self._send(queue, known.generation, rest[0])
+                answers += await self._send(queue, known, rest[0])
                 rest = rest[1:]
             except StalePolicy:
                 known = await self._learn(queue)
@@ -155,12 +157,12 @@ class AsyncClient:
         return answers
 
     def _along(
-        self, queue: str, generation: str, job: Any, leaving: dict[str, Together]
+        self, queue: str, known: Known, job: Any, leaving: dict[str, Together]
     ) -> asyncio.Future[Accepted]:
         """Send a job with the others of this tick; the future is its answer."""
         together = leaving.get(queue)
-        if together is None or together.generation != generation or len(together.jobs) >= CHUNK:
-            together = leaving[queue] = Together(generation, [], [])
+        if together is None or together.known is not known or len(together.jobs) >= CHUNK:
+            together = leaving[queue] = Together(known, [], [])
             self._loop.call_soon(self._depart, queue, together, leaving)
         future: asyncio.Future[Accepted] = self._loop.create_future()
         together.jobs.append(job)
@@ -171,11 +173,11 @@ class AsyncClient:
         if leaving.get(queue) is together:
             del leaving[queue]
         batch: Batch = Plain(0, together.jobs) if leaving is self._plain else batch_of(together.jobs)
-        lane, call = self._prepare(queue, together.generation, batch)
+        lane, call = self._prepare(queue, together.known, batch)
         posted = None
         if self._connection is not None and not self._connection.lost.done():
             # At once: a task would begin ticks later, while everybody waits.
-            posted = self._connection.post(call.command)
+            posted = self._post(self._connection, call.command, together.known.confirm)
             self._connection.flush()
         task = self._loop.create_task(self._travel(together, call, posted, lane))
         self._travelling.add(task)
@@ -185,7 +187,7 @@ class AsyncClient:
         self, together: Together, call: Call[list[Accepted]], posted: asyncio.Future[Reply] | None, lane: int
     ) -> None:
         try:
-            accepted = await self._run(call, posted)
+            accepted = await self._run(call, together.known.confirm, posted)
         except Exception as error:  # noqa: BLE001 - each caller is told
             for future in together.futures:
                 if not future.done():
@@ -197,14 +199,14 @@ class AsyncClient:
             if not future.done():
                 future.set_result(given)
 
-    async def _send(self, queue: str, generation: str, batch: Batch) -> list[Accepted]:
-        lane, call = self._prepare(queue, generation, batch)
+    async def _send(self, queue: str, known: Known, batch: Batch) -> list[Accepted]:
+        lane, call = self._prepare(queue, known, batch)
         try:
-            return await self._run(call)
+            return await self._run(call, known.confirm)
         finally:
             self._free.append(lane)
 
-    def _prepare(self, queue: str, generation: str, batch: Batch) -> tuple[int, Call[list[Accepted]]]:
+    def _prepare(self, queue: str, known: Known, batch: Batch) -> tuple[int, Call[list[Accepted]]]:
         """A lane has one call under way at most: the broker remembers the last call of each."""
         if self._free:
             lane = self._free.pop()
@@ -212,7 +214,7 @@ class AsyncClient:
             lane = len(self._numbers)
             self._numbers.append(0)
         self._numbers[lane] += 1
-        call = batch.call(self._store(queue), f"{self._token}/{lane}", self._numbers[lane], generation)
+        call = batch.call(self._store(queue), f"{self._token}/{lane}", self._numbers[lane], known.generation)
         return lane, call
 
     def _store(self, queue: str) -> Store:
@@ -221,9 +223,25 @@ class AsyncClient:
     async def _learn(self, queue: str) -> Known:
         return self._policies.learn(queue, await self._run(self._store(queue).policy()))
 
-    async def _run(self, call: Call[Result], posted: asyncio.Future[Reply] | None = None) -> Result:
+    def _post(
+        self, connection: Connection, command: Command, confirm: Confirm | None
+    ) -> asyncio.Future[Reply]:
+        if confirm is None:
+            return connection.post(command)
+        asks = self._confirming
+        if asks is None or asks.connection is not connection or asks.confirm != confirm:
+            asks = self._confirming = Confirming(connection, confirm, self._timeout)
+        return asks.post(command)
+
+    async def _run(
+        self,
+        call: Call[Result],
+        confirm: Confirm | None = None,
+        posted: asyncio.Future[Reply] | None = None,
+    ) -> Result:
         """Run a call that may be repeated, within the time limit. `posted`: it is under way for the first time."""
         end, pause = time.monotonic() + self._timeout, FIRST_PAUSE
+        trouble: BrokerUnavailable | None = None
         asked = self._connection
         try:
             async with asyncio.timeout(self._timeout):
@@ -231,10 +249,10 @@ class AsyncClient:
                     try:
                         if posted is None:
                             asked = await self._open()
-                            posted = asked.post(call.command)
+                            posted = self._post(asked, call.command, confirm)
                         return await answer(call, posted)
-                    except BrokerUnavailable:
-                        posted = None
+                    except BrokerUnavailable as error:
+                        posted, trouble = None, error
                         hang_up(asked)
                         if time.monotonic() + pause > end:
                             raise
@@ -242,7 +260,7 @@ class AsyncClient:
                         pause = min(pause * 2, LONGEST_PAUSE)
         except TimeoutError:
             hang_up(asked)
-            raise BrokerUnavailable(
+            raise trouble or BrokerUnavailable(
                 f"no answer from the broker at {self._address} in {self._timeout:g} s"
             ) from None
 

@@ -21,6 +21,7 @@ from pipeline.plan import Plan
 from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate
 from pipeline.policy import Backoff
 from pipeline.producer import FIRST_PAUSE, LONGEST_PAUSE, Batch, Duration, Wanted, record
+from pipeline.store.confirm import Confirm, run_confirmed
 from pipeline.store.reader import JobView, Reader
 from pipeline.store.store import Accepted, Call, StalePolicy, Store, run_blocking
 from pipeline.store.wire import BlockingConnection
@@ -88,7 +89,7 @@ class Client:
             plain = record(known.policy, known.server_ms(), job, data) if known else None
             if known and plain:
                 try:
-                    return self._send_one(queue, known.generation, *plain)
+                    return self._send_one(queue, known, *plain)
                 except StalePolicy:
                     self._learn(queue)
         wanted = Wanted(job, data, id, delay, at, priority, attempts, backoff, timeout)
@@ -126,7 +127,7 @@ class Client:
         rest = self._policies.batches(queue, known, jobs)
         while rest:
             try:
-                answers += self._send(queue, known.generation, rest[0])
+                answers += self._send(queue, known, rest[0])
                 rest = rest[1:]
             except StalePolicy:
                 # A newer policy runs: what is not sent yet is checked again, under that one.
@@ -134,21 +135,21 @@ class Client:
                 rest = self._policies.batches(queue, known, jobs[len(answers) :])
         return answers
 
-    def _send_one(self, queue: str, generation: str, level: int, written: bytes) -> Accepted:
+    def _send_one(self, queue: str, known: Known, level: int, written: bytes) -> Accepted:
         line = self._take_line()
         line.number += 1
-        call = self._store(queue).enqueue(line.producer, line.number, generation, level, [written])
+        call = self._store(queue).enqueue(line.producer, line.number, known.generation, level, [written])
         try:
-            return Accepted(str(self._run(line, call)), "created")
+            return Accepted(str(self._run(line, call, known.confirm)), "created")
         finally:
             self._lines.append(line)
 
-    def _send(self, queue: str, generation: str, batch: Batch) -> list[Accepted]:
+    def _send(self, queue: str, known: Known, batch: Batch) -> list[Accepted]:
         line = self._take_line()
         line.number += 1
-        call = batch.call(self._store(queue), line.producer, line.number, generation)
+        call = batch.call(self._store(queue), line.producer, line.number, known.generation)
         try:
-            return self._run(line, call)
+            return self._run(line, call, known.confirm)
         finally:
             self._lines.append(line)
 
@@ -165,7 +166,7 @@ class Client:
         finally:
             self._lines.append(line)
 
-    def _run(self, line: Line, call: Call[Result]) -> Result:
+    def _run(self, line: Line, call: Call[Result], confirm: Confirm | None = None) -> Result:
         """Run a call that may be repeated; open a connection where there is none."""
         end, pause = time.monotonic() + self._timeout, FIRST_PAUSE
         while True:
@@ -173,7 +174,10 @@ class Client:
                 if line.connection is None:
                     left = max(end - time.monotonic(), 0.001)
                     line.connection = BlockingConnection(self._address, left)
-                result = run_blocking(line.connection, call)
+                if confirm is None:
+                    result = run_blocking(line.connection, call)
+                else:
+                    result = run_confirmed(line.connection, call, confirm, end - time.monotonic())
             except BrokerUnavailable:
                 line.hang_up()
                 if time.monotonic() + pause > end:

@@ -15,6 +15,7 @@ from pipeline.errors import JobNotFound, NoPolicy, QueueRemoved, UnknownJob, Unk
 from pipeline.plan import Plan
 from pipeline.policy import QueuePolicy
 from pipeline.producer import Batch, Wanted, batches, new_job, plain_batches
+from pipeline.store.confirm import Confirm, of_file
 from pipeline.store.reader import JobView
 from pipeline.store.store import NewJob
 from pipeline.store.wire import Address, parse
@@ -22,17 +23,20 @@ from pipeline.store.wire import Address, parse
 Checked = TypeVar("Checked")
 decode_policy = msgspec.json.Decoder(QueuePolicy).decode
 FRESH_SECONDS = 60.0
+NOTHING_SAID = (None,) * 5
 NOTHING_OF_ITS_OWN = (None,) * 7
 """The options of an enqueue call that only has a payload."""
 
 
 class Known(Struct, frozen=True):
-    """What a producer knows of a queue. `offset` turns this host's monotonic ms into the server's time."""
+    """What a producer knows of a queue. `offset` turns this host's monotonic ms into the server's time;
+    `confirm` is what a call waits for beside its answer."""
 
     generation: str
     policy: QueuePolicy
     offset: float
     asked: float
+    confirm: Confirm | None = None
 
     def server_ms(self) -> int:
         return int(time.monotonic() * 1000 + self.offset)
@@ -43,6 +47,7 @@ class Policies:
 
     def __init__(self, plan: Plan | None) -> None:
         self._file = dict(plan.queues) if plan else {}
+        self._confirm = of_file(plan.broker) if plan else None
         self._known: dict[str, Known] = {}
 
     def get(self, queue: str) -> Known | None:
@@ -59,15 +64,16 @@ class Policies:
         """Take in the broker's answer. Raises UnknownQueue, QueueRemoved, or NoPolicy when nothing says what
         queues exist."""
         now = time.monotonic()
-        at, generation, policy, removed, waiting = (*answer, None, None, None, None)[:5]
+        at, generation, policy, removed, waiting, confirm = (*answer, *NOTHING_SAID)[:6]
         offset = at - now * 1000
         self._known.pop(queue, None)
         if generation is not None and policy is not None:
-            known = Known(generation.decode(), decode_policy(policy), offset, now)
+            condition = Confirm.read(confirm.decode()) if confirm else None
+            known = Known(generation.decode(), decode_policy(policy), offset, now, condition)
         elif removed is not None:
             raise queue_removed(queue, int(removed), waiting)
         elif queue in self._file:
-            known = Known("", self._file[queue], offset, now)
+            known = Known("", self._file[queue], offset, now, self._confirm)
         elif self._file:
             raise unknown_queue(queue, self._file)
         else:

@@ -251,7 +251,7 @@ class BlockingConnection:
 
     def _exchange(self, data: bytes, count: int) -> list[Reply]:
         """Send commands, and read so many replies."""
-        replies = []
+        replies: list[Reply] = []
         try:
             self._socket.sendall(data)
             while len(replies) < count:

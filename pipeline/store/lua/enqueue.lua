@@ -13,7 +13,10 @@ local meta = redis.call('HMGET', queue .. ':meta', 'generation', 'paused', 'limi
 if (meta[1] or '') ~= generation then
   -- Taken under the policy before, and the answer was lost: checked anew it would be a second job.
   local last, answer = string.match(redis.call('GET', memory) or '', '^(%d+):(.+)$')
-  if last == call then return tonumber(answer) end
+  if last == call then
+    redis.call('EXPIRE', memory, 60) -- a write, so that it can be confirmed
+    return tonumber(answer)
+  end
   return redis.error_reply('POLICY ' .. (meta[1] or ''))
 end
 

@@ -14,7 +14,10 @@ local memory = queue .. ':call:' .. producer
 local before = redis.call('GET', memory)
 if before then
   local last, answer = string.match(before, '^(%d+):(.+)$')
-  if last == call then return cjson.decode(answer) end
+  if last == call then
+    redis.call('EXPIRE', memory, 60) -- a write, so that it can be confirmed
+    return cjson.decode(answer)
+  end
   if tonumber(last) > tonumber(call) then return redis.error_reply('STALE call ' .. call) end
 end
 

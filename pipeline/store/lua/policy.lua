@@ -1,9 +1,10 @@
--- What a producer must know: {time, generation, policy}; the latter two are nil before a supervisor ran.
+-- What a producer must know: {time, generation, policy, nil, nil, confirm}; all but the time are nil before a
+-- supervisor ran. confirm: see confirm.py.
 -- Of a queue that was removed from the file: {time, generation, nil, the generation that removed it, waiting}.
 -- include now
 -- include waiting
 local queue = unpack(KEYS)
 
-local meta = redis.call('HMGET', queue .. ':meta', 'generation', 'policy', 'removed')
+local meta = redis.call('HMGET', queue .. ':meta', 'generation', 'policy', 'removed', 'confirm')
 if meta[3] then return { now(), meta[1], false, meta[3], waiting(queue) } end
-return { now(), meta[1], meta[2] }
+return { now(), meta[1], meta[2], false, false, meta[4] }
