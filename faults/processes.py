@@ -60,3 +60,9 @@ def send(pid: int, number: signal.Signals) -> None:
     """Send a signal; a process that is gone gets none."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
+
+
+def kill(*pids: int) -> None:
+    """SIGKILL to each."""
+    for pid in pids:
+        send(pid, signal.SIGKILL)

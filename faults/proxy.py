@@ -56,6 +56,7 @@ class Proxy:
         self._links: set[Link] = set()
         self._losing = 0
         self._then: Callable[[], object] = object
+        self._reset: tuple[int, int] | None = None
         self.heal()
         self._loop = asyncio.new_event_loop()
         self._flows = asyncio.Event()
@@ -102,7 +103,7 @@ class Proxy:
         self._every, self._to, self._seen = 0, b"", 0
         self._delay = self._jitter = 0.0
         self._rate = self._slice = 0
-        self._reset: tuple[int, int] | None = None
+        self._reset = None
         self._dark = False
         for link in list(self._links):
             link.budget = None

@@ -1,0 +1,139 @@
+"""Conducts a case from its empty folder to its row."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from faults.audit import Audit, audit
+from faults.case import Case, Row
+from faults.checker import Counts, Evidence, Verdict, judge
+from faults.processes import TooLate, eventually, kill
+from faults.shop import NAME, Shop
+from faults.trial import Trial
+from pipeline.errors import BrokerError
+from pipeline.store.reader import Reader, queue_names
+from pipeline.store.store import run_blocking
+
+STOP_SECONDS = 10.0
+
+
+def conduct(case: Case, seed: int, *, long: bool = False, binary: str = "") -> Row:
+    """Run a case. `binary` is the server program; the folder of a case that failed is kept, and named."""
+    started = time.monotonic()
+    # Short, for the path of a unix socket may have 107 bytes at most.
+    folder = Path(tempfile.mkdtemp(prefix="pf-"))
+    trial = Trial(case, folder, seed, long=long, binary=binary)
+    verdict = Verdict(Counts(), 0, [])
+    try:
+        verdict = _conduct(trial)
+    except (TooLate, BrokerError, RuntimeError, subprocess.TimeoutExpired) as error:
+        trial.fails(f"{error}")
+    except Exception:  # noqa: BLE001 - a mistake of the case is a row, too
+        trial.fails(traceback.format_exc())
+    finally:
+        _tidy(trial)
+    violations = [*trial.violations, *verdict.violations, *_toothless(trial)]
+    if not violations:
+        shutil.rmtree(folder, ignore_errors=True)
+    return Row(
+        case=case.name,
+        title=case.title,
+        injects=case.injects,
+        counts=verdict.counts,
+        extra=verdict.extra,
+        bites=dict(trial.bites),
+        figures=trial.figures,
+        violations=violations,
+        seconds=time.monotonic() - started,
+        server=trial.version,
+        folder=str(folder) if violations else "",
+    )
+
+
+def _conduct(trial: Trial) -> Verdict:
+    trial.broker.start()
+    trial.version = trial.broker.version()
+    trial.shop.write()
+    trial.case.inject(trial)
+    for producer in trial.producers:
+        trial.sent.add(producer.stop())
+    _drain(trial)
+    status = _status(trial)
+    for shop in trial.shops:
+        _stop(trial, shop)
+    audits = list(_audits(trial))
+    events = trial.shop.events()
+    return judge(Evidence(trial.sent, events, audits, trial.losses, status))
+
+
+def _drain(trial: Trial) -> None:
+    """Wait until no job waits or runs any more, twice in a row: a job that is moved is nowhere for no time."""
+    try:
+        eventually(lambda: not _open(trial) and not _open(trial), "all jobs ended", trial.drain_seconds)
+    except TooLate:
+        trial.fails(f"stuck {trial.drain_seconds:g} s after the fault: {_open(trial)}")
+
+
+def _open(trial: Trial) -> dict[str, int]:
+    """How many jobs of which queue have not ended."""
+    connection = trial.broker.connect()
+    try:
+        found = {}
+        for queue in run_blocking(connection, queue_names(NAME)):
+            counts = run_blocking(connection, Reader(NAME, queue).counts())
+            found[queue] = counts.waiting + counts.delayed + counts.active
+        return {queue: number for queue, number in found.items() if number}
+    finally:
+        connection.close()
+
+
+def _status(trial: Trial) -> dict[str, Any]:
+    """What people are shown at the end; a trial without a supervisor has none to show."""
+    shop = next((shop for shop in trial.shops if any(one.runs for one in shop.supervisors)), None)
+    return dict(shop.status()["queues"]) if shop else {}
+
+
+def _stop(trial: Trial, shop: Shop) -> None:
+    """What still runs ends with 0 when it is told to."""
+    running = [one for one in shop.supervisors if one.runs]
+    for one in running:
+        one.process.terminate()
+    for one in running:
+        code = one.ends(STOP_SECONDS)
+        if code != 0:
+            trial.fails(f"pipeline run ended with {code}, not 0:\n{one.output[-1000:]}")
+
+
+def _audits(trial: Trial) -> Iterator[Audit]:
+    connection = trial.broker.connect()
+    try:
+        for queue in run_blocking(connection, queue_names(NAME)):
+            yield audit(connection, NAME, queue)
+    finally:
+        connection.close()
+
+
+def _toothless(trial: Trial) -> Iterator[str]:
+    for name in trial.case.bites:
+        if not trial.bites[name]:
+            yield f"the fault did not bite: {name} is 0"
+
+
+def _tidy(trial: Trial) -> None:
+    """Nothing that the trial started is left."""
+    for producer in trial.producers:
+        producer.stop()
+    for shop in trial.shops:
+        for one in shop.supervisors:
+            kill(one.pid, *one.workers())
+            one.process.wait()
+    for proxy in trial.proxies:
+        proxy.close()
+    trial.broker.kill()
