@@ -25,6 +25,7 @@ from pipeline.errors import (
     UnknownJob,
     UnknownQueue,
 )
+from pipeline.policies import Known
 from pipeline.policy import Deduplication, JobPolicy, QueuePolicy
 from pipeline.store.reader import Counts, Reader
 from pipeline.store.store import Accepted, Store, run_blocking
@@ -208,9 +209,9 @@ def test_a_policy_that_comes_between_two_chunks_counts_for_the_rest(
 ) -> None:
     send = client._send
 
-    def publish_after_the_first(queue: str, generation: str, batch: Any) -> list[Accepted]:
-        answers = send(queue, generation, batch)
-        if generation == "1":
+    def publish_after_the_first(queue: str, known: Known, batch: Any) -> list[Accepted]:
+        answers = send(queue, known, batch)
+        if known.generation == "1":
             shop.publish(QueuePolicy("emails", jobs={"send": JobPolicy(priority=3)}), generation=2)
         return answers
 

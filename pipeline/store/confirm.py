@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from typing import Self, TypeVar
 
-import hiredis
 from msgspec import Struct
 
 from pipeline.errors import BrokerRefused, BrokerUnavailable
@@ -43,12 +42,11 @@ class Confirm(Struct, frozen=True):
 
     def trouble(self, reply: Reply) -> BrokerUnavailable | None:
         """What the answer lacks, or None when it confirms the job."""
-        if isinstance(reply, hiredis.ReplyError) and not is_unknown(reply):
-            return BrokerUnavailable(
-                f"the job may be there, but the broker does not confirm it: {reply}", AGAIN
-            )
+        if isinstance(reply, BrokerUnavailable):
+            return reply
         if isinstance(reply, Exception):
-            return reply if isinstance(reply, BrokerUnavailable) else None
+            told = f"the job may be there, but the broker does not confirm it: {reply}"
+            return None if is_unknown(reply) else BrokerUnavailable(told, AGAIN)
         count = reply if self.replicas else reply[0]
         if count >= max(self.replicas, 1):
             return None
