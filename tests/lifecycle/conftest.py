@@ -21,12 +21,14 @@ import msgspec
 import pytest
 
 from pipeline import Client
+from pipeline.errors import BrokerUnavailable
 from pipeline.job import decode_outcome
 from pipeline.plan import BrokerPlan, Plan, PoolPlan, ReloadPlan, RestartPlan, SupervisorPlan
 from pipeline.policy import JobPolicy, QueuePolicy, RetryPolicy, Timeout
 from pipeline.status.supervisors import SupervisorState
 from pipeline.store import keys
 from pipeline.store.wire import BlockingConnection, connect, parse
+from pipeline.supervisor.binary import find_server
 from pipeline.supervisor.publish import Publisher
 
 HERE = Path(__file__).parent
@@ -181,6 +183,16 @@ class Project:
         finally:
             connection.close()
 
+    def ask_as(self, password: str, *command: str | int) -> Any:
+        """As `ask`, on a broker that has a password now."""
+        connection = BlockingConnection(msgspec.structs.replace(parse(self.address()), password=password))
+        try:
+            return connection.call(command)
+        except BrokerUnavailable:
+            return None  # it hung up on us, too
+        finally:
+            connection.close()
+
     def ping(self) -> bool:
         """Whether the broker answers; one that still loads its data does not."""
         with socket.socket(socket.AF_UNIX) as connection:
@@ -330,3 +342,47 @@ def project(broker: str) -> Iterator[Project]:
 def embedded() -> Iterator[Project]:
     """A project with an embedded broker."""
     yield from make("embedded")
+
+
+class OwnServer:
+    """A server that a test may kill and start again; it keeps its jobs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.url = f"unix://{folder}/s"
+        self.start()
+
+    def start(self, *more: str) -> None:
+        """Start it, with what it kept; `more` are further options."""
+        options = {
+            "port": "0",
+            "unixsocket": f"{self.folder}/s",
+            "dir": str(self.folder),
+            "appendonly": "yes",
+        }
+        command = [find_server(), *(part for name, value in options.items() for part in (f"--{name}", value))]
+        self.process = subprocess.Popen([*command, *more, "--save", "", "--logfile", f"{self.folder}/log"])
+
+    def kill(self) -> None:
+        """Kill it, as a crash does."""
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def own_server() -> Iterator[OwnServer]:
+    """A server of the test's own."""
+    folder = Path(tempfile.mkdtemp(prefix="pq-"))
+    server = OwnServer(folder)
+    yield server
+    server.kill()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def outage(project: Project, own_server: OwnServer) -> Project:
+    """The project on a server of its own."""
+    project.url = own_server.url
+    project.queue("a", "hands:work")
+    project.eventually(project.ping, "the server")
+    return project

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from pipeline.errors import PipelineError
+from pipeline.cli.app import exit_code
 from pipeline.plan import Plan
 from pipeline.supervisor.supervisor import supervise
 
@@ -22,7 +23,7 @@ def main(path: str, *options: str) -> int:
         return asyncio.run(work)
     except PipelineError as error:
         sys.stdout.write(f"{error.message}\n{error.help}\n")
-        return int(getattr(error, "exit_code", 69))
+        return exit_code(error)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tests.lifecycle.conftest import Written, make
-from tests.lifecycle.test_outage import OwnServer
+from tests.lifecycle.conftest import OwnServer
 
 GATE = """
 import os, time

@@ -5,58 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
-import tempfile
 import time
 from pathlib import Path
 
-import pytest
 from msgspec.structs import replace
 
 from pipeline.store import keys
-from pipeline.supervisor.binary import find_server
 from tests.lifecycle.conftest import Written, make
-
-
-class OwnServer:
-    """A server that a test may kill and start again; it keeps its jobs."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.url = f"unix://{folder}/s"
-        self.start()
-
-    def start(self) -> None:
-        options = {
-            "port": "0",
-            "unixsocket": f"{self.folder}/s",
-            "dir": str(self.folder),
-            "appendonly": "yes",
-        }
-        command = [find_server(), *(part for name, value in options.items() for part in (f"--{name}", value))]
-        self.process = subprocess.Popen([*command, "--save", "", "--logfile", f"{self.folder}/log"])
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-
-@pytest.fixture
-def own_server():
-    folder = Path(tempfile.mkdtemp(prefix="pq-"))
-    server = OwnServer(folder)
-    yield server
-    server.kill()
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def outage(project, own_server):
-    """The project on a server of its own."""
-    project.url = own_server.url
-    project.queue("a", "hands:work")
-    project.eventually(project.ping, "the server")
-    return project
 
 
 def enqueue_when_back(project, *payloads):
