@@ -1,7 +1,6 @@
-"""python -m faults.peers [--peers rq,arq] [--faults F1,F3,F9,F14] [--runs 3] [--report docs/faults-peers.md]
+"""Puts ours and other queues, which bench/setup.sh installs, through the same faults.
 
-Puts ours and other queues (bench/setup.sh installs them) through the same faults. Results go to a file of lines
-of JSON, which grows; the report is of all that is in it.
+Results go to a file of lines of JSON, which grows; the report is of all that is in it.
 """
 
 import argparse
@@ -28,7 +27,7 @@ def one(subject: Subject, fault: str, run: int, results: Path, folder: Path) -> 
     try:
         with Round(subject, folder / f"{name}-{fault}-{run}") as round:
             row = FAULTS[fault](round)
-    except Exception:
+    except Exception:  # noqa: BLE001 - one round that breaks ends no other
         traceback.print_exc()
         return
     line = {"peer": subject.name, "version": subject.version(), "fault": fault, "run": run, **row}
@@ -56,7 +55,7 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     given = arguments()
-    subjects, faults = choose(given.peers), given.faults.upper().split(",")
+    subjects, faults = choose(given.peers), given.faults.split(",")
     if unknown := set(faults) - set(FAULTS):
         raise SystemExit(f"no such fault: {', '.join(sorted(unknown))}; there are {', '.join(FAULTS)}")
     given.results.parent.mkdir(parents=True, exist_ok=True)

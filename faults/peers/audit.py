@@ -1,31 +1,36 @@
 """What a broker still keeps of jobs, wherever a queue put them."""
 
 import re
+from collections.abc import Iterator
 
-import redis
+from faults.broker import Broker
 
 MARK = re.compile(rb"job-(\d+)-of-faults")
+READ: dict[bytes, tuple[str, ...]] = {
+    b"string": ("GET",),
+    b"list": ("LRANGE", "0", "-1"),
+    b"set": ("SMEMBERS",),
+    b"zset": ("ZRANGE", "0", "-1"),
+    b"hash": ("HVALS",),
+    b"stream": ("XRANGE", "-", "+"),
+}
 
 
-def kept(url: str) -> set[int]:
+def kept(broker: Broker) -> set[int]:
     """The numbers of the jobs of which the broker holds anything: in a queue, taken, failed, with a result."""
-    with redis.Redis.from_url(url) as client:
-        values = (value for key in client.scan_iter(count=1000) for value in (key, *_values(client, key)))
-        return {int(number) for value in values for number in MARK.findall(value)}
+    held = (value for key in broker.call("KEYS", "*") for value in _flat(_value(broker, key)))
+    return {int(number) for value in held for number in MARK.findall(value)}
 
 
-def _values(client: "redis.Redis", key: bytes) -> list[bytes]:
-    match client.type(key):
-        case b"string":
-            return [client.get(key) or b""]
-        case b"list":
-            return list(client.lrange(key, 0, -1))
-        case b"set":
-            return list(client.smembers(key))
-        case b"zset":
-            return list(client.zrange(key, 0, -1))
-        case b"hash":
-            return list(client.hgetall(key).values())
-        case b"stream":
-            return [value for _, fields in client.xrange(key) for value in fields.values()]
-    return []
+def _value(broker: Broker, key: bytes) -> object:
+    command, *range_ = READ.get(broker.call("TYPE", key), ("TYPE",))  # one that expired meanwhile has none
+    return broker.call(command, key, *range_)
+
+
+def _flat(value: object) -> Iterator[bytes]:
+    """All byte strings of a reply."""
+    if isinstance(value, list):
+        for part in value:
+            yield from _flat(part)
+    elif isinstance(value, bytes):
+        yield value

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import threading
-from pathlib import Path
 from typing import Self
 
 from bench import proc

@@ -2,7 +2,7 @@
 
 from bench.ours import pipeline
 from bench.peer import OURS
-from faults.peers.subject import CONCURRENCY, Place, Setting, Subject
+from faults.peers.subject import CONCURRENCY, EVERY, Place, Setting, Subject
 
 HANDLER = """\
 import journal
@@ -38,11 +38,11 @@ def _subject(name: str, supervisor: str, settings: tuple[Setting, ...], faults: 
 
 
 SUBJECTS = (
-    _subject("ours", "", (), ("F1", "F3", "F9", "F14")),
+    _subject("ours", "", (), EVERY),
     _subject(
-        "ours, lease 5 s",
+        "ours (lease 5 s)",
         "supervisor: {lease: 5s}\n",
         (Setting("supervisor.lease: 5s", "a dead host is noticed after 5 s instead of 15"),),
-        ("F3",),
+        ("F3", "F3-idle"),
     ),
 )

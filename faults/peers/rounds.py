@@ -6,16 +6,15 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from faults.broker import Broker
 from faults.peers import audit, tally
 from faults.peers.crew import Crew, produce
 from faults.peers.journal import Event, Journal
 from faults.peers.losing import LosingProxy
-from faults.peers.subject import Place, Subject
+from faults.peers.subject import CONCURRENCY, Place, Subject
 from faults.processes import send
 
 JOBS, SECONDS = 120, 0.5
@@ -38,7 +37,7 @@ class Round:
         self.journal = Journal(folder / "journal")
         self._stack = ExitStack()
 
-    def __enter__(self) -> "Round":
+    def __enter__(self) -> Self:
         self.broker.start()
         self._stack.callback(self.broker.stop)
         return self
@@ -82,24 +81,16 @@ class Round:
             time.sleep(QUIET)
             self.until(lambda: not self.journal.running(), QUIET)
 
-    def result(self, killed: list[tuple[int, float]], last_kill: float) -> Row:
-        """The counts, and how long it took after the last kill until the last job ended for the first time."""
-        counts = tally.count(self.journal, audit.kept(self.broker.url))
-        again = tally.reruns(self.journal, killed)
-        first: dict[int, float] = {}
-        for event in self.journal.events["end"]:
-            first.setdefault(event.number, event.at)
-        done = max(first.values(), default=last_kill) - last_kill
+    def result(self, killed: tally.Killed, since: float) -> Row:
+        """What is counted, and `done`: the seconds from `since` until the last job had ended for the first time."""
         return {
-            **asdict(counts),
-            "killed": len(killed),
-            "rerun": tally.middle(again),
-            "rerun_max": round(max(again), 3) if again else None,
-            "done": round(done, 2) if not counts.lost else None,
+            **tally.counts(self.journal, audit.kept(self.broker)),
+            **tally.reruns(self.journal, killed),
+            "done": tally.completed(self.journal, since),
         }
 
 
-def _kill(events: list[Event]) -> list[tuple[int, float]]:
+def _kill(events: list[Event]) -> tally.Killed:
     """Kill the processes that run these jobs: the jobs, and when."""
     for pid in {event.pid for event in events}:
         send(pid, signal.SIGKILL)
@@ -111,7 +102,7 @@ def f1(round: Round) -> Row:
     """The processes that run jobs are killed, five times."""
     crew = round.crew("alpha")
     round.produce(JOBS, 0, SECONDS)
-    killed: list[tuple[int, float]] = []
+    killed: tally.Killed = []
     last = time.monotonic()
     kills = 0
     while kills < KILLS and round.until(round.journal.running, WAIT):
@@ -128,18 +119,27 @@ def f1(round: Round) -> Row:
 
 
 def f3(round: Round) -> Row:
-    """All processes of a host are killed in the middle, and the host stays away; another takes over."""
+    """A host dies in the middle of the jobs, with all its processes; another starts."""
+    return _host_dies(round, JOBS, SECONDS, lambda: len(round.journal.numbers("end")) >= JOBS // 6)
+
+
+def f3_idle(round: Round) -> Row:
+    """A host dies while it runs the last jobs; another starts, and nothing else is enqueued."""
+    return _host_dies(round, CONCURRENCY, 3, lambda: len(round.journal.numbers("begin")) == CONCURRENCY)
+
+
+def _host_dies(round: Round, jobs: int, seconds: float, when: Callable[[], object]) -> Row:
     first = round.crew("alpha")
-    round.produce(JOBS, 0, SECONDS)
-    round.until(lambda: len(round.journal.numbers("end")) >= JOBS // 6, WAIT)
+    round.produce(jobs, 0, seconds)
+    round.until(when, WAIT)
     round.until(round.journal.running, QUIET)
     running = round.journal.running()
-    last = time.monotonic()
+    died = time.monotonic()
     first.kill()
     other = round.crew("beta")
     round.finish(WAIT)
-    killed = [(event.number, last) for event in running]
-    return {**round.result(killed, last), "kills": 1, "restarts": other.restarts}
+    killed = [(event.number, died) for event in running]
+    return {**round.result(killed, died), "kills": 1, "restarts": other.restarts}
 
 
 def f9(round: Round) -> Row:
@@ -150,7 +150,7 @@ def f9(round: Round) -> Row:
     started = time.monotonic()
     round.until(lambda: round.producer.poll() is not None, 60)
     round.finish(30)
-    return {**round.result([], started), "replies_lost": proxy.lost, "hung": round.producer.poll() is None}
+    return {**round.result([], started), "replies_lost": proxy.lost, "hung": len(round.journal.unanswered())}
 
 
 def f14(round: Round) -> Row:
@@ -172,11 +172,11 @@ def f14(round: Round) -> Row:
     round.until(lambda: round.producer.poll() is not None, 40)
     round.finish(60)
     row = round.result(running, back)
-    return {**row, "consumed_again": seconds, "restarts": restarts, "hung": round.producer.poll() is None}
+    return {**row, "consumed_again": seconds, "restarts": restarts, "hung": len(round.journal.unanswered())}
 
 
 def _since(journal: Journal, kind: str, at: float) -> bool:
     return any(event.at > at for event in reversed(journal.events[kind]))
 
 
-FAULTS: dict[str, Callable[[Round], Row]] = {"F1": f1, "F3": f3, "F9": f9, "F14": f14}
+FAULTS: dict[str, Callable[[Round], Row]] = {"F1": f1, "F3": f3, "F3-idle": f3_idle, "F9": f9, "F14": f14}

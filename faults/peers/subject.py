@@ -11,6 +11,7 @@ from bench.places import program
 
 ADAPTERS = Path(__file__).resolve().parent / "adapters"
 CONCURRENCY = 4
+EVERY = ("F1", "F3", "F3-idle", "F9", "F14")
 
 
 class Setting(NamedTuple):
@@ -41,7 +42,7 @@ class Subject:
     promise: str
     restarts: str
     """Who starts another when a process dies that runs jobs."""
-    faults: tuple[str, ...] = ("F1", "F3", "F9", "F14")
+    faults: tuple[str, ...] = EVERY
 
     def producer(self) -> list[str]:
         """The command that enqueues; COUNT, PER_SECOND and SECONDS_OF_A_JOB follow."""

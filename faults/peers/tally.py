@@ -1,62 +1,54 @@
-"""The seven counts of a round (Jepsen's total-queue), and what there is beside them, from its journal."""
+"""What the journal of a round says: the seven counts, and what is beside them."""
 
 from collections import Counter
-from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
+from msgspec import structs
+
+from faults import checker
 from faults.peers.journal import Event, Journal
 
-
-@dataclass(frozen=True)
-class Counts:
-    """`lost` did not run to an end although it was acknowledged; `kept` is how many of these the broker still has
-    something of. `duplicated` counts runs beyond the first of a job, `twice` those that came to an end; `recovered`
-    jobs ran although their enqueue was never answered."""
-
-    attempted: int
-    acknowledged: int
-    ok: int
-    lost: int
-    unexpected: int
-    duplicated: int
-    recovered: int
-    kept: int
-    twice: int
-    errors: int
+Killed = list[tuple[int, float]]
+"""The jobs that ran in a process when it was killed, and when that was."""
 
 
-def count(journal: Journal, kept: set[int]) -> Counts:
-    """The counts of a journal that was read; `kept` are the jobs of which the broker has anything."""
-    tried, acknowledged = journal.numbers("try"), journal.numbers("ack")
-    ended = journal.numbers("end")
-    lost = acknowledged - ended
-    return Counts(
-        attempted=len(tried),
-        acknowledged=len(acknowledged),
-        ok=len(acknowledged & ended),
-        lost=len(lost),
-        unexpected=len(ended - tried),
-        duplicated=_again(journal.events["begin"]),
-        recovered=len(ended & tried - acknowledged),
-        kept=len(lost & kept),
-        twice=_again(journal.events["end"]),
-        errors=len(journal.events["error"]),
-    )
+def counts(journal: Journal, kept: set[int]) -> dict[str, int]:
+    """The seven counts, and: `kept`, how many of the lost ones the broker still has something of (jobs `kept`);
+    `extra`, runs that began beyond the first of a job; `errors`, enqueues that raised."""
+    tried, told, ended = (_numbers(journal.events[kind]) for kind in ("try", "ack", "end"))
+    lost = set(told) - set(ended)
+    begun = Counter(_numbers(journal.events["begin"]))
+    return {
+        **structs.asdict(checker.count(tried, told, ended)),
+        "kept": len(lost & kept),
+        "extra": sum(runs - 1 for runs in begun.values()),
+        "errors": len(journal.events["error"]),
+    }
 
 
-def _again(events: list[Event]) -> int:
-    return sum(runs - 1 for runs in Counter(event.number for event in events).values())
+def _numbers(events: list[Event]) -> list[int]:
+    return [event.number for event in events]
 
 
-def reruns(journal: Journal, killed: list[tuple[int, float]]) -> list[float]:
-    """After how many seconds each killed job (its number, when it was killed) began again, of those that did."""
+def reruns(journal: Journal, killed: Killed) -> dict[str, Any]:
+    """How many were killed, and after how many seconds those that did began again: the median, the latest."""
     begun = journal.events["begin"]
-    after = (
+    after = [
         min((event.at - at for event in begun if event.number == number and event.at > at), default=None)
         for number, at in killed
-    )
-    return [seconds for seconds in after if seconds is not None]
+    ]
+    seconds = [one for one in after if one is not None]
+    middle, latest = (round(median(seconds), 3), round(max(seconds), 3)) if seconds else (None, None)
+    return {"killed": len(killed), "rerun": middle, "rerun_max": latest}
 
 
-def middle(values: list[float]) -> float | None:
-    return round(median(values), 3) if values else None
+def completed(journal: Journal, since: float) -> float | None:
+    """After how many seconds the last acknowledged job came to its end for the first time; None: some did not."""
+    first: dict[int, float] = {}
+    for event in journal.events["end"]:
+        first.setdefault(event.number, event.at)
+    told = journal.numbers("ack")
+    if not told <= set(first):
+        return None
+    return round(max((first[number] for number in told), default=since) - since, 2)
