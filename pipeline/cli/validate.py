@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pipeline.config.findings import Finding
     from pipeline.config.load import Loaded
     from pipeline.config.secrets import Need
+    from pipeline.doctor.check import Check
     from pipeline.plan import Plan
 
 Format = Literal["text", "json", "github"]
@@ -89,7 +90,7 @@ def look_at_broker(loaded: Loaded, plan: Plan) -> Iterator[Finding]:
     from pipeline.supervisor.binary import find_server
     from pipeline.supervisor.fitness import inspect
 
-    async def ask() -> tuple[str, ...]:
+    async def ask() -> tuple[Check, ...]:
         connection = await connect(parse(plan.broker.url))
         try:
             return (await inspect(connection, plan.broker)).warnings
@@ -101,7 +102,7 @@ def look_at_broker(loaded: Loaded, plan: Plan) -> Iterator[Finding]:
             find_server()
             return
         for warning in asyncio.run(ask()):
-            yield at_broker(loaded, "warning", "P603", warning, "")
+            yield at_broker(loaded, "warning", "P603", warning.sentence, warning.help)
     except BrokerError as error:
         code = "P601" if isinstance(error, BrokerUnavailable) else "P602"
         yield at_broker(loaded, "error", code, error.message, error.help)

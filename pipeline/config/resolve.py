@@ -44,7 +44,7 @@ def build(config: Config, schemas: Schemas, root: Path, file: Path) -> Plan:
         name=config.name,
         root=str(root),
         file=str(file),
-        hash=_digest(config.name, config.setup, supervisor, queues, pools),
+        hash=_digest(config.name, config.setup, _durability(config.broker), supervisor, queues, pools),
         broker=BrokerPlan(_address(config.broker), _durability(config.broker), config.broker.allow_eviction),
         supervisor=supervisor,
         setup=config.setup,
@@ -66,7 +66,8 @@ def _address(broker: BrokerBlock) -> str:
 def _digest(*content: Any) -> str:
     """Names what runs, and not how it is written: comments and order of keys do not count.
 
-    The broker is left out: hosts may reach the same one at different addresses.
+    The broker's address is left out: hosts may reach the same one at different ones. Its durability is not:
+    producers must hear of another one at once.
     """
     raw = msgspec.json.encode(content, order="deterministic")
     return hashlib.sha256(raw).hexdigest()[:16]

@@ -146,6 +146,7 @@ class Supervisor:
         """With every new connection: it may be another server than before, or one that lost its memory."""
         if self._fitness is None:
             self._fitness = await inspect(connection, self.fleet.plan.broker)
+            self._publisher.confirm = self._fitness.confirm
         await self._publisher.greet(connection, self.fleet.plan, me())
         await self._renew(connection)
 

@@ -14,6 +14,7 @@ from pipeline.plan import Plan
 from pipeline.policy import QueuePolicy
 from pipeline.status.supervisors import SupervisorState
 from pipeline.store import history, keys
+from pipeline.store.confirm import Confirm
 from pipeline.store.history import Applied, Cause
 from pipeline.store.overrides import BY_FILE, Pause
 from pipeline.store.reader import server_time
@@ -38,6 +39,8 @@ class Publisher:
     def __init__(self, name: str) -> None:
         self._name = name
         self.published = Published(0)
+        self.confirm: Confirm | None = None
+        """What producers must wait for beside the broker's answer."""
         self.changing = asyncio.Lock()
         """Held from the first word of a new generation until the supervisor goes by it."""
 
@@ -83,7 +86,10 @@ class Publisher:
         """`changed` are the paths of what is new beside the generation before."""
         await run(connection, write("SADD", keys.queues(plan.name), *plan.queues))
         await asyncio.gather(
-            *(publish_queue(connection, plan.name, policy, generation) for policy in plan.queues.values())
+            *(
+                publish_queue(connection, plan.name, policy, generation, self.confirm)
+                for policy in plan.queues.values()
+            )
         )
         for name, pool in plan.pools.items():
             # A person's `scale` beats the file until the file itself says something new.
@@ -150,9 +156,20 @@ class Publisher:
         ]
 
 
-async def publish_queue(connection: Connection, project: str, policy: QueuePolicy, generation: int) -> None:
+async def publish_queue(
+    connection: Connection,
+    project: str,
+    policy: QueuePolicy,
+    generation: int,
+    confirm: Confirm | None = None,
+) -> None:
     """Make one queue's policy the one that counts, and stop or resume it when the file says something new."""
     store = Store(project, policy.name)
+    # Before the generation, by which producers learn of it.
+    if confirm is None:
+        await run(connection, write("HDEL", keys.meta(store.queue), "confirm"))
+    else:
+        await run(connection, write("HSET", keys.meta(store.queue), "confirm", str(confirm)))
     before = await connection.call(("HGET", keys.meta(store.queue), "policy"))
     limited = "" if policy.max_active is None else policy.max_active
     await run(connection, store.publish(generation, msgspec.json.encode(policy), limited))

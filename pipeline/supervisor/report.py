@@ -30,7 +30,7 @@ def start_lines(
         kind = "embedded broker" if plan.broker.url == "embedded" else "broker"
         yield f"{kind} {fitness.kind} {fitness.version}: {fitness.loss}"
         for warning in fitness.warnings:
-            yield f"warning: {warning}"
+            yield f"warning: {warning.sentence}; {warning.help}"
     if published.behind:
         yield "a newer file runs elsewhere: its policies count, those of this file are not published"
 

@@ -1,4 +1,4 @@
-"""Which brokers are trusted, and what is said of them."""
+"""Which brokers are trusted, and what is said of them when a supervisor starts."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import pytest
 
 from pipeline.errors import BrokerUnfit
 from pipeline.plan import BrokerPlan
+from pipeline.store.confirm import Confirm
 from pipeline.store.wire import connect, parse
-from pipeline.supervisor.fitness import UNVERIFIED, inspect
+from pipeline.supervisor.fitness import inspect
 
 
 @pytest.fixture
@@ -29,23 +30,42 @@ async def settings(connection):
 async def test_a_broker_that_writes_each_second_is_fit_and_its_loss_is_said_in_words(connection, settings):
     await settings(appendonly="yes", appendfsync="everysec")
     found = await inspect(connection, BrokerPlan())
-    assert (found.warnings, "the last second" in found.loss) == ((), True)
+    assert (found.warnings, found.confirm) == ((), None)
+    assert "can lose the last second of accepted jobs, two when its disk is slow" in found.loss
     assert found.kind in ("valkey", "redis")
 
 
-async def test_a_broker_without_a_file_is_warned_of(connection, settings):
+async def test_a_broker_without_a_file_is_warned_of_with_what_to_do(connection, settings):
     await settings(appendonly="no")
-    found = await inspect(connection, BrokerPlan())
-    assert "durability is everysec in the file" in found.warnings[0]
-    assert "loses every job since its last snapshot" in found.warnings[0]
+    (warning,) = (await inspect(connection, BrokerPlan())).warnings
+    assert "durability is everysec in the file" in warning.sentence
+    assert "loses every job since its last snapshot" in warning.sentence
+    assert "CONFIG SET appendonly yes" in warning.help
 
 
-async def test_fsync_in_the_file_needs_fsync_in_the_broker(connection, settings):
-    await settings(appendonly="yes", appendfsync="everysec")
-    assert "durability is fsync" in (await inspect(connection, BrokerPlan(durability="fsync"))).warnings[0]
-    await settings(appendfsync="always")
+async def test_fsync_is_kept_by_the_server_alone_when_it_is_set_to_always(connection, settings):
+    await settings(appendonly="yes", appendfsync="always")
     found = await inspect(connection, BrokerPlan(durability="fsync"))
-    assert (found.warnings, "loses nothing" in found.loss) == ((), True)
+    assert (found.warnings, found.confirm) == ((), None)
+    assert "loses no accepted job" in found.loss
+
+
+async def test_fsync_is_kept_by_producers_when_the_server_can_tell_what_its_file_holds(connection, settings):
+    await settings(appendonly="yes", appendfsync="everysec")
+    found = await inspect(connection, BrokerPlan(durability="fsync"))
+    assert (found.warnings, found.confirm) == ((), Confirm())
+    assert "loses no accepted job" in found.loss
+
+
+async def test_too_few_replicas_are_warned_of_for_they_may_still_come(connection, settings):
+    await settings(appendonly="yes")
+    found = await inspect(connection, BrokerPlan("redis://queue", 2))
+    assert [warning.found for warning in found.warnings] == [
+        "0 of 2 replicas are connected",
+        "min-replicas-to-write 0",
+    ]
+    assert found.confirm == Confirm(2)
+    assert "a failover to a server that does not have it loses it" in found.loss
 
 
 async def test_a_broker_that_evicts_is_refused_with_the_way_out(connection, settings):
@@ -58,14 +78,21 @@ async def test_a_broker_that_evicts_is_refused_with_the_way_out(connection, sett
 async def test_a_broker_that_may_evict_is_used_with_a_warning(connection, settings):
     await settings(maxmemory_policy="allkeys-lru", appendonly="yes")
     found = await inspect(connection, BrokerPlan(allow_eviction=True))
-    assert "jobs can be lost" in found.warnings[0]
+    assert "jobs are lost" in found.warnings[0].sentence
 
 
-async def test_a_broker_that_hides_its_settings_is_unverified(connection, broker):
-    await connection.call(("ACL", "SETUSER", "shy", "on", ">secret", "~*", "&*", "+@all", "-config"))
+@pytest.mark.parametrize("hidden", ["-config", "-@dangerous"])
+async def test_a_broker_that_hides_its_settings_is_taken_and_its_loss_is_unverified(
+    connection, broker, hidden
+):
+    await connection.call(("CONFIG", "SET", "appendonly", "yes"))
+    await connection.call(("ACL", "SETUSER", "shy", "on", ">secret", "~*", "&*", "+@all", hidden))
     shy = await connect(parse(broker.replace("unix://", "unix://shy:secret@")))
     try:
-        assert (await inspect(shy, BrokerPlan())).warnings == (UNVERIFIED,)
+        found = await inspect(shy, BrokerPlan())
+        assert found.warnings == ()
+        assert "UNVERIFIED" in found.loss
     finally:
         shy.close()
         await connection.call(("ACL", "DELUSER", "shy"))
+        await connection.call(("CONFIG", "SET", "appendonly", "no"))
