@@ -11,15 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from faults.audit import Audit, audit
 from faults.case import Case, Row
 from faults.checker import Counts, Evidence, Verdict, judge
-from faults.processes import TooLate, eventually, kill
-from faults.shop import NAME, Shop
+from faults.processes import TooLate, kill
+from faults.shop import Shop
 from faults.trial import Trial
 from pipeline.errors import BrokerError
-from pipeline.store.reader import Reader, queue_names
-from pipeline.store.store import run_blocking
 
 STOP_SECONDS = 10.0
 
@@ -62,36 +59,12 @@ def _conduct(trial: Trial) -> Verdict:
     trial.version = trial.broker.version()
     trial.shop.write()
     trial.case.inject(trial)
-    for producer in trial.producers:
-        trial.sent.add(producer.stop())
-    _drain(trial)
+    trial.stop_producing()
+    trial.drain()
     status = _status(trial)
     for shop in trial.shops:
         _stop(trial, shop)
-    audits = list(_audits(trial))
-    events = trial.shop.events()
-    return judge(Evidence(trial.sent, events, audits, trial.losses, status))
-
-
-def _drain(trial: Trial) -> None:
-    """Wait until no job waits or runs any more, twice in a row: a job that is moved is nowhere for no time."""
-    try:
-        eventually(lambda: not _open(trial) and not _open(trial), "all jobs ended", trial.drain_seconds)
-    except TooLate:
-        trial.fails(f"stuck {trial.drain_seconds:g} s after the fault: {_open(trial)}")
-
-
-def _open(trial: Trial) -> dict[str, int]:
-    """How many jobs of which queue have not ended."""
-    connection = trial.broker.connect()
-    try:
-        found = {}
-        for queue in run_blocking(connection, queue_names(NAME)):
-            counts = run_blocking(connection, Reader(NAME, queue).counts())
-            found[queue] = counts.waiting + counts.delayed + counts.active
-        return {queue: number for queue, number in found.items() if number}
-    finally:
-        connection.close()
+    return judge(Evidence(trial.sent, trial.shop.events(), trial.audit(), trial.losses, status))
 
 
 def _status(trial: Trial) -> dict[str, Any]:
@@ -109,15 +82,6 @@ def _stop(trial: Trial, shop: Shop) -> None:
         code = one.ends(STOP_SECONDS)
         if code != 0:
             trial.fails(f"pipeline run ended with {code}, not 0:\n{one.output[-1000:]}")
-
-
-def _audits(trial: Trial) -> Iterator[Audit]:
-    connection = trial.broker.connect()
-    try:
-        for queue in run_blocking(connection, queue_names(NAME)):
-            yield audit(connection, NAME, queue)
-    finally:
-        connection.close()
 
 
 def _toothless(trial: Trial) -> Iterator[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ class Event(NamedTuple):
     """A line of a handler; `at` is in seconds of the monotonic clock, which all processes share."""
 
     what: str
+    queue: str
     number: int
     id: str
     attempt: int
@@ -27,6 +29,7 @@ class Event(NamedTuple):
 class Run:
     """One run of a handler; `end` is None when it never came to its end."""
 
+    queue: str
     number: int
     id: str
     attempt: int
@@ -43,8 +46,8 @@ def read(path: Path) -> list[Event]:
 
 def parse(line: str) -> Event:
     """One line. See hands.py."""
-    what, number, id, attempt, pid, at = line.split()
-    return Event(what, int(number), id, int(attempt), int(pid), float(at))
+    what, queue, number, id, attempt, pid, at = line.split()
+    return Event(what, queue, int(number), id, int(attempt), int(pid), float(at))
 
 
 def runs_of(events: Iterable[Event]) -> dict[int, list[Run]]:
@@ -53,7 +56,7 @@ def runs_of(events: Iterable[Event]) -> dict[int, list[Run]]:
     for event in events:
         mine = runs[event.number]
         if event.what == "begin":
-            mine.append(Run(event.number, event.id, event.attempt, event.pid, event.at))
+            mine.append(Run(event.queue, event.number, event.id, event.attempt, event.pid, event.at))
         elif event.what == "end":
             # Of two runs at once the one in this process ended.
             for run in reversed(mine):
@@ -61,6 +64,27 @@ def runs_of(events: Iterable[Event]) -> dict[int, list[Run]]:
                     run.end = event.at
                     break
     return runs
+
+
+def resumed(events: Iterable[Event], lost: Mapping[int, float]) -> list[float]:
+    """For each run that was cut short by the end of its process (pid -> when): seconds until its job ran again."""
+    return [
+        after.begin - lost[before.pid]
+        for runs in runs_of(events).values()
+        for before, after in pairwise(runs)
+        if before.end is None and before.pid in lost
+    ]
+
+
+def in_hand(events: Iterable[Event]) -> list[Event]:
+    """The runs that have begun and not ended so far: how each began."""
+    open_runs: dict[tuple[int, int], Event] = {}
+    for event in events:
+        if event.what == "begin":
+            open_runs[event.number, event.pid] = event
+        elif event.what == "end":
+            open_runs.pop((event.number, event.pid), None)
+    return list(open_runs.values())
 
 
 def ends(events: Iterable[Event]) -> list[float]:

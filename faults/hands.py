@@ -1,37 +1,102 @@
 """The handlers of the cases. Each writes what it does with one write(2), which outlives a kill -9.
 
-A line: what, number, id, attempt, process, seconds of the monotonic clock. The number is the producer's own.
+A line: what, queue, number, id, attempt, process, seconds of the monotonic clock. The number is the producer's own.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
+import resource
+import signal
+import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pipeline import Job
 
 EVENTS = os.environ.get("FAULTS_EVENTS") or str(Path(__file__).parent / "events")
+LITTER = "60.0625"
+"""Nobody else starts a `sleep` of so many seconds."""
 FILE = os.open(EVENTS, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
 
 def note(what: str, job: Job[Any]) -> None:
     """Write a line."""
-    number = job.data["n"]
-    os.write(FILE, f"{what} {number} {job.id} {job.attempt} {os.getpid()} {time.monotonic():.6f}\n".encode())
+    of = f"{job.queue} {job.data['n']} {job.id} {job.attempt}"
+    os.write(FILE, f"{what} {of} {os.getpid()} {time.monotonic():.6f}\n".encode())
 
 
 async def work(job: Job[Any]) -> None:
     """Runs for `data["seconds"]`."""
     note("begin", job)
+    if pill := job.data.get("pill"):
+        PILLS[pill]()
     await asyncio.sleep(job.data.get("seconds", 0))
     note("end", job)
 
 
 def block(job: Job[Any]) -> None:
-    """The same as a plain function, which runs in a thread."""
+    """Runs for that long as a plain function, in a thread."""
     note("begin", job)
     time.sleep(job.data.get("seconds", 0))
     note("end", job)
+
+
+async def stall(job: Job[Any]) -> None:
+    """Blocks its loop for that long."""
+    note("begin", job)
+    time.sleep(job.data["seconds"])  # noqa: ASYNC251 - this is what it is for
+    note("end", job)
+
+
+async def hog(job: Job[Any]) -> None:
+    """One call of C code that keeps the GIL for about that long."""
+    note("begin", job)
+    started, probe = time.monotonic(), 2_000_000
+    sum(range(probe))
+    sum(range(int(probe * 1.5 * job.data["seconds"] / (time.monotonic() - started))))
+    note("end", job)
+
+
+def segfault() -> None:
+    """Read where nothing is."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ctypes.string_at(0)
+
+
+def abort() -> None:
+    """What a C library does that has enough."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.abort()
+
+
+def litter() -> None:
+    """Die, and leave processes behind."""
+    for _ in range(5):
+        subprocess.Popen(["sleep", LITTER])
+    os._exit(0)
+
+
+def gorge() -> None:
+    """Want more memory than there is: a MemoryError, which the process survives."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + (64 << 20), before[1]))
+    try:
+        bytearray(1 << 30)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+PILLS: dict[str, Callable[[], object]] = {
+    "exit": lambda: os._exit(3),
+    "segfault": segfault,
+    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "abort": abort,
+    "litter": litter,
+    "gorge": gorge,
+}

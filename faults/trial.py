@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from faults import events
+from faults.audit import Audit, audit
 from faults.broker import Broker
 from faults.case import Case
 from faults.checker import Loss
-from faults.processes import eventually, is_gone, kill
+from faults.events import Run
+from faults.processes import TooLate, eventually, is_gone, kill
 from faults.producer import Producer, Sent
 from faults.proxy import Proxy
-from faults.shop import Shop, Supervisor
+from faults.shop import NAME, Shop, Supervisor
+from pipeline.store import keys
+from pipeline.store.reader import Reader, queue_names
+from pipeline.store.store import run_blocking
 
 DRAIN = 30.0
 """Seconds within which all jobs must have ended once the fault is over."""
@@ -66,6 +72,36 @@ class Trial:
         self.producers.append(producer)
         return producer.start()
 
+    def stop_producing(self) -> None:
+        """Stop what `produce` started, once every call has its answer."""
+        for producer in self.producers:
+            self.sent.add(producer.stop())
+
+    def drain(self) -> None:
+        """Wait until no job waits or runs any more, twice in a row: a job that moves may be met on its way."""
+        try:
+            eventually(lambda: not self._open() and not self._open(), "all jobs ended", self.drain_seconds)
+        except TooLate:
+            self.fails(f"stuck {self.drain_seconds:g} s after the fault: {self._open()}")
+
+    def _open(self) -> dict[str, int]:
+        """How many jobs of which queue have not ended."""
+        with contextlib.closing(self.broker.connect()) as connection:
+            found = {}
+            for queue in run_blocking(connection, queue_names(NAME)):
+                counts = run_blocking(connection, Reader(NAME, queue).counts())
+                found[queue] = counts.waiting + counts.delayed + counts.active
+        return {queue: number for queue, number in found.items() if number}
+
+    def audit(self) -> list[Audit]:
+        """What the broker holds, queue by queue."""
+        with contextlib.closing(self.broker.connect()) as connection:
+            return [audit(connection, NAME, name) for name in run_blocking(connection, queue_names(NAME))]
+
+    def runs(self) -> dict[int, list[Run]]:
+        """The runs of each number so far, the first one first."""
+        return events.runs_of(self.shop.events())
+
     def eventually(self, look: Callable[[], Any], what: str, seconds: float = 20.0) -> Any:
         """The first true answer of `look`. Raises TooLate, which is a violation."""
         return eventually(look, what, seconds)
@@ -73,6 +109,10 @@ class Trial:
     def pause(self, seconds: float) -> None:
         """Let that much time pass."""
         time.sleep(seconds)
+
+    def now(self) -> float:
+        """Seconds of the clock that handlers write down, too."""
+        return time.monotonic()
 
     def rounds(self, least: float, most: float) -> Iterator[int]:
         """Numbers from 0, one after each pause of between `least` and `most` seconds, until the time is over."""
@@ -83,9 +123,13 @@ class Trial:
                 return
             yield turn
 
-    def ends(self, since: float = 0.0) -> int:
-        """How many runs came to their end since then."""
-        return sum(event.what == "end" and event.at >= since for event in self.shop.events())
+    def ended(self) -> int:
+        """How many runs came to their end so far."""
+        return len(events.ends(self.shop.events()))
+
+    def stat(self, name: str, queue: str = "work") -> int:
+        """A total of a queue, such as `lost_leases`."""
+        return int(self.broker.call("HGET", keys.stats(keys.base(NAME, queue)), name) or 0)
 
     # --- for cases: what they do, and what they saw ------------------------------------------------------
 
@@ -125,6 +169,14 @@ class Trial:
         self.eventually(lambda: all(map(is_gone, pids)), "what was killed is gone", 2.0)
         for pid in pids:
             self.loses(pid, since, time.monotonic(), "killed")
+
+    def resumes(self, lost: Mapping[int, float], within: float) -> None:
+        """Jobs that were cut short by the end of their process (pid -> when) ran again within so many seconds."""
+        again = events.resumed(self.shop.events(), lost)
+        self.bit("jobs interrupted", len(again))
+        self.spread("until the same job runs again", again)
+        late = [seconds for seconds in again if seconds > within]
+        self.expect(not late, f"{len(late)} jobs ran again only after more than {within:g} s")
 
     def spread(self, name: str, seconds: list[float]) -> None:
         """A figure: how many there are, their median, 99th percentile and maximum."""

@@ -1,0 +1,44 @@
+"""F13: the broker stands still for longer than the lease."""
+
+from faults.case import Case
+from faults.trial import Trial
+
+LEASE = 2.0
+RATE = 100
+
+
+def inject(trial: Trial) -> None:
+    other = trial.another_host("b")
+    supervisors = []
+    for shop in (trial.shop, other):
+        shop.write(lease=f"{LEASE:g}s")
+        supervisors.append(shop.up())
+    workers = [one.workers() for one in supervisors]
+    # Some jobs are longer than the standstill: their leases must outlive it.
+    trial.produce(RATE, payload=lambda n: {"seconds": trial.seconds + 1 if n % 100 == 0 else 0.02})
+    trial.pause(2.0)
+    trial.broker.freeze()
+    trial.pause(trial.seconds)
+    trial.broker.thaw()
+    thawed = trial.now()
+    trial.bit("seconds frozen", round(trial.seconds))
+    trial.recovers(thawed, RATE * 0.8, within=3.0)
+    trial.broker.call("CLIENT", "PAUSE", int(LEASE * 1000 + 1000), "ALL")
+    trial.pause(LEASE + 1)
+    trial.bit("seconds paused", round(LEASE + 1))
+    trial.recovers(trial.now(), RATE * 0.8, within=3.0)
+    trial.expect(trial.stat("lost_leases") == 0, "a standstill of the broker cost leases")
+    trial.expect(
+        [one.workers() for one in supervisors] == workers, "a worker died of the broker's standstill"
+    )
+
+
+CASE = Case(
+    "F13",
+    "broker frozen",
+    f"SIGSTOP to the broker for longer than the lease of {LEASE:g} s, then CLIENT PAUSE",
+    inject,
+    short=4,
+    long=20,
+    bites=("seconds frozen", "seconds paused"),
+)
