@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline.errors import PipelineError
 from pipeline.cli.app import exit_code
+from pipeline.errors import PipelineError
 from pipeline.plan import Plan
 from pipeline.supervisor.supervisor import supervise
 

@@ -9,8 +9,7 @@ import time
 
 import pytest
 
-from tests.lifecycle.conftest import Written, make
-from tests.lifecycle.conftest import OwnServer
+from tests.lifecycle.conftest import OwnServer, Written, make
 
 GATE = """
 import os, time

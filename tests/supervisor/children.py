@@ -30,7 +30,7 @@ class PaperChild(Child):
         self.state, self.started, self.chance = "starting", 0, 0.0
         self.pid, self.code, self.failed, self.leaves_by = 1, None, None, None
         self.loaded = self.serving = self.drained = self.quiet = self.stale = self.blameless = False
-        self.overtaken = self.ended_jobs = self.bytes = 0
+        self.overtaken = self.ended_jobs = self.bytes = self.deaf = 0
         self.told: list[Any] = []
 
     def go(self) -> None:
@@ -58,7 +58,7 @@ class PaperChild(Child):
         self.told.append("forget")
 
     def deaf_for(self) -> int:
-        return 0
+        return self.deaf
 
     def memory(self) -> int | None:
         return self.bytes

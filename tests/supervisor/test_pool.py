@@ -378,3 +378,23 @@ async def test_a_process_that_the_system_does_not_give_is_a_failure_to_start_and
 
 def refused(*arguments, **options):
     raise OSError(11, "out of processes")
+
+
+async def test_a_pool_runs_once_a_worker_takes_jobs_and_not_when_it_has_only_loaded(make, office):
+    pool = make(1)
+    pool.keep()
+    (child,) = office.hired
+    child.loaded, child.state = True, "running"
+    pool.on_loaded()
+    assert pool.state == "starting"
+    assert not pool.settled_down
+    child.ready()
+    assert pool.state == "running"
+
+
+async def test_a_pool_says_how_many_workers_do_not_hear_of_the_broker(make, office):
+    pool = running(make(2), office)
+    assert [record.reason for record in pool.records()] == [None]
+    office.hired[0].deaf = 11_000
+    (record,) = pool.records()
+    assert (record.state, record.reason) == ("running", "1 of 2 workers have not heard of the broker for 10s")

@@ -11,6 +11,7 @@ import pytest
 
 from faults.proxy import Proxy
 from pipeline import Discard, Job, RetryLater, SoftTimeout
+from pipeline.errors import LeaseLost
 from pipeline.policy import Backoff, RetryPolicy, Timeout
 from pipeline.store.store import Move, Store, run_blocking
 from pipeline.store.wire import BlockingConnection, parse
@@ -288,3 +289,104 @@ async def test_a_worker_that_stood_still_begins_nothing_that_was_given_to_others
         assert taken[0] > 0
         assert sorted(ran[100:]) == sorted(ids)
         assert (await it.counts()).stats.get("lost_leases", 0) == 0
+
+
+# --- signs that a lease is lost, or that the broker is there ------------------------------------------------
+
+
+async def test_a_handler_whose_note_is_refused_is_cancelled_and_its_job_runs_elsewhere(broker: str) -> None:
+    begun, stopped = [0], asyncio.Event()
+
+    async def slow(job: Job[Any]) -> None:
+        begun[0] += 1
+        if begun[0] == 2:
+            return
+        await asyncio.sleep(0.2)
+        try:
+            await job.progress(1)
+            await asyncio.sleep(PATIENCE)
+        except asyncio.CancelledError:
+            stopped.set()
+            raise
+
+    async with shop(broker, slow) as it:
+        it.worker()
+        id = await it.enqueue("slow")
+        await until(lambda: it.pools[0]._running)
+        (attempt,) = it.pools[0]._running.values()
+        take_back(broker, "w1", id, attempt.lease)
+        await it.ends_as(id, "completed")
+        await stopped.wait()
+        assert (await it.counts()).stats["lost_leases"] == 1
+
+
+async def test_a_plain_handler_is_told_by_its_next_note(broker: str) -> None:
+    begun, raised = [0], list[str]()
+
+    def slow(job: Job[Any]) -> None:
+        begun[0] += 1
+        if begun[0] == 2:
+            return
+        try:
+            for _ in range(200):
+                time.sleep(0.05)
+                job.progress(1)
+        except LeaseLost as error:
+            raised.append(error.message)
+            raise
+
+    async with shop(broker, slow) as it:
+        it.worker()
+        id = await it.enqueue("slow")
+        await until(lambda: it.pools[0]._running)
+        (attempt,) = it.pools[0]._running.values()
+        take_back(broker, "w1", id, attempt.lease)
+        await it.ends_as(id, "completed")
+        await until(lambda: raised)
+        assert raised == [f"the lease of slow {id} is lost: what it does counts no more"]
+
+
+async def test_a_job_that_the_broker_does_not_know_as_ours_any_more_is_stopped(broker: str) -> None:
+    begun = 0
+
+    async def slow(job: Job[Any]) -> None:
+        nonlocal begun
+        begun += 1
+        if begun == 1:
+            await asyncio.sleep(PATIENCE)
+
+    async with shop(broker, slow) as it:
+        pool = it.worker()
+        id = await it.enqueue("slow")
+        await until(lambda: begun)
+        (attempt,) = pool._running.values()
+        take_back(broker, "w1", id, attempt.lease)
+        pool.doubt()
+        await it.ends_as(id, "completed")
+        assert begun == 2
+
+
+def take_back(broker: str, worker: str, id: str, lease: int) -> None:
+    """Take a running job away from its worker, as another supervisor does that thinks it gone."""
+    connection = BlockingConnection(parse(broker))
+    move = Move("front", id.encode(), lease)
+    assert run_blocking(connection, Store("shop", "q").reclaim(worker, [move])) == 1
+    connection.close()
+
+
+async def test_it_serves_once_the_broker_has_answered_its_first_turn(broker: str) -> None:
+    async def nothing(job: Job[Any]) -> None:
+        pass
+
+    async with shop(broker, nothing) as it:
+        with Proxy(broker) as proxy:
+            proxy.hold()
+            it.worker(broker=proxy.url)
+            await asyncio.sleep(0.2)
+            assert it.serving == 0
+            proxy.flow()
+            await until(lambda: it.serving)
+            assert it.serving == 1
+            it.pools[0].stop()
+            await asyncio.gather(*it.ends)
+            it.ends.clear()
