@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import threading
+from pathlib import Path
 from typing import Self
 
 from bench import proc
@@ -11,6 +12,7 @@ from bench.places import PEERS_DIR
 from faults.peers.subject import ADAPTERS, Place, Subject
 from faults.processes import send
 
+ROOT = Path(__file__).resolve().parents[2]
 PAUSE = 1.0
 """Seconds before a process that ended is started again."""
 
@@ -20,7 +22,7 @@ def environment(place: Place) -> dict[str, str]:
         **os.environ,
         "JOURNAL": str(place.journal),
         "REDIS_URL": place.url,
-        "PYTHONPATH": str(ADAPTERS),
+        "PYTHONPATH": f"{ADAPTERS}:{ROOT}",
         "NODE_PATH": str(PEERS_DIR / "node" / "node_modules"),
         "NODE_ENV": "production",
     }
