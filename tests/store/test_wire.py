@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
+from faults.proxy import Proxy
 from pipeline.errors import BrokerRefused, BrokerUnavailable
 from pipeline.store.scripts import script
 from pipeline.store.wire import Address, BlockingConnection, Connection, connect, parse
-from tests.proxy import Proxy
 
 Server = Any
 JOIN = script("join").command(queue="{q}", worker="w1", lease=60_000)

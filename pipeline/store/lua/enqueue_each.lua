@@ -5,6 +5,7 @@
 -- include put
 -- include wake
 -- include hand_over
+-- include holder
 local queue = unpack(KEYS)
 local producer, call, generation = unpack(ARGV)
 -- rest: id, level, due, key, window, record for each job. An id of '' is made here; due is '' (now),
@@ -36,7 +37,7 @@ local function standing(id, key)
     local forget = redis.call('ZSCORE', queue .. ':ids', id)
     if forget and tonumber(forget) > time then return id end
   end
-  return key ~= '' and redis.call('GET', queue .. ':dedup:' .. key)
+  return holder(queue, key)
 end
 
 local function place(id, level, due, record)

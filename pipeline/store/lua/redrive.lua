@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- Dead or cancelled jobs wait again, at attempt 1. A job whose deduplication key another holds stays.
 -- Returns for each: the state it was in, nil when it is not kept, or 'duplicate of <id>'.
+-- include holder
 -- include put
 -- include wake
 -- include where
@@ -12,9 +13,9 @@ for i = 1, #ARGV, 3 do
   local id, level, key = unpack(ARGV, i, i + 2)
   local state = where(queue, id)
   if state == 'dead' or state == 'cancelled' then
-    local holder = key ~= '' and redis.call('GET', queue .. ':dedup:' .. key)
-    if holder and holder ~= id then
-      state = 'duplicate of ' .. holder
+    local held_by = holder(queue, key)
+    if held_by and held_by ~= id then
+      state = 'duplicate of ' .. held_by
     else
       if key ~= '' then redis.call('SET', queue .. ':dedup:' .. key, id) end
       redis.call('ZREM', queue .. ':' .. state, id)

@@ -126,6 +126,15 @@ def test_a_key_is_free_once_its_job_was_withdrawn(queue: Queue, how: str) -> Non
     assert queue.each(new("b", key="k")) == created("2")
 
 
+def test_a_key_without_an_end_is_free_when_its_job_was_purged_by_somebody_who_was_gone_then(
+    queue: Queue,
+) -> None:
+    queue.each(new("a", key="k"), new("b", key="w", window=60_000))
+    assert len(queue.purge(10)) == 2
+    assert queue.each(new("c", key="k"), new("d", key="w", window=60_000)) == [*created("3"), *duplicate("2")]
+    assert queue.each(new("e", key="k")) == duplicate("3")
+
+
 def test_the_end_of_a_job_frees_no_key_that_another_holds(queue: Queue) -> None:
     queue.join("w1")
     queue.each(new("a", key="k", window=60_000))

@@ -241,3 +241,16 @@ def test_a_worker_that_leaves_work_behind_wakes_the_next(queue: Queue) -> None:
     state = queue.state()
     assert state[f"inbox:{parked}"] == [""]
     assert state["workers"] == [parked]
+
+
+# --- a clock that went back ----------------------------------------------------------------------------
+
+
+def test_leases_beyond_the_time_of_one_are_cut_and_others_are_left_alone(queue: Queue) -> None:
+    queue.join("w1", "w2")
+    now = int(queue.send("TIME")[0]) * 1000
+    queue.send("ZADD", f"{queue.name}:workers", now + 3_600_000, "w1", now + 5_000, "w2")
+    assert run_blocking(queue.connection, queue.store.amend(15_000)) == 1
+    ends = {worker: float(queue.send("ZSCORE", f"{queue.name}:workers", worker)) for worker in ("w1", "w2")}
+    assert now + 14_000 < ends["w1"] < now + 17_000
+    assert ends["w2"] == now + 5_000

@@ -329,7 +329,9 @@ def test_progress_and_the_last_100_lines_stand_with_a_running_job(queue: Queue) 
 
 
 @pytest.mark.parametrize(("worker", "lease"), [("w1", 99), ("w2", 1)])
-def test_a_note_of_one_that_lost_the_lease_is_not_kept_but_counted(queue: Queue, worker: str, lease: int) -> None:
+def test_a_note_of_one_that_lost_the_lease_is_not_kept_but_counted(
+    queue: Queue, worker: str, lease: int
+) -> None:
     queue.join("w1", "w2")
     queue.enqueue("a")
     queue.take()
