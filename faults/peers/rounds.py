@@ -163,8 +163,8 @@ def f14(round: Round) -> Row:
     time.sleep(2)
     round.broker.start()
     back = time.monotonic()
-    again = round.until(lambda: _since(round.journal, "begin", back), 30)
-    seconds = round.journal.events["begin"][-1].at - back if again else None
+    round.until(lambda: _first_begin(round.journal, back), 30)
+    again = _first_begin(round.journal, back)
     restarts = crew.restarts
     if not again:
         crew.kill()
@@ -172,11 +172,13 @@ def f14(round: Round) -> Row:
     round.until(lambda: round.producer.poll() is not None, 40)
     round.finish(60)
     row = round.result(running, back)
-    return {**row, "consumed_again": seconds, "restarts": restarts, "hung": len(round.journal.unanswered())}
+    return {**row, "consumed_again": again, "restarts": restarts, "hung": len(round.journal.unanswered())}
 
 
-def _since(journal: Journal, kind: str, at: float) -> bool:
-    return any(event.at > at for event in reversed(journal.events[kind]))
+def _first_begin(journal: Journal, since: float) -> float | None:
+    """Seconds until the first job began after `since`."""
+    begun = (event.at for event in journal.events["begin"] if event.at > since)
+    return next((at - since for at in begun), None)
 
 
 FAULTS: dict[str, Callable[[Round], Row]] = {"F1": f1, "F3": f3, "F3-idle": f3_idle, "F9": f9, "F14": f14}
