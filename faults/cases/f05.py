@@ -1,48 +1,55 @@
-"""F5: a whole host stands still, another takes its jobs over, and it goes on."""
+"""F5: a host stands still, another takes its jobs over, and it goes on."""
 
 import signal
-import time
 
 from faults.case import Case
 from faults.processes import send
+from faults.shop import Supervisor
 from faults.trial import Trial
 
 LEASE = 2.0
-ASLEEP = LEASE + 3
+ASLEEP = LEASE + 2
 
 
 def inject(trial: Trial) -> None:
     other = trial.another_host("b")
     for shop in (trial.shop, other):
         shop.write(lease=f"{LEASE:g}s")
-    frozen = trial.shop.up()
+    supervisor = trial.shop.up()
     other.up()
     trial.produce(80, payload=lambda number: {"seconds": number % 40 / 50})
-    for _ in trial.rounds(1.0, 1.5):
-        workers = frozen.workers()
-        since = time.monotonic()
-        for pid in (frozen.pid, *workers):
-            send(pid, signal.SIGSTOP)
-        trial.pause(ASLEEP)
-        # The workers first: what they finished while others have their jobs must be refused.
-        for pid in workers:
-            send(pid, signal.SIGCONT)
-        trial.pause(0.3)
-        send(frozen.pid, signal.SIGCONT)
-        frozen.says("stood still for", trial.bites["hosts frozen"] + 1)
-        for pid in workers:
-            trial.loses(pid, since, time.monotonic(), "frozen past the lease")
-        trial.bit("hosts frozen")
-        trial.eventually(lambda old=workers: {*frozen.workers()} - {*old}, "the host works again")
+    for turn in trial.rounds(1.0, 1.5):
+        whole = turn % 2 == 0
+        _freeze(trial, supervisor, whole=whole)
+        trial.bit("hosts frozen" if whole else "supervisors frozen")
     trial.bit("writes of zombies refused", trial.stat("lost_leases"))
+
+
+def _freeze(trial: Trial, supervisor: Supervisor, *, whole: bool) -> None:
+    """One standstill: of the whole host, or of the supervisor while its workers go on without a lease."""
+    workers, since = supervisor.workers(), trial.now()
+    stopped = [supervisor.pid, *workers] if whole else [supervisor.pid]
+    for pid in stopped:
+        send(pid, signal.SIGSTOP)
+    trial.pause(ASLEEP)
+    # The workers first: whatever they still say must be refused, before their supervisor can end them.
+    for pid in reversed(stopped):
+        send(pid, signal.SIGCONT)
+        trial.pause(0.1)
+    trial.eventually(lambda: not {*workers} & {*supervisor.workers()}, "a host that overslept ends its workers")
+    for pid in workers:
+        trial.loses(pid, since, trial.now(), "without a lease")
+    trial.eventually(supervisor.workers, "it works again")
+    held = {run.number for runs in trial.runs().values() for run in runs[1:] if runs[0].pid in workers}
+    trial.bit("jobs that another host ran", len(held))
 
 
 CASE = Case(
     "F5",
     "host frozen, and taken for dead",
-    f"SIGSTOP to everything of one host for {ASLEEP:g} s, while another one runs; lease {LEASE:g} s",
+    f"SIGSTOP to everything of one host, or to its supervisor alone, for {ASLEEP:g} s; lease {LEASE:g} s",
     inject,
-    short=2,
+    short=7,
     long=60,
-    bites=("hosts frozen", "writes of zombies refused"),
+    bites=("hosts frozen", "supervisors frozen", "jobs that another host ran", "writes of zombies refused"),
 )
