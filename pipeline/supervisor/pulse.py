@@ -49,14 +49,15 @@ class Trust:
 
     def look(self, source: object, server: int, lease: int) -> tuple[bool, bool]:
         """Called in every beat, with the connection and the server's time in ms: whether ends of leases count now, and
-        whether the server's clock went back since the last time."""
+        whether the server's clock went back since the last time. It may have, unseen, before a new connection."""
         now = boot_ms()
         passed, told = now - self._ours, server - self._theirs
-        jump = told - passed if source is self._source else 0
-        if source is not self._source or passed > GAP_MS or abs(jump) > JUMP_MS:
+        new = source is not self._source
+        jump = 0 if new else told - passed
+        if new or passed > GAP_MS or abs(jump) > JUMP_MS:
             self._since = now
         if abs(jump) > JUMP_MS:
             way = "forward" if jump > 0 else "back"
             self._tell(f"the clock of the broker went {way} by {abs(jump) / 1000:.0f} s")
         self._source, self._ours, self._theirs = source, now, server
-        return now - self._since >= lease, jump < -JUMP_MS
+        return now - self._since >= lease, new or jump < -JUMP_MS
