@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 
 from msgspec import Struct
 
-from pipeline.errors import BrokerUnavailable
+from pipeline.errors import BrokerUnavailable, Unconfirmed
 from pipeline.plan import Plan
 from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate
 from pipeline.policy import Backoff
@@ -252,10 +252,11 @@ class AsyncClient:
                             posted = self._post(asked, call.command, confirm)
                         return await answer(call, posted)
                     except BrokerUnavailable as error:
-                        posted, trouble = None, error
+                        posted = None
+                        trouble = trouble if isinstance(trouble, Unconfirmed) else error
                         hang_up(asked)
                         if time.monotonic() + pause > end:
-                            raise
+                            raise trouble from None
                         await asyncio.sleep(pause * random.uniform(0.5, 1.0))
                         pause = min(pause * 2, LONGEST_PAUSE)
         except TimeoutError:

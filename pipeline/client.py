@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from pipeline.errors import BrokerUnavailable
+from pipeline.errors import BrokerUnavailable, Unconfirmed
 from pipeline.plan import Plan
 from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate
 from pipeline.policy import Backoff
@@ -169,6 +169,7 @@ class Client:
     def _run(self, line: Line, call: Call[Result], confirm: Confirm | None = None) -> Result:
         """Run a call that may be repeated; open a connection where there is none."""
         end, pause = time.monotonic() + self._timeout, FIRST_PAUSE
+        trouble: BrokerUnavailable | None = None
         while True:
             try:
                 if line.connection is None:
@@ -178,10 +179,12 @@ class Client:
                     result = run_blocking(line.connection, call)
                 else:
                     result = run_confirmed(line.connection, call, confirm, end - time.monotonic())
-            except BrokerUnavailable:
+            except BrokerUnavailable as error:
                 line.hang_up()
+                # The last try may have no time left for an answer: what an earlier one was told says more.
+                trouble = trouble if isinstance(trouble, Unconfirmed) else error
                 if time.monotonic() + pause > end:
-                    raise
+                    raise trouble from None
                 time.sleep(pause * random.uniform(0.5, 1.0))
                 pause = min(pause * 2, LONGEST_PAUSE)
             else:

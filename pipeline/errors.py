@@ -17,6 +17,7 @@ PipelineError
 │   └── WrongState
 ├── BrokerError
 │   ├── BrokerUnavailable  away, or silent for longer than the time limit
+│   │   └── Unconfirmed    the job may be there, but not as safely as durability asks
 │   ├── BrokerRefused      it answered with an error
 │   │   ├── BrokerFull     its memory or disk is full: nothing was stored
 │   │   └── BrokerDenied   the login is wrong, or may not do this
@@ -147,6 +148,12 @@ class BrokerUnavailable(BrokerError):
     """The broker is away, or did not answer within the time limit."""
 
     code = "broker_unavailable"
+
+
+class Unconfirmed(BrokerUnavailable):
+    """The job reached the broker, which did not confirm it within the time limit as `broker.durability` asks."""
+
+    code = "unconfirmed"
 
 
 class BrokerRefused(BrokerError):

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from pipeline import AsyncClient, Client
-from pipeline.errors import BrokerUnavailable
+from pipeline.errors import BrokerUnavailable, Unconfirmed
 from pipeline.plan import BrokerPlan
 from pipeline.policy import JobPolicy, QueuePolicy
 from pipeline.store.confirm import Confirm, of_file, run_confirmed
@@ -105,7 +105,7 @@ def test_a_job_that_the_replica_may_not_have_is_not_accepted_and_says_how_many_h
     publish(pair, Confirm(1))
     with Client(pair.primary.url, "shop", timeout=0.5) as client:
         pair.replica.freeze()
-        with pytest.raises(BrokerUnavailable, match="only 0 of 1 replicas confirmed it") as refused:
+        with pytest.raises(Unconfirmed, match="only 0 of 1 replicas confirmed it") as refused:
             client.enqueue("emails", "send", {})
     assert "the job may be there" in refused.value.message
     assert "id=" in refused.value.help
@@ -155,7 +155,7 @@ def test_a_coroutine_is_told_when_its_job_was_not_confirmed(pair: Pair) -> None:
         async with AsyncClient(pair.primary.url, "shop", timeout=0.5) as client:
             await client.enqueue("emails", "send", {})
             pair.replica.freeze()
-            with pytest.raises(BrokerUnavailable, match="only 0 of 1 replicas confirmed it"):
+            with pytest.raises(Unconfirmed, match="only 0 of 1 replicas confirmed it"):
                 await client.enqueue("emails", "send", {})
 
     asyncio.run(work())
@@ -170,7 +170,7 @@ def test_a_question_that_overtook_its_job_is_asked_again(pair: Pair) -> None:
             await client.enqueue("emails", "send", {})
             forget_scripts(pair)
             pair.replica.freeze()
-            with pytest.raises(BrokerUnavailable):
+            with pytest.raises(Unconfirmed):
                 await client.enqueue("emails", "send", {})
 
     asyncio.run(work())
@@ -182,7 +182,7 @@ def test_a_producer_without_a_script_is_not_confirmed_by_what_came_before(pair: 
         client.enqueue("emails", "send", {})
         forget_scripts(pair)
         pair.replica.freeze()
-        with pytest.raises(BrokerUnavailable):
+        with pytest.raises(Unconfirmed):
             client.enqueue("emails", "send", {})
 
 
@@ -201,7 +201,7 @@ def test_a_call_that_is_repeated_elsewhere_is_not_confirmed_before_the_replica_h
     run_blocking(first, call)
     if kind == "after a new generation":
         run_blocking(first, STORE.publish(2, b"{}", ""))
-    with pytest.raises(BrokerUnavailable, match="only 0 of 1"):
+    with pytest.raises(Unconfirmed, match="only 0 of 1"):
         run_confirmed(second, call, Confirm(1), 0.2)
     hang_up(first, second)
 
@@ -251,7 +251,7 @@ def test_fsync_without_a_file_accepts_nothing(pair: Pair) -> None:
     with_settings(pair, appendonly="no")
     with (
         Client(pair.primary.url, "shop", timeout=0.3) as client,
-        pytest.raises(BrokerUnavailable, match=r"does not confirm it.*appendonly"),
+        pytest.raises(Unconfirmed, match=r"does not confirm it.*appendonly"),
     ):
         client.enqueue("emails", "send", {})
 

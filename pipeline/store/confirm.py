@@ -11,7 +11,7 @@ from typing import Self, TypeVar
 
 from msgspec import Struct
 
-from pipeline.errors import BrokerRefused, BrokerUnavailable
+from pipeline.errors import BrokerRefused, BrokerUnavailable, Unconfirmed
 from pipeline.plan import BrokerPlan
 from pipeline.store.store import Call, translate
 from pipeline.store.wire import BlockingConnection, Command, Connection, Reply
@@ -46,7 +46,7 @@ class Confirm(Struct, frozen=True):
             return reply
         if isinstance(reply, Exception):
             told = f"the job may be there, but the broker does not confirm it: {reply}"
-            return None if is_unknown(reply) else BrokerUnavailable(told, AGAIN)
+            return None if is_unknown(reply) else Unconfirmed(told, AGAIN)
         count = reply if self.replicas else reply[0]
         if count >= max(self.replicas, 1):
             return None
@@ -54,7 +54,7 @@ class Confirm(Struct, frozen=True):
             told = f"only {count} of {self.replicas} replicas confirmed it"
         else:
             told = "the broker did not write it to its file in time"
-        return BrokerUnavailable(f"the job may be there, but {told}", AGAIN)
+        return Unconfirmed(f"the job may be there, but {told}", AGAIN)
 
 
 def is_unknown(error: Exception) -> bool:
@@ -72,7 +72,7 @@ def of_file(broker: BrokerPlan) -> Confirm | None:
 def run_confirmed(
     connection: BlockingConnection, call: Call[Result], confirm: Confirm, seconds: float
 ) -> Result:
-    """As `run_blocking`; raises BrokerUnavailable also when the call is not confirmed within these seconds."""
+    """As `run_blocking`; raises Unconfirmed when the call is not confirmed within these seconds."""
     try:
         reply, confirmed = connection.call_both(call.command, confirm.question(seconds))
     except BrokerRefused as error:
@@ -94,7 +94,7 @@ class Confirming:
         self._unasked: list[tuple[asyncio.Future[Reply], asyncio.Future[Reply]]] = []
 
     def post(self, command: Command) -> asyncio.Future[Reply]:
-        """As Connection.post; the result is BrokerUnavailable also when the call is not confirmed."""
+        """As Connection.post; the result is Unconfirmed when the call is not confirmed."""
         posted = self.connection.post(command)
         confirmed: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._unasked.append((posted, confirmed))
