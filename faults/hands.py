@@ -39,6 +39,19 @@ async def work(job: Job[Any]) -> None:
     note("end", job)
 
 
+async def chore(job: Job[Any]) -> dict[str, int]:
+    """As `work`; it fails as often as `data["fails"]` says, and returns its process."""
+    if job.attempt <= job.data.get("fails", 0):
+        note("begin", job)
+        raise ValueError("as it was told")
+    await work(job)
+    return {"pid": os.getpid()}
+
+
+same_chore = chore
+"""Under another name: a change from one to the other rolls the pool."""
+
+
 def block(job: Job[Any]) -> None:
     """Runs for that long as a plain function, in a thread."""
     note("begin", job)
