@@ -36,7 +36,9 @@ def _freeze(trial: Trial, supervisor: Supervisor, *, whole: bool) -> None:
     for pid in reversed(stopped):
         send(pid, signal.SIGCONT)
         trial.pause(0.1)
-    trial.eventually(lambda: not {*workers} & {*supervisor.workers()}, "a host that overslept ends its workers")
+    trial.eventually(
+        lambda: not {*workers} & {*supervisor.workers()}, "a host that overslept ends its workers"
+    )
     for pid in workers:
         trial.loses(pid, since, trial.now(), "without a lease")
     trial.eventually(supervisor.workers, "it works again")

@@ -17,7 +17,16 @@ def render(tmp_path):
     def render(*lines: dict[str, object]) -> str:
         path = tmp_path / "results"
         whole = [
-            {"peer": "RQ", "version": "9.9", "fault": "F1", "run": 1, "load1": 1.0, **VALUES, **line}
+            {
+                "peer": "RQ",
+                "version": "9.9",
+                "fault": "F1",
+                "run": 1,
+                "load1": 1.0,
+                "server": "Redis 1",
+                **VALUES,
+                **line,
+            }
             for line in lines
         ]
         path.write_text("".join(json.dumps(line) + "\n" for line in whole))

@@ -49,6 +49,11 @@ def test_what_the_broker_still_has_of_a_lost_job_is_told(read):
     assert (counts["lost"], counts["kept"]) == (2, 1)
 
 
+def test_a_refused_job_that_never_ran_is_not_lost(read):
+    counts = tally.counts(read("try 1 1000000000 1 ", "error 1 1100000000 1 OSError"), {1})
+    assert nonzero(counts) == {"attempted": 1, "errors": 1}
+
+
 def test_a_job_that_ended_twice_is_duplicated(read):
     counts = tally.counts(read(*accepted(1), *ran(1), *ran(1, pid=3)), set())
     assert (counts["duplicated"], counts["extra"]) == (1, 1)
