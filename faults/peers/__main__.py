@@ -25,20 +25,16 @@ def one(subject: Subject, fault: str, run: int, results: Path, folder: Path) -> 
     """One round; its line is added to the results."""
     name = "".join(letter for letter in subject.name if letter.isalnum())
     try:
-        with Round(subject, folder / f"{name}-{fault}-{run}") as round:
-            row = FAULTS[fault](round)
+        with Round(subject, folder / f"{name}-{fault}-{run}") as played:
+            row = {**FAULTS[fault](played), "server": played.broker.version()}
     except Exception:  # noqa: BLE001 - one round that breaks ends no other
         traceback.print_exc()
         return
     line = {"peer": subject.name, "version": subject.version(), "fault": fault, "run": run, **row}
     with _lock, results.open("a") as file:
-        file.write(json.dumps({**line, "load1": round_load()}) + "\n")
+        file.write(json.dumps({**line, "load1": round(os.getloadavg()[0], 2)}) + "\n")
     shown = ", ".join(f"{key} {value}" for key, value in row.items() if value is not None)
     print(f"{time.strftime('%H:%M:%S')} {run} {fault:4} {subject.name:16} {shown}", flush=True)
-
-
-def round_load() -> float:
-    return round(os.getloadavg()[0], 2)
 
 
 def arguments() -> argparse.Namespace:

@@ -43,6 +43,6 @@ SUBJECTS = (
         "ours (lease 5 s)",
         "supervisor: {lease: 5s}\n",
         (Setting("supervisor.lease: 5s", "a dead host is noticed after 5 s instead of 15"),),
-        ("F3", "F3-idle"),
+        ("F0", "F3", "F3-idle"),
     ),
 )

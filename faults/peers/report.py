@@ -17,9 +17,10 @@ Column = tuple[str, str]
 """A title, and the name of a value in a line of the results."""
 SEVEN = ("attempted", "acknowledged", "ok", "lost", "unexpected", "duplicated", "recovered")
 COUNTS: tuple[Column, ...] = (*((name, name) for name in SEVEN), ("of the lost, in the broker", "kept"))
+EXTRA: Column = ("extra runs", "extra")
 KILLED: tuple[Column, ...] = (
     ("killed jobs", "killed"),
-    ("extra runs", "extra"),
+    EXTRA,
     ("a killed job runs again, s", "rerun"),
     ("all done after, s", "done"),
 )
@@ -30,7 +31,8 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "F3": (*COUNTS, *KILLED),
     "F3-idle": (*COUNTS, *KILLED),
     "F9": (*COUNTS, ("replies lost", "replies_lost"), *TOLD),
-    "F14": (*COUNTS, ("extra runs", "extra"), ("consumes again, s", "consumed_again"), RESTARTS, *TOLD),
+    "F14": (*COUNTS, EXTRA, ("consumes again, s", "consumed_again"), RESTARTS, *TOLD),
+    "F0": (*COUNTS, EXTRA),
 }
 TITLES = {
     "F1": "F1: the processes that run jobs are killed, five times",
@@ -38,22 +40,32 @@ TITLES = {
     "F3-idle": "F3, idle: a host dies with the last jobs, another starts, nothing else is enqueued",
     "F9": "F9: the reply to an enqueue is lost",
     "F14": "F14: the broker is killed and started again, under load",
+    "F0": "No fault: what the settings cost",
 }
 TEXTS = {
-    "F1": "120 jobs of 0.5 s, four at once. Five times, 1.2 to 2.2 s apart, kill -9 hits every process that runs a job. "
-    'What ends with it is started again after a second where the queue does not do that itself. "All done" counts '
-    'from the last kill, when about 60 jobs (8 s of work) are left, and "runs again" holds the time behind other jobs '
-    "where a killed job goes to the end of the queue.",
-    "F3": "120 jobs of 0.5 s; after 20 of them kill -9 hits all processes of the host, the supervisor too, and workers "
-    "start on a host of another name.",
-    "F3-idle": "Four jobs of 3 s run when the host dies. What is left behind is all there is.",
-    "F9": "500 enqueues, one after another, by the queue's own client with its default retries; the workers run. A proxy "
-    "before the broker carries out every tenth command that writes a job (EVAL, EVALSHA, FCALL, LPUSH, RPUSH, XADD, "
-    'ZADD, EXEC), loses the reply and cuts the connection. "Duplicated" jobs ran twice for one call; "recovered" ones '
-    "ran although the call raised, so an application that tries again has them twice.",
-    "F14": "A producer enqueues 25 jobs a second for 24 s, jobs run 50 ms. After 6 s the broker (append-only file, flushed "
-    'every second) is killed with kill -9, and started again 2 s later. "Consumes again" counts from its first answer; '
-    "a dash: not within 30 s, all workers were then started anew. Errors during the outage are the producer's to try again.",
+    "F1": """\
+120 jobs of 0.5 s, four at once. Five times, 1.2 to 2.2 s apart, kill -9 hits every process that runs a job. What ends
+with it is started again after a second where the queue does not do that itself. "All done" counts from the last kill,
+when about 8 s of work are left; "runs again" holds the time behind other jobs where a killed job goes to the end of
+its queue.""",
+    "F3": """\
+120 jobs of 0.5 s; after 20 of them kill -9 hits all processes of the host, the supervisor too, and workers start on a
+host of another name.""",
+    "F3-idle": """\
+Four jobs of 3 s run when the host dies. Nothing else is in the queue, and nothing comes.""",
+    "F9": """\
+500 enqueues, one after another, by the queue's own client with its default retries; the workers run. A proxy before
+the broker carries out every tenth command that writes a job (EVAL, EVALSHA, FCALL, LPUSH, RPUSH, XADD, ZADD, EXEC),
+loses the reply and cuts the connection. "Duplicated" jobs ran twice for one call. "Recovered" ones ran although the
+call raised: an application that tries again has them twice, one that does not must not count them as lost.""",
+    "F14": """\
+A producer enqueues 25 jobs a second for 24 s, jobs run 50 ms. After 6 s the broker (append-only file, flushed every
+second) is killed with kill -9, and started again 2 s later. "Consumes again" counts from its first answer; a dash:
+not within 30 s, and all workers were then started anew. "Restarts" are of workers that ended by themselves. The errors
+are calls during the outage, which the application has to repeat.""",
+    "F0": """\
+Four jobs of 12 s, under the settings of all the rows above, and nothing happens to them. A time limit that finds dead
+workers soon is short for jobs, too, where nobody vouches for a worker that lives.""",
 }
 
 
@@ -70,19 +82,21 @@ def render(results: Path) -> str:
 
 def _head(lines: list[Line]) -> str:
     loads = [line["load1"] for line in lines]
-    runs = max(line["run"] for line in lines)
-    return (
-        "# The same faults, other queues\n\n"
-        f"`python -m faults.peers` puts ours and others through the same faults, each with the settings that it documents "
-        f"against the loss of jobs (below). Medians of {runs} runs, the least and the most in brackets. "
-        f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}, Redis 7.0; "
-        f"three rounds at a time, load average {min(loads)} to {max(loads)}.\n\n"
-        "The seven counts are those of Jepsen's total-queue checker; a job counts as dequeued when its handler came to its "
-        "end. **Lost**: acknowledged, and not done 120 s after the last kill (F9: 30 s, F14: 60 s); some of these are still "
-        "in the broker, and a longer wait or a person may bring them back. **Duplicated**: ran to the end more than once. "
-        "**Recovered**: not acknowledged, and done. **Extra runs** began beyond the first of their job; as many as there "
-        "were killed jobs is the least that at-least-once can do."
-    )
+    servers = ", ".join(sorted({line["server"] for line in lines}))
+    return f"""\
+# The same faults, other queues
+
+`python -m faults.peers` puts ours and others through the same faults, each with the settings that it documents against
+the loss of jobs (below); ours with its defaults. Medians of {max(line["run"] for line in lines)} runs, the least and the most in brackets.
+{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}, {servers};
+three rounds at a time, load average {min(loads)} to {max(loads)}.
+
+The seven counts are those of Jepsen's total-queue checker; a job counts as dequeued when its handler came to its end.
+**Lost**: acknowledged, and not done 120 s after the last kill (F9: 30 s, F14: 60 s); where some of it is still in the
+broker, a longer wait or a person may bring it back. **Duplicated**: ran to the end more than once. **Recovered**: not
+acknowledged, and done. **Extra runs** began beyond the first of their job; as many as killed jobs is the least that
+running at least once can cost. A dash: it did not happen. Processes that a queue does not start again itself we start
+again after a second, as an init system does ("restarts by us")."""
 
 
 def _fault(lines: list[Line], fault: str) -> str:
@@ -125,7 +139,7 @@ def _settings(lines: list[Line]) -> str:
     parts = ["## What was set, and what is promised", ""]
     for name, subject in SUBJECTS.items():
         parts += [
-            f"**{name}** {versions[name]} ({subject.package}). {subject.promise} A process that dies is started again by {subject.restarts}."
+            f"**{name}** {versions[name]} ({subject.package}). {subject.promise} Who starts another process: {subject.restarts}."
         ]
         parts += [f"- `{setting.name}`: {setting.why}" for setting in subject.settings] or ["- all defaults"]
         parts += [""]

@@ -176,9 +176,25 @@ def f14(round: Round) -> Row:
 
 
 def _first_begin(journal: Journal, since: float) -> float | None:
-    """Seconds until the first job began after `since`."""
+    """Seconds from `since` until the first job that began after it."""
     begun = (event.at for event in journal.events["begin"] if event.at > since)
     return next((at - since for at in begun), None)
 
 
-FAULTS: dict[str, Callable[[Round], Row]] = {"F1": f1, "F3": f3, "F3-idle": f3_idle, "F9": f9, "F14": f14}
+def f0(round: Round) -> Row:
+    """Nothing happens, but the jobs are longer than the time limits that find dead workers."""
+    round.crew("alpha")
+    started = time.monotonic()
+    round.produce(CONCURRENCY, 0, 12)
+    round.finish(60)
+    return round.result([], started)
+
+
+FAULTS: dict[str, Callable[[Round], Row]] = {
+    "F0": f0,
+    "F1": f1,
+    "F3": f3,
+    "F3-idle": f3_idle,
+    "F9": f9,
+    "F14": f14,
+}

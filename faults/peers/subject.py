@@ -11,7 +11,7 @@ from bench.places import program
 
 ADAPTERS = Path(__file__).resolve().parent / "adapters"
 CONCURRENCY = 4
-EVERY = ("F1", "F3", "F3-idle", "F9", "F14")
+EVERY = ("F0", "F1", "F3", "F3-idle", "F9", "F14")
 
 
 class Setting(NamedTuple):

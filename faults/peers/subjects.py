@@ -9,7 +9,7 @@ from bench.places import program
 from faults.peers import ours
 from faults.peers.subject import ADAPTERS, CONCURRENCY, Place, Setting, Subject
 
-KEEPER = "the harness, after 1 s, as an init system would"
+INIT = "an init system"
 EXCEPTIONS = "a limit that the kills cannot reach"
 _N = str(CONCURRENCY)
 
@@ -52,7 +52,7 @@ PEERS = (
             Setting("4 x rq worker", "it runs one job at a time"),
         ),
         "A killed job is retried as often as `Retry` says, else kept in the failed registry.",
-        f"the worker (a process a job); {KEEPER}",
+        "the worker, which forks for each job",
     ),
     Subject(
         "Celery",
@@ -66,7 +66,10 @@ PEERS = (
             Setting("task_acks_late", "acknowledged after the run, not before"),
             Setting("task_reject_on_worker_lost", "a job whose child process died goes back to its queue"),
             Setting("worker_prefetch_multiplier=1", "fewer jobs are held by a worker that dies"),
-            Setting("visibility_timeout=10", "when jobs of a dead worker come back (3,600 s)"),
+            Setting(
+                "visibility_timeout=10",
+                "when jobs of a dead worker come back (3,600 s); a job that is longer runs twice",
+            ),
             Setting(
                 "unacked_restore_interval=1, unacked_restore_throttle=1",
                 "how often they are looked for (10 x 10 s)",
@@ -78,7 +81,7 @@ PEERS = (
             Setting("broker_connection_max_retries=None", "a worker never gives up its broker"),
         ),
         "At most once by default; at least once with acks_late.",
-        f"its main process; {KEEPER}",
+        "its main process",
     ),
     Subject(
         "arq",
@@ -87,12 +90,15 @@ PEERS = (
         "f_arq",
         _always(program("arq", "arq"), "f_arq.WorkerSettings"),
         (
-            Setting("job_timeout=5", "a job of a dead worker comes back after this and 10 s more (300 s)"),
+            Setting(
+                "job_timeout=5",
+                "a job of a dead worker comes back after this and 10 s more (300 s); a job that is longer fails",
+            ),
             Setting("max_tries=10", EXCEPTIONS),
             Setting("worker: retry, retry_on_error, retry_on_timeout", "it stays when its broker is away"),
         ),
         'At least once: "pessimistic execution".',
-        KEEPER,
+        INIT,
     ),
     Subject(
         "Dramatiq",
@@ -107,7 +113,7 @@ PEERS = (
             ),
         ),
         "At least once.",
-        f"its main process ends too, then {KEEPER}",
+        "an init system: its main process ends when a worker does",
     ),
     Subject(
         "taskiq",
@@ -132,12 +138,15 @@ PEERS = (
         (
             Setting("RedisStreamBroker", "the broker of it that acknowledges"),
             Setting("--ack-type when_executed", "acknowledged after the run"),
-            Setting("idle_timeout=5000", "when jobs of a dead worker may be claimed (600,000 ms)"),
+            Setting(
+                "idle_timeout=5000",
+                "when jobs of a dead worker may be claimed (600,000 ms); a job that is longer runs twice",
+            ),
             Setting("unacknowledged_lock_timeout=5", "a worker that dies does not keep the lock (for ever)"),
             Setting("xread_count=1, --max-prefetch 0", "fewer jobs are held by a worker that dies (100)"),
         ),
         "At least once with the streams broker.",
-        f"its main process; {KEEPER}",
+        "its main process",
     ),
     Subject(
         "SAQ",
@@ -147,11 +156,11 @@ PEERS = (
         _always(program("saq", "saq"), "f_saq.settings"),
         (
             Setting("retries=10", "a job of a dead worker is run again (1: it is aborted)"),
-            Setting("timeout=5", "when a job counts as stuck (10 s)"),
+            Setting("timeout=5", "when a job counts as stuck (10 s); a job that is longer is ended"),
             Setting('timers={"sweep": 2}', "how often stuck jobs are looked for (60 s)"),
         ),
         "Jobs that are stuck are swept: run again when retries are left.",
-        KEEPER,
+        INIT,
     ),
     Subject(
         "huey",
@@ -169,7 +178,7 @@ PEERS = (
             ),
         ),
         'At most once: its manual says that it "does not guarantee at-least-once delivery".',
-        f"its main process; {KEEPER}",
+        "its main process",
     ),
     Subject(
         "streaq",
@@ -182,7 +191,7 @@ PEERS = (
             Setting("max_tries=10", EXCEPTIONS),
         ),
         "At least once.",
-        KEEPER,
+        INIT,
     ),
     Subject(
         "BullMQ",
@@ -197,7 +206,7 @@ PEERS = (
             Setting("maxRetriesPerRequest=null", "the worker stays when its broker is away"),
         ),
         "At least once.",
-        KEEPER,
+        INIT,
     ),
 )
 SUBJECTS = {subject.name: subject for subject in (*ours.SUBJECTS, *PEERS)}
