@@ -46,6 +46,7 @@ COMMANDS = {
     "test": "test:test",
     "explain": "explain:explain",
     "broker": "broker:broker",
+    "doctor": "doctor:doctor",
     "completion": "completion:completion",
 }
 

@@ -45,6 +45,6 @@ def unverified(
     return Check(name, "UNVERIFIED", found, "", help)
 
 
-def mebibytes(size: int) -> str:
+def size(count: int) -> str:
     """Bytes for people."""
-    return f"{size / 2**20:,.1f} MiB"
+    return f"{count / 2**30:,.1f} GiB" if count >= 2**30 else f"{count / 2**20:,.1f} MiB"

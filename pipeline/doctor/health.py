@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from pipeline.doctor.check import Check, failed, mebibytes, ok, unverified, weak
+from pipeline.doctor.check import Check, failed, ok, size, unverified, weak
 from pipeline.doctor.facts import Facts
 
 OLDEST = {"redis": (7, 0), "valkey": (7, 2)}
@@ -65,8 +65,8 @@ def _memory(facts: Facts) -> Check | None:
     if used is None:
         return unverified("memory", "the broker hides how much memory it uses")
     if not most:
-        return ok("memory", f"{mebibytes(used)} used, no maxmemory")
-    found = f"{mebibytes(used)} of {mebibytes(most)} used"
+        return ok("memory", f"{size(used)} used, no maxmemory")
+    found = f"{size(used)} of {size(most)} used"
     if used < NEARLY_FULL * most:
         return ok("memory", found)
     help = "raise maxmemory, keep fewer ended jobs (retention), or work the queues off"

@@ -1,0 +1,99 @@
+"""Who may speak to a server, and whether this user may do there what is needed."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import re
+from collections.abc import Iterator
+
+from pipeline.doctor.check import Check, failed, ok, unverified, weak
+from pipeline.doctor.facts import asked
+from pipeline.errors import BrokerRefused
+from pipeline.store.scripts import LUA
+from pipeline.store.wire import Address, Command, Connection
+
+_CALLED = re.compile(r"redis\.call\('(\w+)'")
+DIRECT: tuple[Command, ...] = (
+    ("EVALSHA", "0" * 40, 1, "KEY"), ("EVAL", "return 1", 1, "KEY"), ("BLMPOP", 1, 1, "KEY", "LEFT"),
+    ("PING",), ("TIME",), ("LRANGE", "KEY", 0, -1), ("LINDEX", "KEY", 0), ("LLEN", "KEY"), ("SMEMBERS", "KEY"),
+    ("HGET", "KEY", "f"), ("HMGET", "KEY", "f"), ("HGETALL", "KEY"), ("HVALS", "KEY"), ("HKEYS", "KEY"),
+    ("ZRANGE", "KEY", 0, -1), ("ZREVRANGE", "KEY", 0, -1),
+)  # fmt: skip
+"""What is sent beside the scripts, and the two that carry them."""
+
+
+def network(address: Address) -> Iterator[Check]:
+    """Whether others can read along, or do as we do."""
+    if address.path or is_loopback(address.host):
+        yield ok("network", f"{address} is on this machine")
+        return
+    if not address.password:
+        help = "set one on the server, and write broker.url: redis://user:${PASSWORD}@host"
+        yield weak(
+            "password", f"{address} is reached without a password", "whoever reaches it can run jobs", help
+        )
+    if not address.tls:
+        help = "use rediss:// when the way there is not a network of your own"
+        yield weak(
+            "tls", f"{address} is reached without TLS", "payloads and passwords can be read on the way", help
+        )
+    if address.password and address.tls:
+        yield ok("network", f"{address}, with a password and TLS")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this name means this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+async def rights(connection: Connection, project: str) -> Check:
+    """Whether the user that we are may run all commands that are needed, on keys of ours."""
+    user = await asked(connection, ("ACL", "WHOAMI"))
+    if user is None:
+        return unverified(
+            "rights", "the broker does not say who we are", "allow this user ACL WHOAMI and ACL DRYRUN"
+        )
+    name = user.decode()
+    arities = await _arities(connection)
+    if arities is None:
+        return unverified(
+            "rights", f"what user {name} may do cannot be asked", "allow this user COMMAND INFO"
+        )
+    tries = {command[0]: command for command in DIRECT} | {
+        word: (word, *["KEY"] * (abs(arity) - 1)) for word, arity in arities.items()
+    }
+    key = f"{{{project}:doctor}}"
+    try:
+        answers = await asyncio.gather(*(_try(connection, name, key, command) for command in tries.values()))
+    except BrokerRefused:
+        return unverified("rights", f"what user {name} may do cannot be asked", "allow this user ACL DRYRUN")
+    missing = sorted(word for word, allowed in zip(tries, answers, strict=True) if not allowed)
+    if not missing:
+        return ok("rights", f"user {name} may run the {len(tries)} commands that are needed")
+    listed = " ".join(f"+{word.lower()}" for word in missing)
+    return failed(
+        "rights",
+        f"user {name} may not run {', '.join(missing)}",
+        "jobs stand still",
+        f"ACL SETUSER {name} {listed} ~*",
+    )
+
+
+async def _arities(connection: Connection) -> dict[str, int] | None:
+    """The commands that our scripts run, with how many words each takes at least; None when that is hidden."""
+    words = sorted({word for path in LUA.rglob("*.lua") for word in _CALLED.findall(path.read_text())})
+    told = await asked(connection, ("COMMAND", "INFO", *words))
+    if told is None:
+        return None
+    return {word: about[1] for word, about in zip(words, told, strict=True) if about}
+
+
+async def _try(connection: Connection, user: str, key: str, command: Command) -> bool:
+    """Whether the server would let this user run the command. Raises BrokerRefused when it may not be asked."""
+    words = [key if word == "KEY" else word for word in command]
+    reply = await connection.call(("ACL", "DRYRUN", user, *words))
+    return bool(reply in (b"OK", "OK"))

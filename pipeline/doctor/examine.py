@@ -1,0 +1,42 @@
+"""Everything that can be said of a project's broker, for a person who wants to know."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from pipeline.doctor import access, durability, health, limits
+from pipeline.doctor.check import Check
+from pipeline.doctor.facts import gather
+from pipeline.plan import Plan
+from pipeline.store.wire import connect, parse
+
+
+class Diagnosis(Struct, frozen=True):
+    """`ok`: nothing is WEAK or FAILED. `loss` says in words what can be lost of what was accepted."""
+
+    ok: bool
+    loss: str
+    checks: list[Check]
+
+
+async def examine(plan: Plan, url: str) -> Diagnosis:
+    """Look at the broker at `url`. Raises BrokerError when it cannot be reached, or lets nobody in."""
+    address = parse(url)
+    connection = await connect(address)
+    try:
+        facts = await gather(connection)
+        room = await limits.look(connection, facts, plan)
+        rights = await access.rights(connection, plan.name)
+    finally:
+        connection.close()
+    checks = [
+        Check("reachable", "ok", str(address)),
+        *room[:2],
+        *health.look(facts),
+        *durability.compare(facts, plan.broker),
+        *access.network(address),
+        rights,
+        *room[2:],
+    ]
+    fine = all(check.verdict in ("ok", "UNVERIFIED") for check in checks)
+    return Diagnosis(fine, durability.loss(facts, plan.broker), checks)
