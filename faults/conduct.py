@@ -46,7 +46,7 @@ def conduct(case: Case, seed: int, *, long: bool = False, binary: str = "") -> R
         counts=verdict.counts,
         extra=verdict.extra,
         bites=dict(trial.bites),
-        figures=trial.figures,
+        figures={**trial.figures, **_seen(trial)},
         violations=violations,
         seconds=time.monotonic() - started,
         server=trial.version,
@@ -82,6 +82,12 @@ def _stop(trial: Trial, shop: Shop) -> None:
         code = one.ends(STOP_SECONDS)
         if code != 0:
             trial.fails(f"pipeline run ended with {code}, not 0:\n{one.output[-1000:]}")
+
+
+def _seen(trial: Trial) -> dict[str, str]:
+    """What else a reader asks: the errors that callers saw."""
+    errors = trial.sent.errors()
+    return {"callers saw": ", ".join(f"{code} {times}" for code, times in errors.items())} if errors else {}
 
 
 def _toothless(trial: Trial) -> Iterator[str]:

@@ -19,8 +19,6 @@ from typing import Any
 from pipeline import Job
 
 EVENTS = os.environ.get("FAULTS_EVENTS") or str(Path(__file__).parent / "events")
-LITTER = "60.0625"
-"""Nobody else starts a `sleep` of so many seconds."""
 FILE = os.open(EVENTS, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
 
@@ -34,7 +32,7 @@ async def work(job: Job[Any]) -> None:
     """Runs for `data["seconds"]`."""
     note("begin", job)
     if pill := job.data.get("pill"):
-        PILLS[pill]()
+        PILLS[pill](job)
     await asyncio.sleep(job.data.get("seconds", 0))
     note("end", job)
 
@@ -75,26 +73,26 @@ async def hog(job: Job[Any]) -> None:
     note("end", job)
 
 
-def segfault() -> None:
+def segfault(_: Job[Any]) -> None:
     """Read where nothing is."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     ctypes.string_at(0)
 
 
-def abort() -> None:
+def abort(_: Job[Any]) -> None:
     """What a C library does that has enough."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.abort()
 
 
-def litter() -> None:
+def litter(job: Job[Any]) -> None:
     """Die, and leave processes behind."""
     for _ in range(5):
-        subprocess.Popen(["sleep", LITTER])
+        subprocess.Popen(["sleep", job.data["mark"]])
     os._exit(0)
 
 
-def gorge() -> None:
+def gorge(_: Job[Any]) -> None:
     """Want more memory than there is: a MemoryError, which the process survives."""
     before = resource.getrlimit(resource.RLIMIT_AS)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -105,10 +103,10 @@ def gorge() -> None:
         resource.setrlimit(resource.RLIMIT_AS, before)
 
 
-PILLS: dict[str, Callable[[], object]] = {
-    "exit": lambda: os._exit(3),
+PILLS: dict[str, Callable[[Job[Any]], object]] = {
+    "exit": lambda _: os._exit(3),
     "segfault": segfault,
-    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "kill": lambda _: os.kill(os.getpid(), signal.SIGKILL),
     "abort": abort,
     "litter": litter,
     "gorge": gorge,

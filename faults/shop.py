@@ -18,6 +18,8 @@ from faults.processes import PATIENCE, children_of, command_of, eventually
 NAME = "shop"
 HANDS = Path(__file__).parent / "hands.py"
 PIPELINE = [sys.executable, "-m", "pipeline"]
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("PIPELINE_")}
+"""A case finds its own file and broker, not the caller's."""
 AS_HOST = """
 import socket, sys
 socket.gethostname = lambda: {host!r}
@@ -47,7 +49,7 @@ class Supervisor:
             self.process = subprocess.Popen(
                 command,
                 cwd=root,
-                env={**os.environ, **environment},
+                env={**CLEAN, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -119,7 +121,9 @@ class Shop:
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """What a command prints and returns."""
         command = [*PIPELINE, "--config", str(self.file), *arguments]
-        return subprocess.run(command, cwd=self.root, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(
+            command, cwd=self.root, env=CLEAN, capture_output=True, text=True, timeout=60, check=False
+        )
 
     def status(self) -> dict[str, Any]:
         """What `pipeline status --json` tells. Raises ValueError when that is no JSON."""

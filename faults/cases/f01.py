@@ -12,6 +12,7 @@ def inject(trial: Trial) -> None:
         victim = trial.random.choice(supervisor.workers())
         kills[victim] = trial.kill(victim)
         trial.bit("kills")
+    trial.expect("taken back" in supervisor.output, "nobody was told that jobs were taken back")
     trial.resumes(kills, within=1.0)
 
 

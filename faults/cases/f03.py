@@ -9,7 +9,7 @@ LEASE = 5.0
 def inject(trial: Trial) -> None:
     other = trial.another_host("b")
     other.write()
-    other.up()
+    taker = other.up()
     trial.produce(80, payload=lambda number: {"seconds": number % 40 / 100})
     kills: dict[int, float] = {}
     for _ in trial.rounds(0.5, 1.5):
@@ -20,6 +20,7 @@ def inject(trial: Trial) -> None:
         kills.update(dict.fromkeys(workers, at))
         trial.bit("hosts lost")
         trial.pause(LEASE + 2)
+    trial.expect("taken back" in taker.output, "nobody was told that jobs were taken back")
     trial.resumes(kills, within=LEASE + 2)
 
 

@@ -1,5 +1,6 @@
 """F7: jobs that kill their process, beside a thousand good ones."""
 
+import os
 from pathlib import Path
 
 from faults.case import Case
@@ -9,6 +10,8 @@ from faults.trial import Trial
 KILLERS = ("exit", "segfault", "kill", "abort", "litter")
 PILLS = (*KILLERS, "gorge")
 GOOD = 1000
+MARK = f"60.{os.getpid():07}"
+"""How long the processes sleep that a pill leaves behind: nobody else's sleep as long."""
 RUNS = 3
 """A job that takes its process along is dead after so many runs."""
 
@@ -20,7 +23,7 @@ def inject(trial: Trial) -> None:
     total = GOOD + len(PILLS)
     producer = trial.produce(
         total / trial.seconds,
-        payload=lambda n: {"pill": numbers[n]} if n in numbers else {"seconds": 0.02},
+        payload=lambda n: {"pill": numbers[n], "mark": MARK} if n in numbers else {"seconds": 0.02},
     )
     trial.eventually(lambda: len(producer.sent.attempted) >= total, "a thousand jobs", trial.seconds + 30)
     trial.stop_producing()
@@ -45,10 +48,8 @@ def _look(trial: Trial, numbers: dict[int, str]) -> None:
 
 
 def _litter() -> list[int]:
-    from faults.hands import LITTER
-
     pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-    return [pid for pid in pids if command_of(pid).split() == ["sleep", LITTER]]
+    return [pid for pid in pids if command_of(pid).split() == ["sleep", MARK]]
 
 
 CASE = Case(
