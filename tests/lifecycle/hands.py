@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,20 @@ def block(job: Job[Any]) -> None:
     """A plain function, which runs in a thread."""
     note("begin", job)
     time.sleep(job.data.get("seconds", 0))
+    note("end", job)
+
+
+async def freeze_loop(job: Job[Any]) -> None:
+    """Blocks the loop of its worker."""
+    block(job)
+
+
+def hold_gil(job: Job[Any]) -> None:
+    """Lets no other thread of its worker run: a regular expression does not let go of the interpreter."""
+    note("begin", job)
+    until = time.monotonic() + job.data["seconds"]
+    while time.monotonic() < until:
+        re.match(r"(a+)+$", "a" * 22 + "b")
     note("end", job)
 
 

@@ -120,3 +120,20 @@ def test_a_supervisor_that_overslept_its_leases_kills_its_workers_before_it_spea
     assert outage.ask("HEXISTS", keys.runs(BASE), id) == 0
     run.signal(signal.SIGQUIT)
     assert run.ends() == 0
+
+
+@pytest.mark.parametrize("handler", ["hands:freeze_loop", "hands:hold_gil"])
+def test_a_worker_that_is_busy_for_longer_than_a_lease_keeps_it(outage, handler):
+    """Its supervisor renews: whoever blocks the loop, or holds the interpreter, does not look dead."""
+    outage.rules = replace(outage.rules, lease=2_000)
+    outage.queue("a", handler)
+    run = outage.run()
+    (id,) = outage.enqueue("a", {"seconds": 4})
+    outage.sees("begin")
+    while not outage.events("end"):
+        (_, ends) = outage.ask("ZRANGE", keys.workers(BASE), 0, -1, "WITHSCORES")
+        seconds, microseconds = map(int, outage.ask("TIME"))
+        assert float(ends) > seconds * 1000 + microseconds // 1000
+        time.sleep(0.1)
+    outage.eventually(lambda: outage.completed("a") == {id}, "it is completed")
+    assert run.stop() == 0
