@@ -5,6 +5,7 @@ from faults.trial import Trial
 
 LEASE = 2.0
 RATE = 100
+LONG = range(100, 110)
 
 
 def inject(trial: Trial) -> None:
@@ -14,8 +15,8 @@ def inject(trial: Trial) -> None:
         shop.write(lease=f"{LEASE:g}s")
         supervisors.append(shop.up())
     workers = [one.workers() for one in supervisors]
-    # Some jobs are longer than the standstill: their leases must outlive it.
-    trial.produce(RATE, payload=lambda n: {"seconds": trial.seconds + 1 if n % 100 == 0 else 0.02})
+    # Some run all through the standstill: their leases must outlive it.
+    trial.produce(RATE, payload=lambda n: {"seconds": trial.seconds + 1 if n in LONG else 0.02})
     trial.pause(2.0)
     trial.broker.freeze()
     trial.pause(trial.seconds)
