@@ -87,8 +87,8 @@ def _head(lines: list[Line]) -> str:
 # The same faults, other queues
 
 `python -m faults.peers` puts ours and others through the same faults, each with the settings that it documents against
-the loss of jobs (below); ours with its defaults. Medians of {max(line["run"] for line in lines)} runs, the least and the most in brackets.
-{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}, {servers};
+the loss of jobs (below); ours with its defaults. Medians of {max(line["run"] for line in lines)} runs, the
+least and the most in brackets. {os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}, {servers};
 three rounds at a time, load average {min(loads)} to {max(loads)}.
 
 The seven counts are those of Jepsen's total-queue checker; a job counts as dequeued when its handler came to its end.
