@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from pipeline.errors import BrokerUnavailable, Unconfirmed
 from pipeline.plan import Plan
-from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate
+from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate, time_limit
 from pipeline.policy import Backoff
 from pipeline.producer import (
     CHUNK,
@@ -60,7 +60,7 @@ class AsyncClient:
         self._project, self._address, plan = locate(target, name, profile)
         self._policies = Policies(plan)
         self._stores: dict[str, Store] = {}
-        self._timeout = timeout
+        self._timeout = time_limit(timeout)
         self._loop: asyncio.AbstractEventLoop = None  # type: ignore[assignment]
         self._pid = 0
         self._travelling: set[asyncio.Task[None]] = set()

@@ -18,7 +18,7 @@ from typing import Any, Self, TypeVar
 
 from pipeline.errors import BrokerUnavailable, Unconfirmed
 from pipeline.plan import Plan
-from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate
+from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate, time_limit
 from pipeline.policy import Backoff
 from pipeline.producer import FIRST_PAUSE, LONGEST_PAUSE, Batch, Duration, Wanted, record
 from pipeline.store.confirm import Confirm, run_confirmed
@@ -48,7 +48,7 @@ class Client:
     """Puts jobs in from code without a loop. Safe to share between threads, and after a fork.
 
     `target` is a config file or its plan, or a broker's URL together with `name`. `timeout`: seconds after which a call
-    gives up with BrokerUnavailable.
+    gives up with BrokerUnavailable, 50 at most.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Client:
         self._project, self._address, plan = locate(target, name, profile)
         self._policies = Policies(plan)
         self._stores: dict[str, Store] = {}
-        self._timeout = timeout
+        self._timeout = time_limit(timeout)
         self._lines: list[Line] = []
         self._pid = os.getpid()
 

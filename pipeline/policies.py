@@ -23,6 +23,7 @@ from pipeline.store.wire import Address, parse
 Checked = TypeVar("Checked")
 decode_policy = msgspec.json.Decoder(QueuePolicy).decode
 FRESH_SECONDS = 60.0
+LONGEST_CALL = 50.0
 NOTHING_SAID = (None,) * 5
 NOTHING_OF_ITS_OWN = (None,) * 7
 """The options of an enqueue call that only has a payload."""
@@ -129,6 +130,14 @@ def found(queue: str, id: str, jobs: list[JobView | None]) -> JobView:
     if jobs[0] is None:
         raise JobNotFound(f"queue {queue!r} keeps no job {id!r}", "it may have been trimmed; see retention")
     return jobs[0]
+
+
+def time_limit(seconds: float) -> float:
+    """The time limit of a client's calls. Raises ValueError for one that is too long: the broker remembers a call for
+    a minute, and repeated after that it would make a second job."""
+    if not 0 < seconds <= LONGEST_CALL:
+        raise ValueError(f"timeout is {seconds:g} s: it must be above 0 and at most {LONGEST_CALL:g}")
+    return seconds
 
 
 def locate(
