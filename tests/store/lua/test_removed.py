@@ -24,6 +24,17 @@ def test_a_removed_queue_keeps_its_jobs_and_loses_its_policy(queue: Queue) -> No
     assert changed == {"meta": {"generation": "2", "removed": "2"}}
 
 
+def test_the_end_of_its_limit_wakes_whoever_was_parked_because_of_it(queue: Queue) -> None:
+    queue.publish(1, limited=1)
+    queue.join("w1", "w2")
+    queue.enqueue("a", "b", generation="1")
+    queue.take("w1")
+    queue.turn("w2", park=True, want=1)
+    with queue.changes() as changed:
+        queue.retract(2)
+    assert (changed["idle"], changed["inbox:w2"]) == (None, [""])
+
+
 @pytest.mark.parametrize("generation", ["", "1"])
 def test_a_removed_queue_refuses_whoever_knew_it(queue: Queue, generation: str) -> None:
     queue.publish(1)
