@@ -118,3 +118,21 @@ def read(path: Path) -> Iterator[Event]:
     with path.open() as file:
         for line in file:
             yield parse(line)
+
+
+class Hands:
+    """Which processes have jobs in hand, by what the handlers wrote so far: begun there, and not ended or begun anew
+    anywhere else."""
+
+    def __init__(self, log: Path) -> None:
+        self._tail = Tail(log)
+        self._at: dict[int, int] = {}
+
+    def busy(self, pids: Iterable[int]) -> list[int]:
+        """Those of these processes that have any."""
+        for line in self._tail.read():
+            if line.what == "begin":
+                self._at[line.number] = line.pid
+            elif self._at.get(line.number) == line.pid:
+                del self._at[line.number]
+        return sorted({*pids} & {*self._at.values()})

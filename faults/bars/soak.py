@@ -18,7 +18,7 @@ from bench.proc import resident
 from faults.bars import audit, ledger
 from faults.bars.load import Load, Producer, plain
 from faults.bars.mishaps import SLOTS, Mishaps, write
-from faults.bars.verdict import Given, Verdict, say, theil_sen
+from faults.bars.verdict import JUDGED, Given, Verdict, say, theil_sen
 from faults.broker import Broker
 from faults.checker import Loss
 from faults.processes import TooLate, eventually, kill
@@ -171,7 +171,7 @@ class Soak:
         counts = ledger.count(self.ledger, runs, ends)
         verdict.figures["counts"] = msgspec.structs.asdict(counts)
         for name, value in verdict.figures["counts"].items():
-            if name in ("lost", "unexpected", "duplicated"):
+            if name in (*JUDGED, "duplicated"):
                 verdict.at_most(name, value, 0)
             else:
                 verdict.tell(name, f"{value:,}")

@@ -12,6 +12,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from faults import case
+
+JUDGED = ("lost", "unexpected")
+
 
 @dataclass(frozen=True)
 class Given:
@@ -41,6 +47,7 @@ class Verdict:
 
     rows: list[Row] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)
+    violations: list[str] = field(default_factory=list)
 
     def tell(self, title: str, value: object) -> None:
         """A row without a bar."""
@@ -54,6 +61,19 @@ class Verdict:
     def at_least(self, title: str, value: float, limit: float, unit: str = "") -> None:
         """A row whose value must not be below its limit."""
         self.rows.append(Row(title, f"{_number(value)}{unit}", f">= {_number(limit)}{unit}", value >= limit))
+
+    def take(self, row: case.Row) -> None:
+        """The rows of a case that was conducted: the seven counts, and what else was wrong."""
+        for name, value in msgspec.structs.asdict(row.counts).items():
+            self.at_most(name, value, 0) if name in JUDGED else self.tell(name, f"{value:,}")
+        self.tell("runs beyond the first", row.extra)
+        self.at_most("violations", len(row.violations), 0)
+        self.violations += row.violations
+        self.figures |= {"bites": row.bites, "server": row.server}
+
+    def spread(self, name: str, seconds: Sequence[float]) -> None:
+        """Keep all values of a figure, in ms."""
+        self.figures[name] = [round(value * 1000, 2) for value in seconds]
 
     @property
     def met(self) -> bool:
@@ -71,7 +91,7 @@ class Verdict:
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
             for row in cells
         ]
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.violations])
 
     def save(self, path: Path, name: str, given: Given) -> None:
         """Write all of it as JSON."""
@@ -83,6 +103,7 @@ class Verdict:
             "system": f"{platform.system()} {platform.release()}",
             "given": {key: value for key, value in asdict(given).items() if key not in ("folder", "samples")},
             "rows": [asdict(row) for row in self.rows],
+            "violations": self.violations,
             "figures": self.figures,
         }
         path.write_text(json.dumps(content, indent=2) + "\n")
