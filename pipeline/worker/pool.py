@@ -15,7 +15,7 @@ from pipeline.plan import WorkerPlan
 from pipeline.policy import QueuePolicy
 from pipeline.store import keys
 from pipeline.store.store import Store, run
-from pipeline.store.wire import Connection, Reply, parse
+from pipeline.store.wire import Command, Connection, Reply, parse
 from pipeline.worker.attempt import (
     Attempt,
     Buffered,
@@ -146,16 +146,14 @@ class Pool:
         self._turning, self._flight = True, page
         if page.done:
             self._watch.progress(page.done[-1].ended)
-        self._number += 1
-        command = self._store.turn(
-            self.plan.worker,
-            self._number,
-            want=want,
-            park=want > 0 and free > 0 and not self.plan.alone,
-            source="alone" if self.plan.alone else "",
-            **self.ledger.told(page),
-        )
+        command = self._command(page, want, park=want > 0 and free > 0 and not self.plan.alone)
         turns.send(lambda reply: self._turned(reply, want), command)
+
+    def _command(self, page: Page, want: int, *, park: bool) -> Command:
+        self._number += 1
+        source = "alone" if self.plan.alone else ""
+        told = self.ledger.told(page)
+        return self._store.turn(self.plan.worker, self._number, want=want, park=park, source=source, **told)
 
     def _turned(self, reply: Reply, want: int) -> None:
         self._turning = False
@@ -370,4 +368,9 @@ class Pool:
     def _reclaimed(self, error: LeaseLost) -> None:
         # Another queue may keep this process a while: nothing of this one begins any more.
         self._sure = False
+        self.collect()
+        if self.ledger and self._link.turns is not None:
+            # It is refused, as all of this worker is, and so it is counted.
+            self._link.turns.send(lambda _: None, self._command(self.ledger.take(), 0, park=False))
+            self._link.turns.flush()
         self._leave.reclaimed(error)

@@ -390,3 +390,25 @@ async def test_it_serves_once_the_broker_has_answered_its_first_turn(broker: str
             it.pools[0].stop()
             await asyncio.gather(*it.ends)
             it.ends.clear()
+
+
+async def test_what_a_worker_wants_to_tell_after_it_was_reclaimed_is_counted(broker: str) -> None:
+    async def quick(job: Job[Any]) -> None:
+        await asyncio.sleep(0.1)
+
+    async with shop(broker, quick, concurrency=10) as it:
+        pool = it.worker()
+        await it.client.enqueue_many("q", [("quick", None)] * 5)
+        await until(lambda: len(pool._running) == 5)
+        connection = BlockingConnection(parse(broker))
+        run_blocking(connection, Store("shop", "q").expel("w1", "dead"))
+        connection.close()
+        pool._sure = False  # as after a standstill: nothing is told before it is known what is held
+        await until(lambda: not pool._running)
+        pool._sure = True
+        pool.doubt()
+        with pytest.raises(LeaseLost):
+            await it.ends.pop()
+        async with asyncio.timeout(PATIENCE):
+            while (await it.counts()).stats.get("lost_leases") != 5:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
