@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from math import inf
 from typing import Protocol
 
@@ -22,17 +21,16 @@ from pipeline.worker.attempt import (
     Handlers,
     Refused,
     Table,
-    failure,
     handed_over,
-    timed_out,
 )
 from pipeline.worker.board import Board
+from pipeline.worker.ends import Ends
 from pipeline.worker.hand import Hand
 from pipeline.worker.leave import Leave
 from pipeline.worker.ledger import Ledger, Page
 from pipeline.worker.link import Link
 from pipeline.worker.notes import Notes
-from pipeline.worker.report import listed, tell_failure
+from pipeline.worker.report import listed
 from pipeline.worker.slots import now
 from pipeline.worker.watch import STALL_SECONDS, Watch
 
@@ -76,15 +74,15 @@ class Pool:
         self._running = self._hand.running
         self._watch = Watch(self, self._link, self._hand, self.ledger, board)
         self._leave = Leave(self, self._link, self._hand, self.ledger, self._store.leave(plan.worker))
-        self._notes = Notes(self._store, plan.worker, self._link, self._running, self._hand.lose)
-        handlers.note = self._notes.send
+        notes = Notes(self._store, plan.worker, self._link, self._running, self._hand.lose)
+        handlers.note = notes.send
+        self._ends = Ends(self._hand, self.ledger, notes)
         self._number = 0
         self._flight: Page | None = None
         self._turning = self._scheduled = self._parked = self._poked = self._joined = self._changed = False
         self._sure = True
         self._served = False
         self._due: asyncio.TimerHandle | None = None
-        self._ended: deque[tuple[int, Attempt, BaseException | None]] = deque()
 
     @property
     def quiet(self) -> bool:
@@ -186,7 +184,7 @@ class Pool:
         changed, self._changed = self._changed, False
         if changed:
             self._fit()
-        if self.ledger or self._ended or 0 < len(ids) < want or self._leave.quiet or changed:
+        if self.ledger or self._ends or 0 < len(ids) < want or self._leave.quiet or changed:
             self.kick()
 
     def _ahead(self) -> int:
@@ -250,14 +248,14 @@ class Pool:
     def ended(self, slot: int, attempt: Attempt, error: BaseException | None) -> None:
         """An attempt ended, on the loop."""
         attempt.ended = now()
-        self._enter(slot, attempt, error)
+        self._ends.enter(slot, attempt, error)
         if not self._turning:
             self.kick()
 
     def ended_in_thread(self, slot: int, attempt: Attempt, error: BaseException | None) -> None:
         """An attempt ended, in its thread. The loop is woken once for all that end meanwhile."""
         attempt.ended = now()
-        self._ended.append((slot, attempt, error))
+        self._ends.leave(slot, attempt, error)
         if not self._poked and not self._turning:
             self._poked = True
             self._loop.call_soon_threadsafe(self._turn)
@@ -269,35 +267,10 @@ class Pool:
     def collect(self) -> None:
         """Put down what has ended in threads."""
         self._poked = False
-        self._notes.flush()
-        while self._ended:
-            self._enter(*self._ended.popleft())
-
-    def _enter(self, slot: int, attempt: Attempt, error: BaseException | None) -> None:
-        """Put down how an attempt ended, unless nobody waited for it any more."""
-        if attempt.stopped == "abandoned":
-            return
-        # A thread may have begun its next job before the loop hears of the last one.
-        if self._running.get(slot) is attempt:
-            del self._running[slot]
-        if attempt.stopped == "lost":
-            return
-        if attempt.stopped == "hard":
-            self._failed(attempt, None)
-        elif error is None:
-            self.ledger.complete(attempt)
-        elif attempt.stopped == "release" and isinstance(error, asyncio.CancelledError):
-            self.ledger.give_back([attempt])
-        else:
-            self._failed(attempt, error)
-
-    def _failed(self, attempt: Attempt, error: BaseException | None) -> None:
-        limit = attempt.job.options.timeout or attempt.policy.timeout
-        why = failure(error) if error is not None else timed_out(limit)
-        tell_failure(attempt.job, why, self.ledger.fail(attempt, why))
+        self._ends.collect()
 
     def _refuse(self, refused: Refused) -> None:
-        tell_failure(refused.job, refused.failure, self.ledger.fail(refused, refused.failure))
+        self._ends.refuse(refused)
         self.kick()
 
     # --- certainty: what is held after a lost answer or a standstill -----------------------------------
@@ -350,7 +323,7 @@ class Pool:
         """The handler passed its limit and cannot be stopped: the job has failed, and the process must go."""
         attempt.stopped, attempt.ended = "abandoned", now()
         del self._running[slot]
-        self._failed(attempt, None)
+        self._ends.fail(attempt, None)
         self._owner.retire(f"{attempt.job.name} {attempt.job.id} does not stop at its time limit")
 
     def hush(self) -> None:

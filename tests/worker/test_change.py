@@ -234,7 +234,7 @@ async def test_under_a_new_limit_over_all_hosts_nothing_is_held_ahead(broker: st
         await it.client.enqueue_many("q", [("on_loop", None)] * 20)
         await until(lambda: len(hands.running) == 1)
         change(it, pool, max_active=1)
-        assert pool._hand.buffered == 0
+        await until(lambda: not pool._hand.buffered)
         await waiting(it, 19)
         hands.gate.set()
 
