@@ -61,6 +61,8 @@ def _pools(one: SupervisorState) -> Iterator[Text]:
         if pool.state not in ("running", "stopping"):
             state = (pool.state.upper() if pool.state == "fatal" else pool.state, POOL_STYLES[pool.state])
             yield line("! pool ", name, " is ", state, _because(pool.reason))
+        elif pool.state == "running" and pool.reason:
+            yield line(("! ", "yellow"), f"pool {name}: {pool.reason}")
 
 
 def _versions(snapshot: Snapshot) -> Iterator[Text]:

@@ -105,6 +105,12 @@ def test_a_pool_of_several_queues_is_told_once() -> None:
     assert told(with_supervisors(one)) == ["! pool mail is FATAL: no module"]
 
 
+def test_a_pool_whose_workers_do_not_hear_of_the_broker_is_told() -> None:
+    deaf = "1 of 2 workers have not heard of the broker for 10s"
+    one = msgspec.structs.replace(SUPERVISOR, pools=[PoolState("emails", "running", 2, deaf)])
+    assert told(with_supervisors(one)) == [f"! pool emails: {deaf}"]
+
+
 def test_the_pools_of_a_silent_supervisor_are_not_told() -> None:
     one = msgspec.structs.replace(
         SUPERVISOR, pools=[PoolState("emails", "fatal", 0)], until=5, state="stale", reason="no sign of life"
