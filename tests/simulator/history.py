@@ -3,76 +3,151 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from pipeline.store import keys
-from tests.simulator.clients import Producer, editor, person, supervisor
-from tests.simulator.world import LEASE, Actor, Violation, World
+from tests.simulator.people import person
+from tests.simulator.places import ENDED, Lease, Violation
+from tests.simulator.producers import Producer, editor
+from tests.simulator.server import QUEUE, Server
+from tests.simulator.supervisors import Supervisor
+from tests.simulator.world import LEASE, Actor, World
 
-LEFT = {
-    "last_id",
-    "last_lease",
-    "stats",
-    "meta",
-    "jobs",
-    "runs",
-    "outcomes",
-    "completed",
-    "dead",
-    "cancelled",
-}
+# Most histories are short: many beginnings find more than a few that go on.
+LENGTHS = (20, 30, 30, 60, 60, 100, 200)
+JUMPS = (-600_000, -3 * LEASE, 3 * LEASE, 3 * LEASE)
+ROUNDS = 60
+LEFT = {"last_id", "last_lease", "stats", "meta", "jobs", "runs", "outcomes", "notes", "logs", *ENDED}
 PASSING = {"call", "dedup", "workers", "turns", "idle", "active", "inbox", "ids"}
 
 
-def play(url: str, seed: int, mutation: tuple[str, str, str] | None = None) -> Counter[str]:
-    """Play a history. Returns which faults it held; raises Violation."""
-    world = World(url, seed, mutation)
+def play(server: Server, seed: int, *, remember: int | None = 60) -> World:
+    """Play a history; returns the world after it. Raises Violation, with the schedule."""
+    world = World(server, seed, remember=remember)
     try:
         live(world)
         calm_down(world)
         check(world)
-    finally:
-        world.connection.close()
-    return world.faults
+    except Violation as violation:
+        raise Violation(f"seed {seed}: {violation}\n{schedule(world)}") from None
+    return world
+
+
+def schedule(world: World) -> str:
+    """The last steps of a history, for people."""
+    return "\n".join(map(world.words, world.log))
 
 
 def live(world: World) -> None:
     """Everybody at once, and trouble."""
+    chance = world.random
+    steps = chance.choice(LENGTHS)
     for name in ("p1", "p2"):
-        world.actors[name] = Actor(name, Producer(world, name).client(12))
+        world.actors[name] = Actor(name, Producer(world, name).client(2 + steps // 40))
     for host in ("h1", "h2"):
-        world.actors[host] = Actor(host, supervisor(world, host))
-    world.actors["editor"] = Actor("editor", editor(world, 6))
-    world.actors["person"] = Actor("person", person(world, 12))
-    world.trouble = world.random.choice((0.0, 0.05, 0.2))
-    for _ in range(world.random.choice((80, 200, 400))):
+        world.actors[host] = Actor(host, Supervisor(world, host).client())
+    world.actors["editor"] = Actor("editor", editor(world, steps // 60))
+    world.actors["person"] = Actor("person", person(world, 1 + steps // 20))
+    world.trouble = chance.choice((0.02, 0.05, 0.2))
+    world.keep = chance.choice((-1, -1, 0, 2))
+    for _ in range(steps):
         disturb(world)
         world.step()
-        beside_the_parked(world)
 
 
 def disturb(world: World) -> None:
-    """Now and then kill or freeze somebody, or let time pass."""
+    """Now and then something befalls somebody."""
     dice = world.random.random()
-    workers = [actor for name, actor in world.actors.items() if "-w" in name and not actor.ended]
-    if dice < 0.01 and workers:
-        world.random.choice(workers).kill()
-        world.faults["killed"] += 1
-    elif dice < 0.02 and workers:
-        turn_to_ice(world.random.choice(workers))
-        world.faults["frozen"] += 1
-    elif dice < 0.03:
-        turn_to_ice(world.actors[world.random.choice(("h1", "h2"))])
-        world.faults["host frozen"] += 1
-    elif dice < 0.05:
-        world.time += world.random.choice((50, LEASE // 2, LEASE * 2))
+    for share, fault in FAULTS:
+        dice -= share
+        if dice < 0:
+            fault(world)
+            return
 
 
-def turn_to_ice(actor: Actor) -> None:
+def kill_worker(world: World) -> None:
+    if workers := living_workers(world):
+        world.kill(world.random.choice(workers))
+
+
+def kill_host(world: World) -> None:
+    """A host is gone, with all that runs on it; another one comes."""
+    host = world.random.choice(hosts(world))
+    world.actors[host].kill()
+    for name in [name for name in world.boards if name.startswith(host + "-")]:
+        world.actors[name].kill()
+        del world.boards[name]
+    world.befall(f"host killed: {host}")
+    new = f"h{sum(name.startswith('h') and '-' not in name for name in world.actors) + 1}"
+    world.actors[new] = Actor(new, Supervisor(world, new).client())
+
+
+def freeze_worker(world: World) -> None:
+    if workers := living_workers(world):
+        turn_to_ice(world, world.random.choice(workers))
+
+
+def freeze_host(world: World) -> None:
+    turn_to_ice(world, world.random.choice(hosts(world)))
+
+
+def turn_to_ice(world: World, name: str) -> None:
     """Freeze it, or thaw it."""
-    if actor.frozen:
-        actor.frozen = False
-    else:
-        actor.freeze()
+    actor = world.actors[name]
+    actor.frozen = not actor.frozen
+    world.befall(f"{'frozen' if actor.frozen else 'thawed'}: {name}")
+    world.standing.add(name)
+
+
+def let_time_pass(world: World) -> None:
+    ms = world.random.choice((50, LEASE // 2, LEASE * 2))
+    world.pass_time(ms)
+    world.befall(f"time passed: {ms} ms")
+
+
+def jump_clock(world: World) -> None:
+    """The server's clock is set. Nobody's else is."""
+    ms = world.random.choice(JUMPS)
+    world.time += ms
+    world.befall(f"clock {'back' if ms < 0 else 'forward'}: {ms} ms")
+
+
+def flush_scripts(world: World) -> None:
+    world.server.forget_scripts()
+    world.befall("scripts flushed")
+
+
+def copy_or_roll_back(world: World) -> None:
+    """What was put aside comes back; somebody puts the queue right again after it, as after the calls before."""
+    if not world.copied:
+        world.copy()
+        return
+    world.roll_back()
+    for name, client in (("editor", editor(world, 0, 100 * world.epoch)), ("person", person(world, 1))):
+        again = f"{name}{world.epoch}"
+        world.actors[again] = Actor(again, client)
+
+
+FAULTS: tuple[tuple[float, Callable[[World], None]], ...] = (
+    (0.01, kill_worker),
+    (0.01, freeze_worker),
+    (0.01, freeze_host),
+    (0.003, kill_host),
+    (0.02, let_time_pass),
+    (0.003, jump_clock),
+    (0.005, flush_scripts),
+    (0.004, copy_or_roll_back),
+)
+
+
+def hosts(world: World) -> list[str]:
+    return [
+        name for name, actor in world.actors.items() if name[0] == "h" and "-" not in name and not actor.ended
+    ]
+
+
+def living_workers(world: World) -> list[str]:
+    return [name for name in world.boards if world.is_alive(name)]
 
 
 def calm_down(world: World) -> None:
@@ -81,73 +156,90 @@ def calm_down(world: World) -> None:
     world.settle_limbo()
     for actor in world.actors.values():
         actor.frozen = False
-    for _ in range(60):
-        for _ in range(120):
+    for round in range(ROUNDS):
+        for _ in range(10 * len(hosts(world) + living_workers(world))):
             world.step()
-        if world.actors["person"].ended and world.call("HEXISTS", keys.meta(world.store.queue), "paused"):
-            # A late `pause` may have come after the last `resume`.
-            world.carry_out(world.store.resume().command)
-        if is_done(world):
-            return
-        beside_the_parked(world)
-        world.time += 100
+            if is_done(world):
+                return
+        go_on(world)
+        world.pass_time(100 if round < ROUNDS // 2 else 1000)
+    unended = [id for id, place in world.view.places.items() if place not in ENDED]
+    gone = sorted(world.view.workers.keys() - {name.encode() for name in living_workers(world)})
+    raise Violation(f"nobody works on {unended}, or cares for {gone}; or a client does not end")
+
+
+def go_on(world: World) -> None:
+    """What only people or days can bring: a late pause is ended, and what is delayed comes due."""
+    if world.view.paused and people_are_done(world):
+        # It may have come after the last `resume`.
+        world.carry_out("person", world.store.resume().command)
+    unended = [place for place in world.view.places.values() if place not in ENDED]
+    if unended and all(place == "delayed" for place in unended):
+        world.pass_time(max(0, min(world.view.due.values()) - world.time))
+
+
+def people_are_done(world: World) -> bool:
+    return all(actor.ended for name, actor in world.actors.items() if name[0] in "pe")
 
 
 def is_done(world: World) -> bool:
-    active = sum(
-        world.call("HLEN", keys.active(world.store.queue, worker)) - 1 for worker in world.members("workers")
+    seen = world.view
+    return (
+        all(place in ENDED for place in seen.places.values())
+        and not seen.remains
+        and people_are_done(world)
+        and all(world.is_alive(worker.decode()) for worker in seen.workers)
     )
-    producing = not all(world.actors[name].ended for name in ("p1", "p2", "editor", "person"))
-    return not (producing or active or world.waiting() or world.members("delayed"))
-
-
-def beside_the_parked(world: World) -> None:
-    """A job that may be taken, a parked worker, and nobody who was woken: then nobody takes it."""
-    queue = world.store.queue
-    if not world.waiting() or world.call("HEXISTS", keys.meta(queue), "paused"):
-        return
-    parked = {worker.decode() for worker in world.call("SMEMBERS", keys.idle(queue))}
-    # Whoever is not parked takes a turn sooner or later, or is taken care of by its supervisor.
-    if parked and not set(world.members("workers")) - parked:
-        raise Violation(f"{world.waiting()} jobs wait beside parked workers: {sorted(parked)}")
 
 
 def check(world: World) -> None:
-    """The promises."""
-    queue = world.store.queue
-    if not is_done(world):
-        raise Violation("jobs are left that nobody works on")
-    if world.call("HEXISTS", keys.meta(queue), "removed"):
+    """The promises that can be checked only at the end; see Model.follow for what is checked after each step."""
+    if world.view.removed:
         raise Violation("an older edit counts, and not the last one")
-    completed = [id.decode() for id in world.call("LRANGE", keys.completed(queue), 0, -1)]
-    ends = Counter(completed) + Counter(world.members("dead")) + Counter(world.members("cancelled"))
-    twice = {id: count for id, count in ends.items() if count > 1}
-    if twice:
-        raise Violation(f"ended more than once: {twice}")
-    lost, unexpected = world.accepted - ends.keys(), ends.keys() - world.accepted
+    born = world.model.born
+    lost, unexpected = world.accepted - born, born - world.accepted
     if lost or unexpected:
         raise Violation(f"accepted and lost: {sorted(lost)}; nobody asked for: {sorted(unexpected)}")
-    stats = world.stats()
-    ids = int(world.call("GET", keys.last_id(queue)) or 0) - stats.get("gaps", 0) + stats.get("own", 0)
-    if ids != len(ends):
-        raise Violation(f"{ids} jobs were counted in, {len(ends)} are there")
-    came = ids + stats.get("redriven", 0)
-    went = sum(stats.get(name, 0) for name in ("completed", "dead", "cancelled", "purged"))
+    check_counts(world)
+    check_keys(world)
+
+
+def check_counts(world: World) -> None:
+    counts = world.model.counts
+    flat = world.server.call("HGETALL", keys.stats(QUEUE))
+    stats = Counter({name.decode(): int(by) for name, by in zip(flat[::2], flat[1::2], strict=True)})
+    ids = int(world.server.call("GET", keys.last_id(QUEUE)) or 0) - stats["gaps"] + stats["own"]
+    told = {"enqueued": ids, "lost": stats["lost_leases"]}
+    told |= {name: stats[name] for name in ("completed", "dead", "cancelled", "purged", "redriven")}
+    wrong = {name: (told[name], counts[name]) for name in told if told[name] != counts[name]}
+    if wrong:
+        raise Violation(f"counted (by the server, and what happened): {wrong}")
+    came, went = (
+        ids + stats["redriven"],
+        sum(told[name] for name in ("completed", "dead", "cancelled", "purged")),
+    )
     if came != went:
         raise Violation(f"{came} came, {went} went: {stats}")
-    records = {id.decode() for id in world.call("HKEYS", keys.jobs(queue))}
-    if records != ends.keys():
-        raise Violation(f"records without an end: {records ^ ends.keys()}")
-    check_keys(world)
 
 
 def check_keys(world: World) -> None:
     """What has drained to empty leaves only counters and what is kept on purpose."""
-    names = [key.decode().removeprefix(world.store.queue + ":") for key in world.call("KEYS", "{*")]
+    names = [key.decode().removeprefix(QUEUE + ":") for key in world.server.call("KEYS", "{*")]
     left = {name.split(":")[0] for name in names} - LEFT - PASSING
     if left:
         raise Violation(f"keys are left over: {left}")
-    live = {f"{kind}:{worker}" for worker in world.members("workers") for kind in ("active", "inbox")}
+    live = {f"{kind}:{worker.decode()}" for worker in world.view.workers for kind in ("active", "inbox")}
     dead = {name for name in names if name.startswith(("active:", "inbox:"))} - live
     if dead:
         raise Violation(f"workers that are gone left keys: {dead}")
+    check_hashes(world)
+
+
+def check_hashes(world: World) -> None:
+    """What is kept of jobs is kept only of jobs that are there; a lease never holds for longer than a lease."""
+    there = set(world.view.places)
+    for kind in (keys.runs, keys.outcomes, keys.notes):
+        if odd := set(world.server.call("HKEYS", kind(QUEUE))) - there - {b""}:
+            raise Violation(f"{kind.__name__} of jobs that are gone: {odd}")
+    if any(isinstance(place, Lease) for place in world.view.places.values()):
+        raise Violation("a job is active at the end")

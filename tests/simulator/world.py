@@ -7,33 +7,20 @@ a seed gives the same history every time. Time is a key that only the world move
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.errors import BrokerRefused
-from pipeline.store import keys
-from pipeline.store.scripts import LUA, script
 from pipeline.store.store import Store
-from pipeline.store.wire import BlockingConnection, Command, Reply, parse
+from pipeline.store.wire import Command, Reply
+from tests.simulator.model import Model
+from tests.simulator.places import Places, View, Violation, view
+from tests.simulator.server import Server
 
-NOW = "sim:now"
-REAL_CLOCK = "local t = redis.call('TIME')\n  return t[1] * 1000 + math.floor(t[2] / 1000)"
-# The server picks parked workers by chance: here the first by name is picked, so that a seed repeats.
-REAL_PICK = "redis.call('SPOP', "
-SIM_PICK = """
-local function pick(key, count)
-  local names = redis.call('SMEMBERS', key)
-  table.sort(names)
-  local picked = {}
-  for i = 1, math.min(count or 1, #names) do picked[i] = names[i] end
-  if #picked > 0 then redis.call('SREM', key, unpack(picked)) end
-  if count then return picked end
-  return picked[1] or false
-end
-"""
-SIM_CLOCK = f"return tonumber(redis.call('GET', '{NOW}'))"
 LEASE = 500
+START = 4_000_000_000_000
+VOLATILE = ["call:p1", "call:p2", "dedup:k", "dedup:u"]
 
 Client = Generator[Command, Reply, None]
 Steps = Generator[Command, Reply, Any]
@@ -43,8 +30,20 @@ class Lost(Exception):
     """No answer came: the command was carried out, or not, or will be later."""
 
 
-class Violation(AssertionError):
-    """A promise was broken."""
+class Event(NamedTuple):
+    """A step of a history: a command and its fate, or something that befell somebody."""
+
+    time: int
+    who: str
+    fate: str
+    command: Command
+    reply: Reply
+
+
+class Relief(tuple[Any, ...]):
+    """A `reclaim` that takes from a worker that lives: another move, by the same script."""
+
+    __slots__ = ()
 
 
 class Actor:
@@ -53,7 +52,7 @@ class Actor:
     def __init__(self, name: str, client: Client) -> None:
         self.name = name
         self._client = client
-        self.frozen = self.ended = self.stood_still = False
+        self.frozen = self.ended = False
         self.command: Command | None = next(client)
 
     def answer(self, reply: Reply) -> None:
@@ -62,11 +61,8 @@ class Actor:
     def lose(self) -> None:
         self._resume(lambda: self._client.throw(Lost()))
 
-    def refuse(self, error: BrokerRefused) -> None:
+    def refuse(self, error: Exception) -> None:
         self._resume(lambda: self._client.throw(error))
-
-    def freeze(self) -> None:
-        self.frozen = self.stood_still = True
 
     def kill(self) -> None:
         self.ended = True
@@ -80,103 +76,175 @@ class Actor:
 
 
 class World:
-    """The server, the clock, and what has been promised to whom."""
+    """The server, the clocks, and what has been promised to whom.
 
-    def __init__(self, url: str, seed: int, mutation: tuple[str, str, str] | None = None) -> None:
+    `time` is the server's clock, which may jump; `moment` only goes on, as the clients' own clocks do.
+    `boards` tells what each worker process has begun, as the memory shared with its supervisor does.
+    """
+
+    def __init__(self, server: Server, seed: int, *, remember: int | None = 60) -> None:
         self.random = random.Random(seed)
-        self.connection = BlockingConnection(parse(url))
-        self.connection.call(("FLUSHALL",))
-        self.time = 1_700_000_000_000
+        self.server = server
+        server.begin(VOLATILE)
+        self.time = self.moment = START
         self.store = Store("sim", "q")
         self.actors: dict[str, Actor] = {}
-        self.limbo: list[Command] = []
+        self.limbo: list[tuple[str, Command]] = []
         self.trouble = 0.0
-        self.begun: dict[str, set[tuple[bytes, int]]] = {}
-        self.runs: Counter[str] = Counter()
-        self.accepted: set[str] = set()
+        self.keep = -1
+        self.boards: dict[str, set[tuple[bytes, int]]] = {}
+        self.standing: set[str] = set()
+        self.doomed: list[str] = []
+        self.epoch = 0
+        self.restored: Places = {}
+        self.accepted: set[bytes] = set()
         self.faults: Counter[str] = Counter()
-        self._shas = self._load(mutation)
+        self.model = Model()
+        self.log: deque[Event] = deque(maxlen=remember)
+        self._copied: Any = None
+        self._look: Reply = None
+        self.see()
 
-    def _load(self, mutation: tuple[str, str, str] | None) -> dict[bytes, bytes]:
-        """Every script under our clock; with a mutation, one of them (file, from, to) is broken on purpose."""
-        shas, used = {}, mutation is None
-        for path in LUA.glob("*.lua"):
-            source = script(path.stem).source.decode().replace(REAL_CLOCK, SIM_CLOCK)
-            assert "redis.call('TIME')" not in source
-            if REAL_PICK in source:
-                first, newline, rest = source.partition("\n")
-                source = first + newline + SIM_PICK + rest.replace(REAL_PICK, "pick(")
-            if mutation and path.stem in mutation[0].split() and mutation[1] in source:
-                source, used = source.replace(mutation[1], mutation[2]), True
-            shas[script(path.stem).sha] = self.connection.call(("SCRIPT", "LOAD", source))
-        assert used, f"nothing to break: {mutation}"
-        return shas
+    def is_alive(self, worker: str) -> bool:
+        return (actor := self.actors.get(worker)) is not None and not actor.ended
 
-    def carry_out(self, command: Command) -> Reply:
-        """Run a command on the server, at the world's time."""
-        if command[0] == b"EVALSHA":
-            command = (b"EVALSHA", self._shas[command[1]], *command[2:])
-        self.connection.call(("SET", NOW, self.time))
-        return self.connection.call(command)
+    # --- steps ---------------------------------------------------------------------------------------------
 
-    def step(self) -> bool:
-        """Let one client's command meet its fate. False when nobody can move."""
+    def pass_time(self, ms: int) -> None:
+        self.time += ms
+        self.moment += ms
+
+    def step(self) -> None:
+        """Let one client's command meet its fate."""
+        if self.doomed and self.random.random() < 0.5:
+            self.kill(self.doomed.pop(), "poisoned")
         if self.limbo and self.random.random() < 0.2:
             self._carry_out_late()
         able = [actor for actor in self.actors.values() if not (actor.frozen or actor.ended)]
         if not able:
-            return False
+            return
         actor = self.random.choice(able)
+        self.pass_time(self.random.choice((0, 0, 1, 2, 5)))
         assert actor.command is not None
-        self.time += self.random.choice((0, 0, 1, 2, 5))
-        if self.random.random() < self.trouble:
-            self._lose(actor)
-            return True
-        try:
-            reply = self.carry_out(actor.command)
-        except BrokerRefused as error:
-            actor.refuse(error)
+        if self.trouble and self.random.random() < self.trouble:
+            self._lose(actor, actor.command)
+            return
+        reply = self.carry_out(actor.name, actor.command)
+        if isinstance(reply, Exception):
+            actor.refuse(reply)
         else:
             actor.answer(reply)
-        return True
 
-    def _lose(self, actor: Actor) -> None:
-        assert actor.command is not None
+    def carry_out(self, who: str, command: Command, fate: str = "") -> Reply:
+        """Run a command on the server, at the world's time, and look. An error is an answer, too."""
+        if command[0] == "TIME":
+            return [self.time // 1000, self.time % 1000 * 1000]
+        if command[0] == "LPOP" and not self.view.letters.get(who.encode()):
+            return None
+        before = self.view
+        reply, look = self.server.run(command, self.time)
+        self.log.append(Event(self.time, who, fate, command, reply))
+        self.see(look)
+        if command[0] == b"EVALSHA":
+            name = "relieve" if isinstance(command, Relief) else self.server.names[command[1]]
+            self.model.follow(name, command[3:], reply, self.view.places)
+            lapsed = name == "expel" and command[5] == "lapsed" and reply is not None
+            if lapsed and before.workers[command[4].encode()] > self.time:
+                raise Violation(f"{command[4]} was taken for gone, and its lease holds")
+        elif isinstance(reply, Exception):
+            raise Violation(str(reply))
+        self._beside_the_parked()
+        return reply
+
+    def see(self, look: Reply = None) -> None:
+        look = look or self.server.look()
+        if look != self._look:
+            self._look = look
+            self.view: View = view(look)
+
+    def _lose(self, actor: Actor, command: Command) -> None:
         fate = self.random.choice(("answer", "command", "late"))
         self.faults[fate] += 1
         if fate == "answer":
-            self._quietly(actor.command)
-        elif fate == "late":
-            self.limbo.append(actor.command)
+            self._unanswered(actor.name, command, "answer lost")
+        else:
+            self.log.append(
+                Event(self.time, actor.name, f"{fate} lost" if fate == "command" else fate, command, None)
+            )
+            if fate == "late":
+                self.limbo.append((actor.name, command))
         actor.lose()
 
     def _carry_out_late(self) -> None:
-        self._quietly(self.limbo.pop(self.random.randrange(len(self.limbo))))
+        self._unanswered(*self.limbo.pop(self.random.randrange(len(self.limbo))), "came late")
 
-    def _quietly(self, command: Command) -> None:
-        try:
-            self.carry_out(command)
-        except BrokerRefused:
+    def _unanswered(self, who: str, command: Command, fate: str) -> None:
+        if isinstance(self.carry_out(who, command, fate), BrokerRefused):
             self.faults["late refused"] += 1
 
     def settle_limbo(self) -> None:
         while self.limbo:
             self._carry_out_late()
 
-    # --- what is seen from outside -----------------------------------------------------------------------
+    def kill(self, name: str, what: str = "killed") -> None:
+        actor = self.actors[name]
+        if not actor.ended:
+            actor.kill()
+            self.befall(f"{what}: {name}")
 
-    def call(self, *command: Any) -> Reply:
-        return self.connection.call(command)
+    def befall(self, what: str) -> None:
+        """Put down a fault that is no command."""
+        self.log.append(Event(self.time, "", what, (), None))
+        self.faults[what.split(":", maxsplit=1)[0]] += 1
 
-    def members(self, name: str) -> list[str]:
-        reply = self.call("ZRANGE", f"{self.store.queue}:{name}", 0, -1)
-        return [member.decode() for member in reply]
+    def words(self, event: Event) -> str:
+        """A step of the schedule, to be read."""
+        time, who, fate, command, reply = event
+        if not command:
+            return f"{time - START:>7}  {fate}"
+        name, args = str(command[0]), command[1:]
+        if command[0] == b"EVALSHA":
+            name, args = self.server.names[command[1]], command[4:]
+        shown = " ".join(
+            value.decode(errors="replace") if isinstance(value, bytes) else str(value) for value in args
+        )
+        return f"{time - START:>7}  {who:<10} {name} {shown}  {f'[{fate}]' if fate else ''} -> {reply!r}"
 
-    def waiting(self) -> int:
-        levels = self.call("ZRANGE", keys.levels(self.store.queue), 0, -1)
-        lists = [int(self.call("LLEN", keys.wait(self.store.queue, int(level)))) for level in levels]
-        return sum(lists) - sum(map(int, self.call("HVALS", keys.stale(self.store.queue))))
+    def _beside_the_parked(self) -> None:
+        """A job that may be taken, a parked worker, and nobody who was woken: then nobody takes it."""
+        seen = self.view
+        # Whoever is not parked takes a turn sooner or later, or is taken care of by its supervisor.
+        others = {name for name in seen.workers if b"-alone" not in name} - seen.parked
+        if seen.parked and not others and seen.takeable:
+            raise Violation(f"{seen.takeable} jobs wait beside parked workers: {sorted(seen.parked)}")
 
-    def stats(self) -> dict[str, int]:
-        flat = self.call("HGETALL", keys.stats(self.store.queue))
-        return {name.decode(): int(by) for name, by in zip(flat[::2], flat[1::2], strict=True)}
+    # --- the state goes back ---------------------------------------------------------------------------------
+
+    @property
+    def copied(self) -> bool:
+        return self._copied is not None
+
+    def copy(self) -> None:
+        """Put the state aside, with what was promised by then."""
+        self.server.copy()
+        self._copied = (self.model.kept(), set(self.accepted))
+        self.befall("copied")
+
+    def roll_back(self) -> None:
+        """The server comes back with the state that was put aside: every connection breaks, what was promised
+        since is gone."""
+        kept, accepted = self._copied
+        self._copied = None
+        self.server.roll_back()
+        self.limbo.clear()
+        self.model.restore(kept)
+        self.restored = dict(self.model.places)
+        forgotten = self.accepted - accepted - self.model.born
+        self.accepted -= forgotten
+        self.faults["forgotten"] += len(forgotten)
+        self.epoch += 1
+        self.befall("rolled back")
+        self.see()
+        for actor in list(self.actors.values()):
+            if not actor.ended:
+                actor.lose()

@@ -1,0 +1,68 @@
+"""Rules of the scripts, each broken on purpose: a checker that nobody has seen fail is not trusted."""
+
+from __future__ import annotations
+
+from tests.simulator.server import Defect
+
+DEFECTS = {
+    "the fence of a settled job is gone": Defect(
+        "turn reclaim", "if redis.call('HGET', active, id) ~= lease then", "if not lease then"
+    ),
+    "the fence of completed jobs is gone": Defect("turn", "if held[place] ~= lease then", "if false then"),
+    "the fence of notes is gone": Defect(
+        "note", "if redis.call('HGET', queue .. ':active:' .. worker, id) ~= lease then", "if false then"
+    ),
+    "a fence looks at the job only, not at the lease": Defect(
+        "turn reclaim",
+        "if redis.call('HGET', active, id) ~= lease then",
+        "if not redis.call('HGET', active, id) then",
+    ),
+    "an old turn is carried out": Defect(
+        "turn", "if tonumber(number) <= tonumber(last) then", "if false then"
+    ),
+    "an old hold is carried out": Defect(
+        "hold", "if tonumber(number) <= tonumber(last) then", "if false then"
+    ),
+    "a worker that was reclaimed goes on": Defect(
+        "turn", "if not last then", "last = last or 0\nif false then"
+    ),
+    "a repeated enqueue adds a job": Defect("enqueue", "if before then", "if false then"),
+    "an enqueue that comes late adds a job": Defect("enqueue", ">= tonumber(call)", "== tonumber(call)"),
+    "a repeated enqueue of own jobs adds one": Defect("enqueue_each", "if before then", "if false then"),
+    "a caller's id is taken twice": Defect(
+        "enqueue_each", "if redis.call('HEXISTS', queue .. ':jobs', id) == 1 then return id end", ""
+    ),
+    "a turn does not un-park": Defect("turn", "redis.call('SREM', queue .. ':idle', worker)", ""),
+    "an enqueue wakes nobody": Defect(
+        "enqueue", "if direct and hand_over(queue, id, ARGV[fixed + 1]) then return first end", ""
+    ),
+    "a hand-over skips those who wait": Defect(
+        "enqueue enqueue_each",
+        "if redis.call('EXISTS', queue .. ':levels') == 1 then\n      redis.call",
+        "if false then\n      redis.call",
+    ),
+    "the inbox is not read": Defect(
+        "turn", "redis.call('LPOP', queue .. ':inbox:' .. worker, 1000) or {}", "{}"
+    ),
+    "stale entries are run": Defect("turn", "if marked and", "if false and"),
+    "resume wakes nobody": Defect("pause", "wake(queue, 1000)", ""),
+    "a pause that ends wakes nobody": Defect("overrides", "wake(queue, 1000)", ""),
+    "a removed queue takes jobs": Defect("retract", "'generation', generation, 'removed'", "'removed'"),
+    "an old edit removes a queue": Defect("retract", "or tonumber(generation) < tonumber(meta[1] or 0)", ""),
+    "a call repeated after the removal is refused": Defect(
+        "enqueue", "string.match(redis.call('GET', memory) or '', '^(%d+):(.+)$')", "nil, nil"
+    ),
+    "a live worker's lease counts as ended": Defect(
+        "expel", "(mode == 'lapsed' and tonumber(ends) > now())", "false"
+    ),
+    "a worker leaves with its jobs": Defect("leave", "then return 0 end", "then end"),
+    "a limit is not kept": Defect("turn", "math.max(limit, 0)", "1000"),
+    "a job that ran alone is forgotten": Defect("turn", "redis.call('RPUSH', queue .. ':alone', id)", ""),
+    "a clock that went back lets old leases hold": Defect(
+        "amend", "redis.call('ZADD', queue .. ':workers', latest, late[i])", ""
+    ),
+    "a purge forgets to count": Defect(
+        "purge", "redis.call('HINCRBY', queue .. ':stats', 'purged', #ids)", ""
+    ),
+    "a redrive forgets earlier ids": Defect("redrive", "redis.call('HDEL', queue .. ':outcomes', id)", ""),
+}

@@ -1,0 +1,30 @@
+-- Where every job of a queue is, and who is parked: the whole state that promises are made about.
+local queue = KEYS[1]
+
+local levels = {}
+for _, level in ipairs(redis.call('ZRANGE', queue .. ':levels', 0, -1)) do
+  levels[#levels + 1] = { level, redis.call('LRANGE', queue .. ':wait:' .. level, 0, -1) }
+end
+local workers = redis.call('ZRANGE', queue .. ':workers', 0, -1, 'WITHSCORES')
+local held = {}
+for i = 1, #workers, 2 do
+  held[#held + 1] = {
+    workers[i],
+    workers[i + 1],
+    redis.call('HGETALL', queue .. ':active:' .. workers[i]),
+    redis.call('LLEN', queue .. ':inbox:' .. workers[i]),
+  }
+end
+return {
+  redis.call('HKEYS', queue .. ':jobs'),
+  redis.call('ZRANGE', queue .. ':delayed', 0, -1, 'WITHSCORES'),
+  redis.call('ZRANGE', queue .. ':dead', 0, -1),
+  redis.call('ZRANGE', queue .. ':cancelled', 0, -1),
+  redis.call('LRANGE', queue .. ':completed', 0, -1),
+  redis.call('LRANGE', queue .. ':alone', 0, -1),
+  levels,
+  redis.call('HGETALL', queue .. ':stale'),
+  held,
+  redis.call('SMEMBERS', queue .. ':idle'),
+  redis.call('HMGET', queue .. ':meta', 'paused', 'limited', 'removed'),
+}

@@ -1,0 +1,71 @@
+"""A person at the commands: what pipeline/store/operator.py does, at random."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.job import Outcome, decode_job, encode
+from pipeline.store import keys
+from pipeline.store.overrides import Pause
+from pipeline.store.store import Call
+from tests.simulator.producers import until_answered
+from tests.simulator.workers import keep_of
+from tests.simulator.world import Client, Lost, Steps, World
+
+
+def person(world: World, orders: int) -> Client:
+    """So many orders; at the end the queue is not paused."""
+    for _ in range(orders):
+        try:
+            dice = world.random.random()
+            if dice < 0.2:
+                yield stop_or_go(world).command
+            elif dice < 0.3:
+                yield from purge(world)
+            else:
+                yield from with_a_job(world)
+        except Lost:
+            continue
+    yield from until_answered(world.store.resume().command)
+
+
+def stop_or_go(world: World) -> Call[bool]:
+    until = world.random.choice((None, world.time + 30, world.time + 100, 0))
+    return (
+        world.store.resume() if until == 0 else world.store.pause(encode(Pause("person", world.time, until)))
+    )
+
+
+def purge(world: World) -> Steps:
+    """Delete what waits, then free what it held."""
+    ids, records, _ = yield world.store.purge(world.random.choice((1, 2, 1000))).command
+    ended = [
+        (id.decode(), decode_job(record).options.key, keep_of(id))
+        for id, record in zip(ids, records, strict=True)
+    ]
+    held = [(id, key, keep) for id, key, keep in ended if key or keep]
+    if held:
+        yield world.store.free(held).command
+
+
+def with_a_job(world: World) -> Steps:
+    """Any job that was ever accepted, whatever became of it; some states are rare, and looked for."""
+    chance, store = world.random, world.store
+    id = chance.choice(sorted(world.accepted) or [b"1"])
+    rare = sorted(id for id, place in world.view.places.items() if place in ("alone", "delayed", "dead"))
+    if rare and chance.random() < 0.4:
+        id = chance.choice(rare)
+    record = yield ("HGET", keys.jobs(store.queue), id)
+    if record is None:
+        return
+    options = decode_job(record).options
+    level, key, text = options.priority, options.key, id.decode()
+    call: Call[Any] = chance.choice(
+        (
+            store.cancel(text, level, key, keep_of(id), encode(Outcome(0, None, world.time))),
+            store.redrive([(text, level, key)]),
+            store.hasten(text, level),
+            store.remove([(text, level, key, keep_of(id))]),
+        )
+    )
+    yield call.command

@@ -1,0 +1,109 @@
+"""Where every job is, as the server has it after a command."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Literal, NamedTuple
+
+from pipeline.store.wire import Reply
+
+State = Literal[
+    "none", "waiting", "delayed", "active", "elsewhere", "alone", "completed", "dead", "cancelled"
+]
+ENDED = ("completed", "dead", "cancelled")
+
+
+class Lease(NamedTuple):
+    """A job is active: this worker holds it under this number."""
+
+    worker: bytes
+    number: bytes
+
+
+Place = Literal["waiting", "delayed", "alone", "completed", "dead", "cancelled"] | Lease
+Places = dict[bytes, Place]
+
+
+class Violation(AssertionError):
+    """A promise was broken."""
+
+
+class View(NamedTuple):
+    """A look at the queue. `workers` says when each lease ends, `due` when each delayed job is, `letters` how many lie
+    in each inbox, `remains` whether there are lists that jobs wait in, or what they left there."""
+
+    places: Places
+    workers: dict[bytes, int]
+    due: dict[bytes, int]
+    parked: set[bytes]
+    letters: dict[bytes, int]
+    remains: bool
+    paused: bool
+    limit: int | None
+    removed: bool
+
+    @property
+    def takeable(self) -> int:
+        """How many jobs an ordinary worker may take."""
+        counts = Counter(place for place in self.places.values() if isinstance(place, str))
+        room = counts["waiting"]
+        if self.limit is not None:
+            room = min(room, self.limit - sum(isinstance(place, Lease) for place in self.places.values()))
+        return 0 if self.paused else max(room, 0)
+
+
+def view(look: Reply) -> View:
+    """What look.lua saw. Raises Violation when a job is in two places, or in none."""
+    jobs, delayed, dead, cancelled, completed, alone, levels, stale, held, parked, meta = look
+    found: Places = {}
+    due = pairs(delayed)
+    for place, ids in (
+        ("delayed", due),
+        ("dead", dead),
+        ("cancelled", cancelled),
+        ("completed", completed),
+        ("alone", alone),
+        ("waiting", _waiting(levels, pairs(stale))),
+    ):
+        for id in ids:
+            _put(found, id, place)
+    for worker, _, leases, _ in held:
+        for id, number in zip(leases[::2], leases[1::2], strict=True):
+            if id:
+                _put(found, id, Lease(worker, number))
+    if found.keys() != set(jobs):
+        raise Violation(f"in no place, or without a record: {sorted(found.keys() ^ set(jobs))}")
+    return View(
+        found,
+        {worker: int(float(ends)) for worker, ends, _, _ in held},
+        {id: int(float(time)) for id, time in due.items()},
+        set(parked),
+        {worker: count for worker, _, _, count in held},
+        bool(stale or levels),
+        meta[0] is not None,
+        None if meta[1] is None else int(meta[1]),
+        meta[2] is not None,
+    )
+
+
+def pairs(flat: list[bytes]) -> dict[bytes, Any]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _waiting(levels: Reply, stale: dict[bytes, bytes]) -> list[bytes]:
+    """The ids in the lists, less the entries that are marked stale."""
+    if not stale:
+        return [id for _, ids in levels for id in ids]
+    entries = Counter((level, id) for level, ids in levels for id in ids)
+    for mark, count in stale.items():
+        level, _, id = mark.partition(b":")
+        if entries[level, id] < int(count):
+            raise Violation(f"{count!r} entries of {id!r} are marked stale, {entries[level, id]} are there")
+        entries[level, id] -= int(count)
+    return [id for _, id in entries.elements()]
+
+
+def _put(found: Places, id: bytes, place: Any) -> None:
+    if id in found:
+        raise Violation(f"job {id!r} is in two places: {found[id]} and {place}")
+    found[id] = place
