@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from pipeline.store.wire import BlockingConnection, parse
 from pipeline.supervisor.binary import find_server
@@ -34,14 +35,18 @@ class Server:
     def connect(self) -> BlockingConnection:
         return BlockingConnection(parse(self.url))
 
+    def call(self, *command: object) -> Any:
+        """The reply to one command."""
+        connection = self.connect()
+        try:
+            return connection.call(command)
+        finally:
+            connection.close()
+
     def about(self, name: str) -> str | None:
         """One line of INFO."""
-        connection = self.connect()
-        text = connection.call(("INFO", "everything")).decode()
-        connection.close()
-        return next(
-            (line.partition(":")[2] for line in text.splitlines() if line.startswith(f"{name}:")), None
-        )
+        lines = self.call("INFO", "everything").decode().splitlines()
+        return next((line.partition(":")[2] for line in lines if line.startswith(f"{name}:")), None)
 
     def answers(self) -> bool:
         with socket.socket() as connection:
@@ -68,7 +73,13 @@ class Pair:
         eventually(lambda: self.primary.answers() and self.is_joined(), "the replica keeps up")
 
     def is_joined(self) -> bool:
-        return "state=online" in (self.primary.about("slave0") or "")
+        """Whether the replica has all that was written."""
+        connection = self.primary.connect()
+        try:
+            connection.call(("SET", "written", "last"))
+            return bool(connection.call(("WAIT", 1, 100)) == 1)
+        finally:
+            connection.close()
 
     def end(self) -> None:
         self.replica.end()

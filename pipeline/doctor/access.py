@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from pipeline.doctor.check import Check, failed, ok, unverified, weak
 from pipeline.doctor.facts import asked
 from pipeline.errors import BrokerRefused
-from pipeline.store.scripts import LUA
+from pipeline.store.scripts import LUA, Argument
 from pipeline.store.wire import Address, Command, Connection
 
 _CALLED = re.compile(r"redis\.call\('(\w+)'")
+ASK = "allow this user ACL WHOAMI, ACL DRYRUN and COMMAND INFO"
 DIRECT: tuple[Command, ...] = (
     ("EVALSHA", "0" * 40, 1, "KEY"), ("EVAL", "return 1", 1, "KEY"), ("BLMPOP", 1, 1, "KEY", "LEFT"),
-    ("PING",), ("TIME",), ("LRANGE", "KEY", 0, -1), ("LINDEX", "KEY", 0), ("LLEN", "KEY"), ("SMEMBERS", "KEY"),
+    ("PING",), ("TIME",), ("LRANGE", "KEY", 0, -1), ("LINDEX", "KEY", 0), ("LLEN", "KEY"), ("SMEMBERS", "PROJECT"),
     ("HGET", "KEY", "f"), ("HMGET", "KEY", "f"), ("HGETALL", "KEY"), ("HVALS", "KEY"), ("HKEYS", "KEY"),
     ("ZRANGE", "KEY", 0, -1), ("ZREVRANGE", "KEY", 0, -1),
 )  # fmt: skip
@@ -53,34 +54,37 @@ def is_loopback(host: str) -> bool:
 async def rights(connection: Connection, project: str) -> Check:
     """Whether the user that we are may run all commands that are needed, on keys of ours."""
     user = await asked(connection, ("ACL", "WHOAMI"))
-    if user is None:
-        return unverified(
-            "rights", "the broker does not say who we are", "allow this user ACL WHOAMI and ACL DRYRUN"
-        )
-    name = user.decode()
     arities = await _arities(connection)
-    if arities is None:
-        return unverified(
-            "rights", f"what user {name} may do cannot be asked", "allow this user COMMAND INFO"
-        )
+    if user is None or arities is None:
+        return unverified("rights", "the broker does not say what we may do there", ASK)
+    name = user.decode()
     tries = {command[0]: command for command in DIRECT} | {
         word: (word, *["KEY"] * (abs(arity) - 1)) for word, arity in arities.items()
     }
-    key = f"{{{project}:doctor}}"
+    keys = {"KEY": f"{{{project}:doctor}}", "PROJECT": f"{{{project}}}:doctor"}
     try:
-        answers = await asyncio.gather(*(_try(connection, name, key, command) for command in tries.values()))
+        answers = await asyncio.gather(
+            *(
+                _try(connection, name, [keys[word] if word in keys else word for word in words])
+                for words in tries.values()
+            )
+        )
     except BrokerRefused:
-        return unverified("rights", f"what user {name} may do cannot be asked", "allow this user ACL DRYRUN")
-    missing = sorted(word for word, allowed in zip(tries, answers, strict=True) if not allowed)
+        return unverified("rights", f"the broker does not say what user {name} may do there", ASK)
+    return judge(name, project, dict(zip(tries, answers, strict=True)))
+
+
+def judge(user: str, project: str, answers: dict[str, str]) -> Check:
+    """`answers`: what the server would say to each command, which is OK when it may be run."""
+    if any("access the" in answer for answer in answers.values()):
+        found = f"user {user} may not use all keys that begin with {{{project}"
+        return failed("rights", found, "jobs stand still", f"ACL SETUSER {user} ~{{{project}*")
+    missing = sorted(word for word, answer in answers.items() if answer != "OK")
     if not missing:
-        return ok("rights", f"user {name} may run the {len(tries)} commands that are needed")
+        return ok("rights", f"user {user} may run the {len(answers)} commands that are needed")
     listed = " ".join(f"+{word.lower()}" for word in missing)
-    return failed(
-        "rights",
-        f"user {name} may not run {', '.join(missing)}",
-        "jobs stand still",
-        f"ACL SETUSER {name} {listed} ~*",
-    )
+    found = f"user {user} may not run {', '.join(missing)}"
+    return failed("rights", found, "jobs stand still", f"ACL SETUSER {user} {listed}")
 
 
 async def _arities(connection: Connection) -> dict[str, int] | None:
@@ -92,8 +96,7 @@ async def _arities(connection: Connection) -> dict[str, int] | None:
     return {word: about[1] for word, about in zip(words, told, strict=True) if about}
 
 
-async def _try(connection: Connection, user: str, key: str, command: Command) -> bool:
-    """Whether the server would let this user run the command. Raises BrokerRefused when it may not be asked."""
-    words = [key if word == "KEY" else word for word in command]
+async def _try(connection: Connection, user: str, words: list[Argument]) -> str:
+    """What the server would answer. Raises BrokerRefused when it may not be asked."""
     reply = await connection.call(("ACL", "DRYRUN", user, *words))
-    return bool(reply in (b"OK", "OK"))
+    return reply.decode() if isinstance(reply, bytes) else str(reply)

@@ -39,9 +39,7 @@ def failed(name: str, found: str, meaning: str, help: str) -> Check:
     return Check(name, "FAILED", found, meaning, help)
 
 
-def unverified(
-    name: str, found: str, help: str = "allow this user CONFIG GET and INFO, or look there yourself"
-) -> Check:
+def unverified(name: str, found: str, help: str = "allow this user CONFIG GET and INFO") -> Check:
     return Check(name, "UNVERIFIED", found, "", help)
 
 

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from pipeline.doctor import access, durability, health, limits
 from pipeline.doctor.check import Check
-from pipeline.doctor.facts import gather
+from pipeline.doctor.facts import PATIENCE, gather, within
 from pipeline.plan import Plan
 from pipeline.store.wire import connect, parse
 
@@ -25,8 +25,9 @@ async def examine(plan: Plan, url: str) -> Diagnosis:
     connection = await connect(address)
     try:
         facts = await gather(connection)
-        room = await limits.look(connection, facts, plan)
-        rights = await access.rights(connection, plan.name)
+        async with within(PATIENCE):
+            room = await limits.look(connection, facts, plan)
+            rights = await access.rights(connection, plan.name)
     finally:
         connection.close()
     checks = [

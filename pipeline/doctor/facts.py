@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from msgspec import Struct
 
-from pipeline.errors import BrokerRefused
+from pipeline.errors import BrokerRefused, BrokerUnavailable
 from pipeline.store.wire import Command, Connection, Reply
 
+PATIENCE = 5.0
 SETTINGS = (
     "appendonly", "appendfsync", "maxmemory", "maxmemory-policy", "min-replicas-to-write", "maxclients",
     "proto-max-bulk-len", "client-query-buffer-limit",
@@ -62,13 +65,25 @@ def is_replica(name: str) -> bool:
 
 async def gather(connection: Connection) -> Facts:
     """Ask a server. Raises BrokerUnavailable."""
-    info, settings, waits = await asyncio.gather(
-        asked(connection, ("INFO",)),
-        asked(connection, ("CONFIG", "GET", *SETTINGS)),
-        asked(connection, ("WAITAOF", 0, 0, 0)),
-    )
+    async with within(PATIENCE):
+        info, settings, waits = await asyncio.gather(
+            asked(connection, ("INFO",)),
+            asked(connection, ("CONFIG", "GET", *SETTINGS)),
+            asked(connection, ("WAITAOF", 0, 0, 0)),
+        )
     words = [word.decode() for word in settings or ()]
     return Facts(_pairs(info or b""), dict(zip(words[::2], words[1::2], strict=True)), waits is not None)
+
+
+@asynccontextmanager
+async def within(seconds: float) -> AsyncIterator[None]:
+    """The block, with a time limit. Raises BrokerUnavailable: a server that is frozen takes connections too."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        told = f"the broker has not answered for {seconds:.0f} s"
+        raise BrokerUnavailable(told, "does it stand still? see its log") from None
 
 
 async def asked(connection: Connection, command: Command) -> Reply | None:

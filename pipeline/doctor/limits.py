@@ -88,7 +88,7 @@ def payloads(facts: Facts, plan: Plan) -> Check:
             "payloads", f"{found}; the broker takes {size(min(map(int, filter(None, limits.values()))))}"
         )
     name, limit = next(iter(small.items()))
-    meaning = f"the broker takes {size(limit)} ({name}) and hangs up on larger ones"
+    meaning = f"with what goes around one, more than the broker takes ({name} {size(limit)}): it hangs up"
     return failed("payloads", found, meaning, f"raise {name} on the broker, or lower max_payload in the file")
 
 
