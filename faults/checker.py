@@ -184,7 +184,8 @@ def _told(one: Audit, status: Mapping[str, Any] | None) -> Iterator[str]:
             yield f"{one.queue} counts {one.stats.get(state, 0)} jobs as {state} and keeps {kept}"
     if status is None:
         return
-    shown = {"waiting": 0, "delayed": 0, "active": 0, "enqueued_total": len(one.numbers)}
+    enqueued = len(one.numbers) + one.stats.get("purged", 0)
+    shown = {"waiting": 0, "delayed": 0, "active": 0, "enqueued_total": enqueued}
     shown.update({state: len(one.ended(state)) for state in ENDED})
     for name, value in shown.items():
         if status[name] != value:

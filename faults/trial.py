@@ -80,11 +80,13 @@ class Trial:
     def drain(self) -> None:
         """Wait until no job waits or runs any more, twice in a row: a job that moves may be met on its way."""
         try:
-            eventually(lambda: not self._open() and not self._open(), "all jobs ended", self.drain_seconds)
+            eventually(
+                lambda: not self.open_jobs() and not self.open_jobs(), "all jobs ended", self.drain_seconds
+            )
         except TooLate:
-            self.fails(f"stuck {self.drain_seconds:g} s after the fault: {self._open()}")
+            self.fails(f"stuck {self.drain_seconds:g} s after the fault: {self.open_jobs()}")
 
-    def _open(self) -> dict[str, int]:
+    def open_jobs(self) -> dict[str, int]:
         """How many jobs of which queue have not ended."""
         with contextlib.closing(self.broker.connect()) as connection:
             found = {}
@@ -101,6 +103,15 @@ class Trial:
     def runs(self) -> dict[int, list[Run]]:
         """The runs of each number so far, the first one first."""
         return events.runs_of(self.shop.events())
+
+    def busy(self, supervisor: Supervisor) -> int:
+        """A random worker that has jobs in hand, waited for if need be; its process."""
+
+        def look() -> list[int]:
+            begun = {event.pid for event in events.in_hand(self.shop.events())}
+            return sorted(begun & {*supervisor.workers()})
+
+        return int(self.random.choice(self.eventually(look, "a worker has jobs in hand")))
 
     def eventually(self, look: Callable[[], Any], what: str, seconds: float = 20.0) -> Any:
         """The first true answer of `look`. Raises TooLate, which is a violation."""
