@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,12 +66,10 @@ def runs_of(events: Iterable[Event]) -> dict[int, list[Run]]:
 
 
 def resumed(events: Iterable[Event], lost: Mapping[int, float]) -> list[float]:
-    """For each run that was cut short by the end of its process (pid -> when): seconds until its job ran again."""
+    """For each job whose first run was cut short by the end of its process (pid -> when): seconds until the second."""
+    pairs = [(runs[0], runs[1]) for runs in runs_of(events).values() if len(runs) > 1]
     return [
-        after.begin - lost[before.pid]
-        for runs in runs_of(events).values()
-        for before, after in pairwise(runs)
-        if before.end is None and before.pid in lost
+        after.begin - lost[before.pid] for before, after in pairs if before.end is None and before.pid in lost
     ]
 
 

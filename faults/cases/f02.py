@@ -8,7 +8,7 @@ LEASE = 5.0
 
 def inject(trial: Trial) -> None:
     supervisor = trial.shop.up()
-    trial.produce(80, payload=lambda number: {"seconds": number % 40 / 100})
+    trial.produce(60, payload=lambda number: {"seconds": number % 40 / 200})
     kills: dict[int, float] = {}
     for _ in trial.rounds(0.5, 1.5):
         workers = supervisor.workers()
