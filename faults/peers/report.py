@@ -87,7 +87,7 @@ def _head(lines: list[Line]) -> str:
 # The same faults, other queues
 
 `python -m faults.peers` puts ours and others through the same faults, each with the settings that it documents against
-the loss of jobs (below); ours with its defaults. Medians of {max(line["run"] for line in lines)} runs, the
+the loss of jobs (below). Medians of {max(line["run"] for line in lines)} runs, the
 least and the most in brackets. {os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}, {servers};
 three rounds at a time, load average {min(loads)} to {max(loads)}.
 
@@ -141,6 +141,6 @@ def _settings(lines: list[Line]) -> str:
         parts += [
             f"**{name}** {versions[name]} ({subject.package}). {subject.promise} Who starts another process: {subject.restarts}."
         ]
-        parts += [f"- `{setting.name}`: {setting.why}" for setting in subject.settings] or ["- all defaults"]
+        parts += [f"- `{setting.name}`: {setting.why}" for setting in subject.settings]
         parts += [""]
     return "\n".join(parts).rstrip()
