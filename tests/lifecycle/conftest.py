@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import msgspec
 import pytest
 
+from faults.processes import children_of, is_gone
 from pipeline import Client
 from pipeline.errors import BrokerUnavailable
 from pipeline.job import decode_outcome
@@ -97,24 +98,6 @@ class Run:
     def children(self) -> list[int]:
         """Its child processes, zombies too."""
         return children_of(self.pid)
-
-
-def children_of(pid: int) -> list[int]:
-    processes = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-    return [one for one in processes if (stat := stat_of(one)) and int(stat[1]) == pid]
-
-
-def stat_of(pid: int) -> list[str] | None:
-    """State, parent, ... of a process; None when it is gone."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-
-
-def is_gone(pid: int) -> bool:
-    stat = stat_of(pid)
-    return stat is None or stat[0] in "XZ"
 
 
 class Project:
