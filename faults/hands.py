@@ -50,6 +50,12 @@ same_chore = chore
 """Under another name: a change from one to the other rolls the pool."""
 
 
+async def nothing(job: Job[Any]) -> None:
+    """Is over at once, and writes nothing; `data["seconds"]` makes it last, too."""
+    if seconds := job.data.get("seconds", 0):
+        await asyncio.sleep(seconds)
+
+
 def block(job: Job[Any]) -> None:
     """Runs for that long as a plain function, in a thread."""
     note("begin", job)
