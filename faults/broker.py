@@ -39,7 +39,7 @@ class Broker:
         self.socket_url = f"unix://{self.path}"
         self.environment: dict[str, str] = {}
         """What the server is started with, beside our own environment."""
-        self._options = {**OPTIONS, **{name.replace("_", "-"): value for name, value in options.items()}}
+        self.options = {**OPTIONS, **{name.replace("_", "-"): value for name, value in options.items()}}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -50,7 +50,7 @@ class Broker:
     def start(self, seconds: float = 30.0) -> None:
         """Start it and wait until it answers. Raises TooLate."""
         where = {"bind": "127.0.0.1", "port": str(self.port), "unixsocket": str(self.path)}
-        settings = {**where, "dir": str(self.folder), "logfile": str(self.folder / "log"), **self._options}
+        settings = {**where, "dir": str(self.folder), "logfile": str(self.folder / "log"), **self.options}
         command = [self.binary, *(part for name, value in settings.items() for part in (f"--{name}", value))]
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, env={**os.environ, **self.environment}

@@ -18,16 +18,20 @@ Payload = Callable[[int], dict[str, Any]]
 
 @dataclass
 class Sent:
-    """By number: when it was attempted, and which id was acknowledged; the others by what is known of them."""
+    """By number: when it was attempted, and which id was acknowledged; the others by what is known of them.
+
+    `rolled_back` were acknowledged by a broker whose state then went back to before.
+    """
 
     attempted: dict[int, float] = field(default_factory=dict)
     acknowledged: dict[int, str] = field(default_factory=dict)
     refused: dict[int, str] = field(default_factory=dict)
     unknown: dict[int, str] = field(default_factory=dict)
+    rolled_back: dict[int, str] = field(default_factory=dict)
 
     def add(self, other: Sent) -> None:
         """Take what another producer wrote down, too."""
-        for name in ("attempted", "acknowledged", "refused", "unknown"):
+        for name in ("attempted", "acknowledged", "refused", "unknown", "rolled_back"):
             getattr(self, name).update(getattr(other, name))
 
     def errors(self) -> Counter[str]:

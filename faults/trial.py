@@ -74,8 +74,9 @@ class Trial:
 
     def stop_producing(self) -> None:
         """Stop what `produce` started, once every call has its answer."""
-        for producer in self.producers:
-            self.sent.add(producer.stop())
+        while self.producers:
+            self.sent.add(self.producers[-1].stop())
+            self.producers.pop()
 
     def drain(self) -> None:
         """Wait until no job waits or runs any more, twice in a row: a job that moves may be met on its way."""
