@@ -13,7 +13,7 @@ from pathlib import Path
 
 from faults.bars.verdict import Given, Verdict, say
 
-NAMES = ("soak", "kills", "zombies", "hosts", "restart", "backlog", "herd")
+NAMES = ("soak", "kills", "zombies", "hosts", "restart", "backlog", "herd", "drain")
 
 
 def main() -> int:
