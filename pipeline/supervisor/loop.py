@@ -183,8 +183,11 @@ class Supervisor:
         upkeep = self._upkeep
         await self._renew(connection)
         await upkeep.bury(connection)
+        asked = boot_ms()
         now = await run(connection, server_time())
-        lapsed, went_back = self._trust.look(connection, now, self.fleet.plan.supervisor.lease)
+        lapsed, went_back = self._trust.look(
+            connection, now, boot_ms() - asked, self.fleet.plan.supervisor.lease
+        )
         if went_back:
             await upkeep.amend(connection)
         await upkeep.adopt(connection, now, lapsed=lapsed)

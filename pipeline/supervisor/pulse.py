@@ -45,19 +45,22 @@ class Trust:
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
         self._source: object = None
-        self._since = self._ours = self._theirs = 0
+        self._since = self._ours = self._theirs = self._took = 0
 
-    def look(self, source: object, server: int, lease: int) -> tuple[bool, bool]:
-        """Called in every beat, with the connection and the server's time in ms: whether ends of leases count now, and
-        whether the server's clock went back since the last time. It may have, unseen, before a new connection."""
+    def look(self, source: object, server: int, took: int, lease: int) -> tuple[bool, bool]:
+        """Called in every beat, with the connection, the server's time and how long that answer took (ms): whether ends
+        of leases count now, and whether the server's clock went back since the last time. It may have, unseen, before
+        a new connection."""
         now = boot_ms()
+        unsure, self._took = max(took, self._took), took
         passed, told = now - self._ours, server - self._theirs
         new = source is not self._source
         jump = 0 if new else told - passed
-        if new or passed > GAP_MS or abs(jump) > JUMP_MS:
+        jumped = abs(jump) > JUMP_MS + unsure
+        if new or passed > GAP_MS or jumped:
             self._since = now
-        if abs(jump) > JUMP_MS:
+        if jumped:
             way = "forward" if jump > 0 else "back"
             self._tell(f"the clock of the broker went {way} by {abs(jump) / 1000:.0f} s")
         self._source, self._ours, self._theirs = source, now, server
-        return now - self._since >= lease, new or jump < -JUMP_MS
+        return now - self._since >= lease, new or (jumped and jump < 0)

@@ -16,6 +16,7 @@ from pipeline.retry import Verdict, decide, way_back
 from pipeline.store.store import Held, Move, Store, run
 from pipeline.store.wire import Connection
 from pipeline.worker.attempt import retry_policy, timed_out
+from pipeline.worker.board import Board
 
 Mode = Literal["dead", "lapsed", "still"]
 CRASHED = AttemptError("WorkerCrashed", "its process died while this job ran")
@@ -66,11 +67,14 @@ async def reclaim(
 
 
 async def relieve(
-    store: Store, connection: Connection, worker: str, policy: QueuePolicy, begun: frozenset[tuple[str, int]]
+    store: Store, connection: Connection, worker: str, policy: QueuePolicy, board: Board
 ) -> int:
     """Give back what a worker that stands still has not begun; how many jobs that was. Raises BrokerError."""
     held = await run(connection, store.expel(worker, "still"))
-    waiting = [job for job in by_lease(held or []) if (job.id.decode(), int(job.lease)) not in begun]
+    begun = {(job.id, job.lease) for job in board.running()}
+    rest = [job for job in by_lease(held or []) if (job.id.decode(), int(job.lease)) not in begun]
+    # Jobs are begun in the order in which they came: the first of these have ended, and are not told yet.
+    waiting = rest[board.untold :]
     moves = [
         _unused(job, decode_job(job.record), policy) for job in reversed(waiting) if job.record is not None
     ]

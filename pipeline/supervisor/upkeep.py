@@ -157,8 +157,9 @@ class Upkeep:
         for pool, queue, policy in self._queues():
             for child in pool.children:
                 if child.joined and queue in child.boards and child.stood_still() > STILL_MS:
-                    begun = begun_of(child.boards[queue].running())
-                    moved = await relieve(self._store(queue), connection, child.name, policy, begun)
+                    moved = await relieve(
+                        self._store(queue), connection, child.name, policy, child.boards[queue]
+                    )
                     if moved:
                         self._logs.say(f"{child.label} stands still: {moved} jobs go to other workers")
 

@@ -4,25 +4,31 @@ A worker that is killed, or whose loop stands still, cannot say what it had begu
 holds the job that it runs; `tick` is when the worker's loop last went round, and heard of the broker. Times are of the monotonic
 clock, in ms, which is one for all processes of a host.
 
+Jobs are begun in the order in which they came. So it is enough to know how many were begun, and of how many the
+broker knows the end: what lies between has ended and is not told, and came before what has not begun.
+
 There is room for more slots than are ever used, for a worker may get more of them while it runs: memory that
 nobody wrote to costs nothing, and how many slots were ever used stands in front.
 """
 
 from __future__ import annotations
 
+import itertools
 import mmap
 import os
 import struct
 import tempfile
+from collections.abc import Iterator
 
 from msgspec import Struct
 
 from pipeline.policy import MAX_CONCURRENCY
 
-_HEAD = struct.Struct("<qqqq")
-_SLOT = struct.Struct("<qqqq128s")
-_BEGUN = struct.Struct("<qqqq")
-_USED = struct.Struct("<q")
+_HEAD = struct.Struct("<qqqqq")
+_SLOT = struct.Struct("<qqqqq128s")
+_TICK = struct.Struct("<qqqq")
+_NUMBER = struct.Struct("<q")
+_TOLD = _HEAD.size - _NUMBER.size
 # Sync and async handlers have slots of their own.
 _SIZE = _HEAD.size + 2 * MAX_CONCURRENCY * _SLOT.size
 
@@ -43,6 +49,8 @@ class Board:
     def __init__(self, fd: int) -> None:
         self.fd = fd
         self._used = 0
+        self._count = itertools.count(1)  # threads begin jobs, too
+        self._told = 0
         self._map = mmap.mmap(fd, _SIZE)
 
     @classmethod
@@ -58,18 +66,28 @@ class Board:
 
     def tick(self, now: int, settled: int, heard: int) -> None:
         """The loop goes round; `settled` counts the jobs that ended here; the broker answered at `heard`."""
-        _HEAD.pack_into(self._map, 0, self._used, now, settled, heard)
+        _TICK.pack_into(self._map, 0, self._used, now, settled, heard)
+
+    def told(self, more: int) -> None:
+        """The broker knows how so many more jobs ended that were begun here."""
+        self._told += more
+        _NUMBER.pack_into(self._map, _TOLD, self._told)
 
     def begin(self, slot: int, id: bytes, lease: int, now: int, deadline: int) -> None:
         """A slot begins a job."""
         if slot >= self._used:
             self._used = slot + 1
-            _USED.pack_into(self._map, 0, self._used)
-        _SLOT.pack_into(self._map, _HEAD.size + slot * _SLOT.size, len(id), lease, now, deadline, id)
+            _NUMBER.pack_into(self._map, 0, self._used)
+        count = next(self._count)
+        _SLOT.pack_into(self._map, _HEAD.size + slot * _SLOT.size, len(id), lease, now, deadline, count, id)
+
+    def skip(self) -> None:
+        """A job cannot be begun at all: it has ended."""
+        next(self._count)
 
     def end(self, slot: int) -> None:
         """A slot runs nothing."""
-        _BEGUN.pack_into(self._map, _HEAD.size + slot * _SLOT.size, 0, 0, 0, 0)
+        _NUMBER.pack_into(self._map, _HEAD.size + slot * _SLOT.size, 0)
 
     @property
     def ticked(self) -> int:
@@ -86,14 +104,25 @@ class Board:
         """When the worker last knew that the broker answers; 0 before it did."""
         return int(_HEAD.unpack_from(self._map, 0)[3])
 
+    @property
+    def untold(self) -> int:
+        """How many jobs have ended here of which the broker does not know it."""
+        told = int(_HEAD.unpack_from(self._map, 0)[4])
+        slots = list(self._slots())
+        begun = max((slot[4] for slot in slots), default=0)
+        return max(begun - told - sum(slot[0] > 0 for slot in slots), 0)
+
     def running(self) -> list[Running]:
         """What the slots have begun and not ended."""
-        found = []
+        return [
+            Running(number, id[:length].decode(errors="replace"), lease, begun, deadline)
+            for number, (length, lease, begun, deadline, _, id) in enumerate(self._slots())
+            if length
+        ]
+
+    def _slots(self) -> Iterator[tuple[int, int, int, int, int, bytes]]:
         for slot in range(_HEAD.unpack_from(self._map, 0)[0]):
-            length, lease, begun, deadline, id = _SLOT.unpack_from(self._map, _HEAD.size + slot * _SLOT.size)
-            if length:
-                found.append(Running(slot, id[:length].decode(errors="replace"), lease, begun, deadline))
-        return found
+            yield _SLOT.unpack_from(self._map, _HEAD.size + slot * _SLOT.size)
 
 
 def _nameless() -> int:

@@ -10,6 +10,7 @@ from pipeline.handler import CANNOT_START
 from pipeline.policy import QueuePolicy
 from pipeline.store.store import Held
 from pipeline.worker.attempt import Attempt, Buffered, Handlers, Table
+from pipeline.worker.board import Board
 from pipeline.worker.ledger import Ledger, Page
 from pipeline.worker.slots import Desk, LoopSlots, ThreadSlots
 
@@ -19,8 +20,9 @@ log = logging.getLogger("pipeline.worker")
 class Hand:
     """All jobs that this worker holds, by id and lease, and the slots that they go to."""
 
-    def __init__(self, desk: Desk, handlers: Handlers, ledger: Ledger, slots: int) -> None:
+    def __init__(self, desk: Desk, handlers: Handlers, ledger: Ledger, board: Board, slots: int) -> None:
         self._handlers = handlers
+        self._board = board
         self._ledger = ledger
         self._leases: dict[bytes, int] = {}
         self._aside: list[Buffered] = []
@@ -85,6 +87,7 @@ class Hand:
             leases.pop(attempt.id, None)
         for move in page.moves:
             leases.pop(move.id, None)
+        self._board.told(page.ends)
 
     def reconcile(self, told: list[Held], flight: Page | None) -> list[Buffered]:
         """Go by what the broker says we hold. `flight` is a page without an answer.
@@ -95,8 +98,9 @@ class Hand:
         leases = {job.id: int(job.lease) for job in told}
         if flight is not None:
             self.let_go(flight)
-            for id in self._ledger.restore(flight, leases):
-                self._leases[id] = leases[id]
+            again = self._ledger.restore(flight, leases)
+            self._leases.update([(id, leases[id]) for id in again.ids])
+            self._board.told(-again.ends)
         for attempt in list(self.running.values()):
             if leases.get(attempt.id) != attempt.lease:
                 self.lose(attempt)
@@ -121,6 +125,7 @@ class Hand:
         if self._leases.get(attempt.id) == attempt.lease:
             del self._leases[attempt.id]
         attempt.stopped = "lost"
+        self._board.told(1)
         if attempt.handler.is_async:
             self.lanes[True].stop(slot, attempt, "lost")
 

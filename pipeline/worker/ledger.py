@@ -30,6 +30,18 @@ class Page(Struct):
     done: list[Attempt]
     moves: list[Move]
     counters: defaultdict[str, int]
+    begun: int = 0
+    """How many of the moves are of jobs that were begun here."""
+
+    @property
+    def ends(self) -> int:
+        """How many jobs that were begun here it tells the end of."""
+        return len(self.done) + self.begun
+
+    @property
+    def ids(self) -> list[bytes]:
+        """The jobs that it is about."""
+        return [attempt.id for attempt in self.done] + [move.id for move in self.moves]
 
     def __len__(self) -> int:
         return len(self.done) + len(self.moves)
@@ -59,6 +71,7 @@ class Ledger:
         if attempt.job.options.key or not attempt.id.isdigit():
             move = Move("completed", attempt.id, attempt.lease, outcome=self._outcome(attempt))
             self._page.moves.append(self._ending(move, attempt))
+            self._page.begun += 1
             self._measure([attempt])
         else:
             self._page.done.append(attempt)
@@ -82,6 +95,7 @@ class Ledger:
             level = attempt.job.options.priority
             move = Move(verdict.move, attempt.id, attempt.lease, level, verdict.delay, encode(runs))
         self._page.moves.append(move)
+        self._page.begun += 1
         if verdict.spent:
             self._page.counters["failed"] += 1
         if isinstance(attempt, Attempt):
@@ -90,6 +104,8 @@ class Ledger:
 
     def give_back(self, held: Iterable[Buffered | Attempt]) -> None:
         """Jobs go back unused, to the front of their level, in the order in which they came."""
+        held = list(held)
+        self._page.begun += sum(isinstance(job, Attempt) for job in held)
         moves = [Move(self._way_back(job), job.id, job.lease, job.priority) for job in held]
         self._page.moves.extend(reversed(moves))
 
@@ -99,21 +115,24 @@ class Ledger:
         page, self._page, self._measured = self._page, blank(), 0
         return page
 
-    def restore(self, page: Page, leases: Mapping[bytes, int]) -> list[bytes]:
+    def restore(self, page: Page, leases: Mapping[bytes, int]) -> Page:
         """The answer to a page was lost: tell again what the broker still has under the same lease.
 
-        Returns the ids of those jobs; the others were settled, or reclaimed.
+        Returns that part of the page; the other jobs were settled, or reclaimed.
         """
         done = [a for a in page.done if leases.get(a.id) == a.lease]
         moves = [m for m in page.moves if leases.get(m.id) == m.lease]
+        # A turn is carried out as a whole or not at all, but for jobs that were taken away meanwhile.
+        begun = min(page.begun, len(moves))
         self._page.done[:0] = done
         self._page.moves[:0] = moves
+        self._page.begun += begun
         if done or moves:
             # The turn was not carried out, so nothing of it is counted yet.
             self._measured += len(done)
             for name, by in page.counters.items():
                 self._page.counters[name] += by
-        return [attempt.id for attempt in done] + [move.id for move in moves]
+        return Page(done, moves, page.counters, begun)
 
     def told(self, page: Page) -> dict[str, Any]:
         """What a turn says of a page: arguments of `Store.turn`."""

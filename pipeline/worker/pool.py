@@ -70,7 +70,7 @@ class Pool:
         self._loop = asyncio.get_running_loop()
         inbox = keys.inbox(self._store.queue, plan.worker)
         self._link = Link(parse(plan.broker), inbox, self._linked, owner.denied)
-        self._hand = Hand(self, handlers, self.ledger, self.concurrency)
+        self._hand = Hand(self, handlers, self.ledger, board, self.concurrency)
         self._running = self._hand.running
         self._watch = Watch(self, self._link, self._hand, self.ledger, board)
         self._leave = Leave(self, self._link, self._hand, self.ledger, self._store.leave(plan.worker))
@@ -238,6 +238,7 @@ class Pool:
             return None
         attempt = self._handlers.begin(held, moment)
         if isinstance(attempt, Refused):
+            self._board.skip()
             self._loop.call_soon_threadsafe(self._refuse, attempt)
             return None
         self._running[slot] = attempt

@@ -40,12 +40,12 @@ async def test_being_awake_without_a_broker_for_longer_than_a_lease_is_no_stands
     assert await oversleeps(10, 0) == ["speak"]
 
 
-def looks(trust: Trust, *given: tuple[object, int, float]) -> list[tuple[bool, bool]]:
+def looks(trust: Trust, *given: tuple[object, int, float], took: int = 0) -> list[tuple[bool, bool]]:
     """What `look` says, given connections, the server's time beside ours, and pauses before."""
     said = []
     for source, offset, pause in given:
         time.sleep(pause)
-        said.append(trust.look(source, boot_ms() + offset, LEASE))
+        said.append(trust.look(source, boot_ms() + offset, took, LEASE))
     return said
 
 
@@ -73,3 +73,12 @@ def test_a_clock_that_jumps_is_told_and_costs_nobody_a_lease() -> None:
         "the clock of the broker went forward by 3600 s",
         "the clock of the broker went back by 3600 s",
     ]
+
+
+def test_an_answer_that_was_late_is_no_clock_that_jumped() -> None:
+    lines: list[str] = []
+    trust = Trust(lines.append)
+    looks(trust, (HERE, 0, 0), (HERE, 0, 0.31))
+    assert looks(trust, (HERE, -1_500, 0), took=2_000) == [(True, False)]
+    assert looks(trust, (HERE, 0, 0)) == [(True, False)]
+    assert lines == []

@@ -11,6 +11,7 @@ from pipeline.policy import Backoff, JobPolicy, QueuePolicy, RetryPolicy, Timeou
 from pipeline.store import keys
 from pipeline.store.store import Held, Store, run
 from pipeline.supervisor.recover import HOST_DIED, Scene, move, reclaim, relieve
+from pipeline.worker.board import Board
 
 NOW = 1_000_000
 BEGUN = frozenset({("7", 3)})
@@ -126,11 +127,29 @@ async def test_reclaiming_twice_moves_nothing_twice(connection):
     assert await waiting(connection) == [b"1"]
 
 
-async def test_a_worker_that_stands_still_keeps_what_it_has_begun(connection):
+@pytest.fixture
+def board():
+    board = Board.create()
+    yield board
+    board.close()
+
+
+async def test_a_worker_that_stands_still_keeps_what_it_has_begun(connection, board):
     await given(connection, "w", "1", "2", "3")
-    assert await relieve(STORE, connection, "w", policy(), frozenset({("2", 2)})) == 2
+    board.begin(0, b"2", 2, 1, 0)
+    assert await relieve(STORE, connection, "w", policy(), board) == 2
     assert await waiting(connection) == [b"1", b"3"]
     assert await holds(connection, "w") == [b"2"]
+
+
+async def test_it_keeps_what_has_ended_there_and_is_not_told_yet(connection, board):
+    await given(connection, "w", "1", "2", "3", "4", "5")
+    for slot, id in ((0, 1), (1, 2), (0, 3)):
+        board.begin(slot, b"%d" % id, id, 1, 0)
+    board.end(0)
+    assert await relieve(STORE, connection, "w", policy(), board) == 2
+    assert await waiting(connection) == [b"4", b"5"]
+    assert sorted(await holds(connection, "w")) == [b"1", b"2", b"3"]
 
 
 async def test_what_had_begun_and_must_run_again_is_counted(connection):

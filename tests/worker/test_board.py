@@ -47,6 +47,19 @@ def test_a_tick_tells_the_time_and_what_was_settled_and_no_slot_changes(board: B
     assert (board.ticked, board.settled, len(board.running())) == (123_456_789_012, 42, 1)
 
 
+def test_what_has_ended_and_is_not_told_is_counted(board: Board) -> None:
+    for slot in (0, 1, 0, 0):
+        board.begin(slot, b"1", 1, 1, 1)
+    board.skip()
+    assert board.untold == 2  # the one that could not be begun is seen with the next that is
+    board.begin(2, b"1", 1, 1, 1)
+    assert board.untold == 3
+    board.end(0)
+    assert board.untold == 4
+    board.told(3)
+    assert board.untold == 1
+
+
 WORKER = """
 import os, signal, sys
 from pipeline.worker.board import Board

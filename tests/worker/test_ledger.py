@@ -164,7 +164,7 @@ def test_a_page_whose_answer_was_lost_is_told_again_as_far_as_the_leases_hold(le
     page = ledger.take()
     ledger.complete(attempt("6", lease=9))
     # 1 and 4 are still ours; 2 and 5 were settled; 3 was reclaimed and leased to us anew.
-    assert ledger.restore(page, {b"1": 7, b"3": 12, b"4": 8, b"6": 9}) == [b"1", b"4"]
+    assert ledger.restore(page, {b"1": 7, b"3": 12, b"4": 8, b"6": 9}).ids == [b"1", b"4"]
     again = ledger.take()
     assert [job.id for job in again.done] == [b"1", b"6"]
     assert [move.id for move in again.moves] == [b"4"]

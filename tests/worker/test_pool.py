@@ -393,17 +393,20 @@ async def test_it_serves_once_the_broker_has_answered_its_first_turn(broker: str
 
 
 async def test_what_a_worker_wants_to_tell_after_it_was_reclaimed_is_counted(broker: str) -> None:
-    async def quick(job: Job[Any]) -> None:
-        await asyncio.sleep(0.1)
+    gate = asyncio.Event()
 
-    async with shop(broker, quick, concurrency=10) as it:
+    async def gated(job: Job[Any]) -> None:
+        await gate.wait()
+
+    async with shop(broker, gated, concurrency=10) as it:
         pool = it.worker()
-        await it.client.enqueue_many("q", [("quick", None)] * 5)
+        await it.client.enqueue_many("q", [("gated", None)] * 5)
         await until(lambda: len(pool._running) == 5)
         connection = BlockingConnection(parse(broker))
         run_blocking(connection, Store("shop", "q").expel("w1", "dead"))
         connection.close()
         pool._sure = False  # as after a standstill: nothing is told before it is known what is held
+        gate.set()
         await until(lambda: not pool._running)
         pool._sure = True
         pool.doubt()
