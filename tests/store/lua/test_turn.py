@@ -91,10 +91,19 @@ def test_delayed_jobs_that_are_due_are_promoted_at_their_level(queue: Queue) -> 
 
 def test_more_delayed_jobs_than_one_turn_promotes_come_with_the_next(queue: Queue) -> None:
     queue.join("w1")
-    queue.each(*(new(str(n), due="+1000") for n in range(150)))
+    for start in (0, 500, 1_000):
+        queue.each(*(new(str(n), due="+1000") for n in range(start, start + 500)))
     queue.age("delayed", 1_000)
-    assert len(queue.take(want=1_000)) == 100
-    assert len(queue.take(want=1_000)) == 50
+    assert len(queue.take(want=1_000)) == 1_000
+    assert len(queue.take(want=1_000)) == 500
+
+
+def test_those_of_a_level_keep_the_order_of_their_times(queue: Queue) -> None:
+    queue.join("w1")
+    due = [("c", 300, 0), ("a", 100, 5), ("d", 400, 5), ("b", 200, 0), ("e", 500, -1)]
+    queue.each(*(new(name, due=f"+{ms}", level=level) for name, ms, level in due))
+    queue.age("delayed", 1_000)
+    assert queue.turn("w1", 9).records == ["a", "d", "b", "c", "e"]
 
 
 # --- parking -------------------------------------------------------------------------------------------
