@@ -18,13 +18,14 @@ class Tail:
 
     def __init__(self, path: Path) -> None:
         path.touch()
-        self._file = path.open()
-        self._rest = ""
+        self._path, self._at = path, 0
 
     def read(self) -> list[Event]:
-        text = self._rest + self._file.read()
-        whole, _, self._rest = text.rpartition("\n")
-        return [parse(line) for line in whole.splitlines()]
+        with self._path.open("rb") as file:
+            file.seek(self._at)
+            whole, end, _ = file.read().rpartition(b"\n")
+        self._at += len(whole + end)
+        return [parse(line) for line in whole.decode().splitlines()]
 
 
 class Ledger:
@@ -98,7 +99,7 @@ class Runs:
 
 
 def count(ledger: Ledger, runs: Runs, ends: Mapping[int, int]) -> Counts:
-    """The seven counts, as the checker's, in a few bytes a job. `ends` is how often the broker says that a job (by its id) was completed or died."""
+    """The seven counts, here of what the broker says: `ends` is how often a job, by its id, was completed or died."""
     ok = lost = unexpected = duplicated = recovered = acknowledged = 0
     for n in range(max(len(ledger), len(runs.id_of))):
         id = runs.id_of[n] if n < len(runs.id_of) else 0
