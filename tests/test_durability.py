@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from pipeline import AsyncClient, Client
-from pipeline.errors import BrokerUnavailable, Unconfirmed
+from pipeline.errors import BrokerRefused, BrokerUnavailable, Unconfirmed
 from pipeline.plan import BrokerPlan
 from pipeline.policy import JobPolicy, QueuePolicy
 from pipeline.store.confirm import Confirm, of_file, run_confirmed
@@ -100,7 +100,7 @@ def test_a_job_that_the_replica_may_not_have_is_not_accepted_and_says_how_many_h
         with pytest.raises(Unconfirmed, match="only 0 of 1 replicas confirmed it") as refused:
             client.enqueue("emails", "send", {})
     assert "the job may be there" in refused.value.message
-    assert "id=" in refused.value.help
+    assert "a call with an id= can be repeated" in refused.value.help
 
 
 def test_a_call_waits_for_a_replica_that_stands_still_and_makes_one_job(pair: Pair) -> None:
@@ -162,7 +162,7 @@ def test_a_question_that_overtook_its_job_is_asked_again(pair: Pair) -> None:
             await client.enqueue("emails", "send", {})
             forget_scripts(pair)
             pair.replica.freeze()
-            with pytest.raises(Unconfirmed):
+            with pytest.raises(BrokerUnavailable):
                 await client.enqueue("emails", "send", {})
 
     asyncio.run(work())
@@ -231,7 +231,15 @@ def test_every_second_means_no_question_at_all(pair: Pair) -> None:
     assert counts(pair).waiting == 2
 
 
+def skip_without_waitaof(pair: Pair) -> None:
+    try:
+        pair.primary.call("WAITAOF", 0, 0, 0)
+    except BrokerRefused:
+        pytest.skip("this server is too old for WAITAOF")
+
+
 def test_fsync_waits_for_the_file_of_a_server_that_writes_it_each_second(pair: Pair) -> None:
+    skip_without_waitaof(pair)
     publish(pair, Confirm())
     with Client(pair.primary.url, "shop") as client:
         client.enqueue("emails", "send", {})
@@ -239,6 +247,7 @@ def test_fsync_waits_for_the_file_of_a_server_that_writes_it_each_second(pair: P
 
 
 def test_fsync_without_a_file_accepts_nothing(pair: Pair) -> None:
+    skip_without_waitaof(pair)
     publish(pair, Confirm())
     with_settings(pair, appendonly="no")
     with (

@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from pipeline.doctor.check import Check, failed, ok, unverified, weak
 from pipeline.doctor.facts import asked
@@ -61,13 +62,10 @@ async def rights(connection: Connection, project: str) -> Check:
     tries = {command[0]: command for command in DIRECT} | {
         word: (word, *["KEY"] * (abs(arity) - 1)) for word, arity in arities.items()
     }
-    keys = {"KEY": f"{{{project}:doctor}}", "PROJECT": f"{{{project}}}:doctor"}
+    keys: dict[Any, Any] = {"KEY": f"{{{project}:doctor}}", "PROJECT": f"{{{project}}}:doctor"}
     try:
         answers = await asyncio.gather(
-            *(
-                _try(connection, name, [keys[word] if word in keys else word for word in words])
-                for words in tries.values()
-            )
+            *(_try(connection, name, [keys.get(word, word) for word in words]) for words in tries.values())
         )
     except BrokerRefused:
         return unverified("rights", f"the broker does not say what user {name} may do there", ASK)

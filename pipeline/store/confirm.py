@@ -18,7 +18,7 @@ from pipeline.store.wire import BlockingConnection, Command, Connection, Reply
 
 LONGEST_SECONDS = 1.0
 IN_FILE = "file"
-AGAIN = "repeat the call with an id= of its own, so that it is one job; pipeline doctor looks at the broker"
+AGAIN = "a call with an id= can be repeated without making a second job; pipeline doctor looks at the broker"
 Result = TypeVar("Result")
 
 
