@@ -243,7 +243,7 @@ def test_fsync_waits_for_the_file_of_a_server_that_writes_it_each_second(pair: P
     publish(pair, Confirm())
     with Client(pair.primary.url, "shop") as client:
         client.enqueue("emails", "send", {})
-    assert calls(pair, "waitaof") == 1
+    assert calls(pair, "waitaof") >= 1
 
 
 def test_fsync_without_a_file_accepts_nothing(pair: Pair) -> None:
@@ -273,7 +273,7 @@ def test_a_producer_that_knows_the_old_condition_hears_of_another_one_with_its_g
         client.enqueue("emails", "send", {})
         pair.primary.call("HSET", "{shop:emails}:meta", "confirm", "1", "generation", "2")
         client.enqueue("emails", "send", {})
-    assert calls(pair, "wait") == 1
+    assert calls(pair, "wait") >= 1
 
 
 @pytest.mark.parametrize(

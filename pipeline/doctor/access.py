@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.doctor.check import Check, failed, ok, unverified, weak
 from pipeline.doctor.facts import asked
 from pipeline.errors import BrokerRefused
-from pipeline.store.scripts import LUA, Argument
+from pipeline.store.scripts import LUA
 from pipeline.store.wire import Address, Command, Connection
 
 _CALLED = re.compile(r"redis\.call\('(\w+)'")
@@ -62,7 +62,7 @@ async def rights(connection: Connection, project: str) -> Check:
     tries = {command[0]: command for command in DIRECT} | {
         word: (word, *["KEY"] * (abs(arity) - 1)) for word, arity in arities.items()
     }
-    keys: dict[Any, Any] = {"KEY": f"{{{project}:doctor}}", "PROJECT": f"{{{project}}}:doctor"}
+    keys = {"KEY": f"{{{project}:doctor}}", "PROJECT": f"{{{project}}}:doctor"}
     try:
         answers = await asyncio.gather(
             *(_try(connection, name, [keys.get(word, word) for word in words]) for words in tries.values())
@@ -94,7 +94,7 @@ async def _arities(connection: Connection) -> dict[str, int] | None:
     return {word: about[1] for word, about in zip(words, told, strict=True) if about}
 
 
-async def _try(connection: Connection, user: str, words: list[Argument]) -> str:
+async def _try(connection: Connection, user: str, words: list[Any]) -> str:
     """What the server would answer. Raises BrokerRefused when it may not be asked."""
     reply = await connection.call(("ACL", "DRYRUN", user, *words))
     return reply.decode() if isinstance(reply, bytes) else str(reply)
