@@ -124,11 +124,11 @@ def _replicas(facts: Facts, wanted: BrokerPlan) -> Check | None:
         return None
     if facts.replicas is None:
         return unverified("replicas", "the broker hides its replicas")
-    found = f"{facts.replicas} of {wanted.replicas} replicas are connected"
+    found = f"{facts.replicas} of {wanted.replicas} replicas keep up"
     if facts.replicas >= wanted.replicas:
         return ok("replicas", found)
-    help = "start them; replicaof and masterauth are set there, see their logs"
-    return weak("replicas", found, "no job is accepted until they are there", help)
+    help = "are they running? replicaof and masterauth are set there, see their logs"
+    return weak("replicas", found, "no job is accepted until they do", help)
 
 
 def _min_replicas(facts: Facts, wanted: BrokerPlan) -> Check | None:

@@ -13,6 +13,8 @@ from pipeline.errors import BrokerRefused, BrokerUnavailable
 from pipeline.store.wire import Command, Connection, Reply
 
 PATIENCE = 5.0
+MOST_LAG = 10
+"""Seconds; as the default of min-replicas-max-lag."""
 SETTINGS = (
     "appendonly", "appendfsync", "maxmemory", "maxmemory-policy", "min-replicas-to-write", "maxclients",
     "proto-max-bulk-len", "client-query-buffer-limit",
@@ -50,7 +52,7 @@ class Facts(Struct, frozen=True):
         """How many replicas keep up; None when that is hidden."""
         if "role" not in self.info:
             return None
-        return sum(1 for name, about in self.info.items() if is_replica(name) and "state=online" in about)
+        return sum(keeps_up(about) for name, about in self.info.items() if re.fullmatch(r"slave\d+", name))
 
     def number(self, setting: str, info: str = "") -> int | None:
         """A setting that is a number, by its name in CONFIG or in INFO; None when it is hidden."""
@@ -58,9 +60,10 @@ class Facts(Struct, frozen=True):
         return int(said) if said and said.isdigit() else None
 
 
-def is_replica(name: str) -> bool:
-    """Whether INFO tells of a replica under this name."""
-    return re.fullmatch(r"slave\d+", name) is not None
+def keeps_up(about: str) -> bool:
+    """Whether a replica has all but the last seconds, by what INFO says of it: ip=...,state=online,lag=0."""
+    said = dict(part.partition("=")[::2] for part in about.split(","))
+    return said.get("state") == "online" and int(said.get("lag", 0)) <= MOST_LAG
 
 
 async def gather(connection: Connection) -> Facts:

@@ -43,6 +43,8 @@ TABLE: list[tuple[BrokerPlan, Facts, dict[str, str], Confirm | None, str]] = [
     (REPLICAS, facts(), {}, Confirm(2), "replicas: 2"),
     (REPLICAS, facts(min_replicas_to_write="1"), {"min-replicas": "WEAK"}, Confirm(2), "replicas: 2"),
     (REPLICAS, facts({"slave1": "ip=b,state=wait_bgsave"}), {"replicas": "WEAK"}, Confirm(2), "everysec"),
+    (REPLICAS, facts({"slave1": "ip=b,state=online,lag=10"}), {}, Confirm(2), "replicas: 2"),
+    (REPLICAS, facts({"slave1": "ip=b,state=online,lag=11"}), {"replicas": "WEAK"}, Confirm(2), "everysec"),
     (REPLICAS, facts(appendonly="no"), {"file": "WEAK"}, Confirm(2), "replicas: 2"),
 ]  # fmt: skip
 

@@ -64,7 +64,7 @@ async def test_too_few_replicas_are_warned_of_for_they_may_still_come(connection
     await settings(appendonly="yes")
     found = await inspect(connection, BrokerPlan("redis://queue", 2))
     assert [warning.found for warning in found.warnings] == [
-        "0 of 2 replicas are connected",
+        "0 of 2 replicas keep up",
         "min-replicas-to-write 0",
     ]
     assert found.confirm == Confirm(2)
