@@ -107,7 +107,7 @@ def _fsync(facts: Facts, wanted: BrokerPlan) -> Check | None:
     fsync = facts.settings.get("appendfsync")
     found = f"appendfsync {fsync or 'is hidden'}"
     if confirm(facts, wanted) == Confirm():
-        return ok("fsync", f"{found}; producers wait for the file (WAITAOF)")
+        return ok("fsync", f"{found}; producers wait for the file (WAITAOF), for longer than with always")
     if fsync is None:
         return unverified("fsync", "the broker hides its appendfsync")
     needed = "always" if wanted.durability == "fsync" else "everysec"
