@@ -21,7 +21,7 @@ from faults.events import Run
 from faults.processes import eventually, is_gone, kill
 from faults.producer import Producer, Sent
 from faults.proxy import Proxy
-from faults.shop import NAME, Shop, Supervisor
+from faults.shop import NAME, WORK, Shop, Supervisor
 from pipeline.store import keys
 from pipeline.store.reader import Reader, queue_names
 from pipeline.store.store import run_blocking
@@ -65,6 +65,12 @@ class Trial:
         shop = Shop(self.folder / name, url or self.broker.url, log=self.shop.log, host=name)
         self.shops.append(shop)
         return shop
+
+    def rival(self, text: str = WORK, **settings: str) -> Supervisor:
+        """Another host that runs the same file, and takes whatever has lost its lease."""
+        shop = self.another_host("rival")
+        shop.write(text, **settings)
+        return shop.up()
 
     def produce(self, rate: float, url: str = "", **options: Any) -> Producer:
         """Put jobs in at this rate, from now until the end of the case or its own `stop`."""
@@ -129,12 +135,13 @@ class Trial:
         """Seconds of the clock that handlers write down, too."""
         return time.monotonic()
 
-    def rounds(self, least: float, most: float) -> Iterator[int]:
-        """Numbers from 0, one after each pause of between `least` and `most` seconds, until the time is over."""
+    def rounds(self, least: float, most: float, *, first: int = 1) -> Iterator[int]:
+        """Numbers from 0, one after each pause of between `least` and `most` seconds, until the time is over; the
+        `first` ones in any case."""
         until = time.monotonic() + self.seconds
         for turn in itertools.count():
             time.sleep(self.random.uniform(least, most))
-            if time.monotonic() > until:
+            if turn >= first and time.monotonic() > until:
                 return
             yield turn
 

@@ -3,7 +3,6 @@
 from faults.case import Case
 from faults.trial import Trial
 
-
 LEASE = 5.0
 
 

@@ -8,7 +8,7 @@ from faults.events import in_hand
 from faults.processes import send
 from faults.trial import Trial
 
-LEASE = 2.0
+LEASE = 3.0
 OVERDUE = 7.0
 QUEUES = """\
 queues:
@@ -20,11 +20,12 @@ queues:
 def inject(trial: Trial) -> None:
     trial.shop.write(QUEUES, lease=f"{LEASE:g}s")
     supervisor = trial.shop.up()
+    trial.rival(QUEUES, lease=f"{LEASE:g}s")
     trial.produce(60, payload=lambda number: {"seconds": number % 40 / 100})
     trial.produce(20, queue="brief", payload=lambda _: {"seconds": 0.2})
     trial.pause(1.0)
     since = time.monotonic()
-    held, late = _freeze(trial, "work"), _freeze(trial, "brief")
+    held, late = (_freeze(trial, queue, supervisor.workers()) for queue in ("work", "brief"))
     trial.pause(max(trial.seconds, OVERDUE + 1))
     trial.expect(
         late not in supervisor.workers(), "a frozen worker whose job is past its limit was not killed"
@@ -36,11 +37,12 @@ def inject(trial: Trial) -> None:
     trial.expect(trial.stat("lost_leases") == 0, "a worker that its supervisor vouched for lost its lease")
 
 
-def _freeze(trial: Trial, queue: str) -> int:
+def _freeze(trial: Trial, queue: str, workers: list[int]) -> int:
     """SIGSTOP to a worker of a queue that has jobs in hand; its process."""
 
     def busy() -> list[int]:
-        return [event.pid for event in in_hand(trial.shop.events()) if event.queue == queue]
+        begun = in_hand(trial.shop.events())
+        return [event.pid for event in begun if event.queue == queue and event.pid in workers]
 
     pid = int(trial.random.choice(trial.eventually(busy, f"{queue} has jobs in hand")))
     send(pid, signal.SIGSTOP)
@@ -52,7 +54,7 @@ def _freeze(trial: Trial, queue: str) -> int:
 CASE = Case(
     "F4",
     "worker frozen",
-    "SIGSTOP to a worker for longer than the lease, then SIGCONT; another with a job past its limit",
+    "SIGSTOP to a worker for longer than the lease, then SIGCONT; another with a job past its limit; a rival host",
     inject,
     short=8,
     long=20,

@@ -18,7 +18,7 @@ def inject(trial: Trial) -> None:
     supervisor = trial.shop.up()
     other.up()
     trial.produce(80, payload=lambda number: {"seconds": number % 40 / 50})
-    for turn in trial.rounds(1.0, 1.5):
+    for turn in trial.rounds(1.0, 1.5, first=2):
         whole = turn % 2 == 0
         _freeze(trial, supervisor, whole=whole)
         trial.bit("hosts frozen" if whole else "supervisors frozen")
@@ -36,6 +36,7 @@ def _freeze(trial: Trial, supervisor: Supervisor, *, whole: bool) -> None:
     for pid in reversed(stopped):
         send(pid, signal.SIGCONT)
         trial.pause(0.1)
+    supervisor.says("stood still for", trial.bites["hosts frozen"] + trial.bites["supervisors frozen"] + 1)
     trial.eventually(
         lambda: not {*workers} & {*supervisor.workers()}, "a host that overslept ends its workers"
     )

@@ -3,7 +3,7 @@
 from faults.case import Case
 from faults.trial import Trial
 
-LEASE = 2.0
+LEASE = 3.0
 QUEUES = """\
 queues:
   work: {handler: "hands:work", processes: 2, concurrency: 10}
@@ -15,6 +15,7 @@ queues:
 def inject(trial: Trial) -> None:
     trial.shop.write(QUEUES, lease=f"{LEASE:g}s")
     trial.shop.up()
+    trial.rival(QUEUES, lease=f"{LEASE:g}s")
     trial.produce(60)
     for queue in ("block", "hold"):
         trial.produce(0.4, queue=queue, threads=1, payload=lambda _: {"seconds": LEASE + 1})
@@ -34,7 +35,7 @@ def _long(trial: Trial, queue: str) -> int:
 CASE = Case(
     "F6",
     "handlers that block",
-    f"time.sleep in the loop, and C code that keeps the GIL, for {LEASE + 1:g} s each; lease {LEASE:g} s",
+    f"time.sleep in the loop, and C code that keeps the GIL, for {LEASE + 1:g} s each; lease {LEASE:g} s; a rival host",
     inject,
     short=4,
     long=60,

@@ -16,6 +16,7 @@ def inject(trial: Trial) -> None:
     workers = supervisor.workers()
     trial.produce(RATE)
     trial.pause(1.0)
+    trial.rival()
     proxy.slow(DELAY, JITTER, BYTES)
     proxy.slice(SLICE)
     trial.produce(5, proxy.url)
@@ -31,7 +32,7 @@ def inject(trial: Trial) -> None:
 CASE = Case(
     "F12",
     "slow and narrow link",
-    f"{DELAY * 1000:.0f} ms +- {JITTER * 1000:.0f} ms, {BYTES // 1024} KiB/s, in pieces of {SLICE} bytes",
+    f"{DELAY * 1000:.0f} ms +- {JITTER * 1000:.0f} ms, {BYTES // 1024} KiB/s, in pieces of {SLICE} bytes; a rival host on a fast link",
     inject,
     short=8,
     long=60,

@@ -3,17 +3,18 @@
 from faults.case import Case
 from faults.trial import Trial
 
-LEASE = 2.0
+LEASE = 3.0
 RATE = 100
+SLOWER = 0.05
 LONG = range(100, 110)
 
 
 def inject(trial: Trial) -> None:
-    other = trial.another_host("b")
-    supervisors = []
-    for shop in (trial.shop, other):
-        shop.write(lease=f"{LEASE:g}s")
-        supervisors.append(shop.up())
+    proxy = trial.proxy()
+    trial.shop.url = proxy.url
+    trial.shop.write(lease=f"{LEASE:g}s")
+    supervisors = [trial.shop.up(), trial.rival(lease=f"{LEASE:g}s")]
+    proxy.slow(SLOWER)  # so that the rival is the first to speak, when every lease seems to be over
     workers = [one.workers() for one in supervisors]
     # Some run all through the standstill: their leases must outlive it.
     trial.produce(RATE, payload=lambda n: {"seconds": trial.seconds + 1 if n in LONG else 0.02})
@@ -37,9 +38,9 @@ def inject(trial: Trial) -> None:
 CASE = Case(
     "F13",
     "broker frozen",
-    f"SIGSTOP to the broker for longer than the lease of {LEASE:g} s, then CLIENT PAUSE",
+    f"SIGSTOP to the broker for longer than the lease of {LEASE:g} s, then CLIENT PAUSE; a rival host that is nearer",
     inject,
-    short=4,
+    short=5,
     long=20,
     bites=("seconds frozen", "seconds paused"),
 )
