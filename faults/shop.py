@@ -31,7 +31,7 @@ HEAD = """\
 name: {name}
 broker: {{url: "{url}", durability: {durability}}}
 supervisor:
-  stop_timeout: 5s
+  stop_timeout: {stop_timeout}
   lease: {lease}
   restart: {{delay: 50ms, max: 1s, give_up_after: 20}}
   reload: {{watch: {watch}}}
@@ -94,21 +94,27 @@ class Shop:
         self.root, self.url, self.host = root, url, host
         self.file = root / "pipeline.yaml"
         self.log = log or root / "events"
-        self.settings = {"lease": "5s", "watch": "false", "durability": "everysec"}
+        self.settings = {"lease": "5s", "stop_timeout": "5s", "watch": "false", "durability": "everysec"}
+        self.before: list[str] = []
+        """A program that starts ours, as another user or with less than we may have."""
         self.supervisors: list[Supervisor] = []
         shutil.copy(HANDS, root / "hands.py")
 
     def write(self, text: str = WORK, **settings: str) -> None:
         """Write the file in one step: a head with these settings, and `text` below it."""
-        head = HEAD.format(name=NAME, url=self.url, **{**self.settings, **settings})
         draft = self.root / "draft"
-        draft.write_text(head + text)
+        draft.write_text(self.text(text, **settings))
         draft.replace(self.file)
+
+    def text(self, queues: str, **settings: str) -> str:
+        """What `write` writes."""
+        return HEAD.format(name=NAME, url=self.url, **{**self.settings, **settings}) + queues
 
     def start(self, *options: str) -> Supervisor:
         """`pipeline run`; it may not be ready yet."""
         as_host = [sys.executable, "-c", AS_HOST.format(host=self.host)]
-        command = [*(as_host if self.host else PIPELINE), "run", str(self.file), "--plain", *options]
+        ours = as_host if self.host else PIPELINE
+        command = [*self.before, *ours, "run", str(self.file), "--plain", *options]
         self.supervisors.append(Supervisor(command, self.root, {"FAULTS_EVENTS": str(self.log)}))
         return self.supervisors[-1]
 
@@ -120,7 +126,7 @@ class Shop:
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """What a command prints and returns."""
-        command = [*PIPELINE, "--config", str(self.file), *arguments]
+        command = [*self.before, *PIPELINE, "--config", str(self.file), *arguments]
         return subprocess.run(
             command, cwd=self.root, env=CLEAN, capture_output=True, text=True, timeout=60, check=False
         )
