@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from pipeline.plan import BrokerPlan
 from pipeline.policy import JobPolicy, QueuePolicy
 from pipeline.store.confirm import Confirm, of_file, run_confirmed
 from pipeline.store.reader import Counts, Reader
-from pipeline.store.store import NewJob, Store, run_blocking
+from pipeline.store.store import Call, NewJob, Store, run_blocking
 from pipeline.store.wire import BlockingConnection, connect, parse
 from pipeline.supervisor.publish import publish_queue
 from tests.pair import Pair, eventually
@@ -185,7 +186,7 @@ def test_a_call_that_is_repeated_elsewhere_is_not_confirmed_before_the_replica_h
     """It changes nothing, and a connection that wrote nothing would be told that all replicas have all of it."""
     publish(pair, Confirm(1))
     if kind == "each":
-        call = STORE.enqueue_each("p", 1, "1", [NewJob("x", 0, "", "", "", b'[1,"send",{}]')])
+        call: Call[Any] = STORE.enqueue_each("p", 1, "1", [NewJob("x", 0, "", "", "", b'[1,"send",{}]')])
     else:
         call = STORE.enqueue("p", 1, "1", 0, [b'[1,"send",{}]'])
     pair.replica.freeze()

@@ -10,7 +10,7 @@ from pipeline.doctor.health import look
 FINE = {"redis_version": "7.4.1", "role": "master", "used_memory": "1048576"}
 
 
-def wrong(settings: dict[str, str] | None = None, **info: str) -> dict[str, str]:
+def wrong(info: dict[str, str], settings: dict[str, str] | None = None) -> dict[str, str]:
     """What is not ok."""
     found = look(Facts(FINE | info, settings or {}))
     return {check.name: check.verdict for check in found if check.verdict != "ok"}
@@ -28,11 +28,11 @@ def wrong(settings: dict[str, str] | None = None, **info: str) -> dict[str, str]
     ],
 )
 def test_a_server_that_is_too_old_is_refused(info: dict[str, str], verdict: str | None) -> None:
-    assert wrong(**info).get("version") == verdict
+    assert wrong(info).get("version") == verdict
 
 
 def test_a_replica_takes_no_jobs() -> None:
-    assert wrong(role="slave") == {"role": "FAILED"}
+    assert wrong({"role": "slave"}) == {"role": "FAILED"}
 
 
 @pytest.mark.parametrize(
@@ -44,15 +44,15 @@ def test_a_replica_takes_no_jobs() -> None:
     ],
 )
 def test_a_server_that_cannot_write_is_told_of(status: str, verdict: str) -> None:
-    assert wrong(**{status: "err"}) == {"writes": verdict}
-    assert wrong(**{status: "ok"}) == {}
+    assert wrong({status: "err"}) == {"writes": verdict}
+    assert wrong({status: "ok"}) == {}
 
 
 @pytest.mark.parametrize(
     ("most", "verdict"), [("0", None), ("1310721", None), ("1310720", "WEAK"), ("1000000", "WEAK")]
 )
 def test_memory_is_weak_from_four_fifths_on(most: str, verdict: str | None) -> None:
-    assert wrong({"maxmemory": most}).get("memory") == verdict
+    assert wrong({}, {"maxmemory": most}).get("memory") == verdict
 
 
 def test_what_is_hidden_is_unverified() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from pipeline.plan import BrokerPlan, Plan, PoolPlan, SupervisorPlan
 from pipeline.policy import QueuePolicy
 
 
-def plan(url: str = "redis://queue", root: str = "/", **policy: int) -> Plan:
+def plan(url: str = "redis://queue", root: str = "/", **policy: Any) -> Plan:
     """Two queues share three workers."""
     queues = {name: QueuePolicy(name, **policy) for name in "ab"}
     pools = {"both": PoolPlan(("a", "b"), 3)}
