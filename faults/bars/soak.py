@@ -29,6 +29,8 @@ from pipeline.producer import Wanted
 MINUTES, EVERY, RATE = 60.0, 60.0, 300.0
 WARM_SHARE = 1 / 6
 """The part of the time that is not measured: ten minutes of an hour."""
+LEAST_SECONDS = 600.0
+"""A slope of less time says nothing."""
 SAMPLE_SECONDS = 5.0
 KEPT = 60_000
 SETTLE_SECONDS = 120.0
@@ -209,7 +211,10 @@ class Soak:
             if one["supervisor"]["pid"] == self.mishaps.supervisor.pid
         ]
         slope = theil_sen([(at / 3600, one["rss"] / MB) for at, one in own])
-        verdict.at_most("memory of the supervisor, slope", round(slope, 3), 1.0, " MB/h")
+        if own and own[-1][0] - own[0][0] >= LEAST_SECONDS:
+            verdict.at_most("memory of the supervisor, slope", round(slope, 3), 1.0, " MB/h")
+        else:
+            verdict.tell("memory of the supervisor, slope", "too short to tell")
         verdict.tell("memory of the supervisor, first and last", _ends([one["rss"] / MB for _, one in own]))
         verdict.tell("open files of the supervisor, first and last", _ends([one["fds"] for _, one in own]))
         used = [one["broker"]["used"] / MB for one in samples if "broker" in one]
