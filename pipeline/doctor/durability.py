@@ -12,8 +12,8 @@ from pipeline.store.confirm import Confirm
 NO_FILE = "a crash of the broker loses every job since its last snapshot"
 LOSS = {
     "always": "a crash or a power cut loses no accepted job; a broken disk can lose all of them",
-    "everysec": "a crash or a power cut of the broker's host can lose the last second of accepted jobs, two when its "
-    "disk is slow",
+    "everysec": "a crash or a power cut of the broker's host can lose the last second of accepted jobs; when its disk is "
+    "slow, two, and so can a crash of the server alone",
     "no": "a crash or a power cut of the broker's host can lose the last half minute of accepted jobs",
 }
 

@@ -50,7 +50,9 @@ def _writes(facts: Facts) -> Check | None:
     if not facts.info:
         return None
     if not failing:
-        return ok("writes", "its last writes to disk went well")
+        held_up = facts.number("", "aof_delayed_fsync")
+        slow = f"; {held_up:,} times its disk was too slow for a sync each second" if held_up else ""
+        return ok("writes", f"its last writes to disk went well{slow}")
     found = f"{failing[0]} {facts.info[failing[0]]}"
     help = "is its disk full, or its folder not writable? see its log"
     if failing[0] == "aof_last_write_status":

@@ -60,7 +60,7 @@ def test_settings_are_judged_against_what_the_file_asks_for(
 @pytest.mark.parametrize(
     ("found", "wanted", "words"),
     [
-        (facts(), EVERYSEC, "the last second of accepted jobs, two when its disk is slow"),
+        (facts(), EVERYSEC, "the last second of accepted jobs; when its disk is slow, two"),
         (facts(appendfsync="no"), EVERYSEC, "the last half minute"),
         (facts(appendonly="no"), EVERYSEC, "every job since its last snapshot"),
         (facts(), FSYNC, "loses no accepted job; a broken disk can lose all of them"),

@@ -48,6 +48,11 @@ def test_a_server_that_cannot_write_is_told_of(status: str, verdict: str) -> Non
     assert wrong({status: "ok"}) == {}
 
 
+def test_a_disk_that_was_too_slow_is_told_of() -> None:
+    (check,) = (one for one in look(Facts(FINE | {"aof_delayed_fsync": "3"})) if one.name == "writes")
+    assert (check.verdict, "3 times its disk was too slow" in check.found) == ("ok", True)
+
+
 @pytest.mark.parametrize(
     ("most", "verdict"), [("0", None), ("1310721", None), ("1310720", "WEAK"), ("1000000", "WEAK")]
 )
