@@ -36,17 +36,13 @@ DEFECTS = {
     "an enqueue wakes nobody": Defect(
         "enqueue", "if direct and hand_over(queue, id, ARGV[fixed + 1]) then return first end", ""
     ),
-    "a hand-over skips those who wait": Defect(
-        "enqueue enqueue_each",
-        "if redis.call('EXISTS', queue .. ':levels') == 1 then\n      redis.call",
-        "if false then\n      redis.call",
-    ),
     "the inbox is not read": Defect(
         "turn", "redis.call('LPOP', queue .. ':inbox:' .. worker, 1000) or {}", "{}"
     ),
     "stale entries are run": Defect("turn", "if marked and", "if false and"),
     "resume wakes nobody": Defect("pause", "wake(queue, 1000)", ""),
     "a pause that ends wakes nobody": Defect("overrides", "wake(queue, 1000)", ""),
+    "a key until its job is done outlives a purge": Defect("enqueue_each", "if kept or", "if true or"),
     "a removed queue takes jobs": Defect("retract", "'generation', generation, 'removed'", "'removed'"),
     "an old edit removes a queue": Defect("retract", "or tonumber(generation) < tonumber(meta[1] or 0)", ""),
     "a call repeated after the removal is refused": Defect(
@@ -65,4 +61,13 @@ DEFECTS = {
         "purge", "redis.call('HINCRBY', queue .. ':stats', 'purged', #ids)", ""
     ),
     "a redrive forgets earlier ids": Defect("redrive", "redis.call('HDEL', queue .. ':outcomes', id)", ""),
+    "a new policy wakes nobody": Defect("publish", "wake(queue, 1000)", ""),
+    "a job that came due stays among the delayed": Defect(
+        "turn", "redis.call('ZREM', queue .. ':delayed', unpack(due))", ""
+    ),
+    "a settled job stays in its lease": Defect("turn reclaim", "      redis.call('HDEL', active, id)\n", ""),
+    "a removed job keeps its record": Defect("remove", "drop(queue, { id })", ""),
+    "a job that is active can be cancelled": Defect(
+        "cancel", "if state ~= 'waiting' and state ~= 'delayed' then return state end", ""
+    ),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pipeline.store import keys
 from tests.simulator.people import person
@@ -14,7 +14,7 @@ from tests.simulator.supervisors import Supervisor
 from tests.simulator.world import LEASE, Actor, World
 
 # Most histories are short: many beginnings find more than a few that go on.
-LENGTHS = (20, 30, 30, 60, 60, 100, 200)
+LENGTHS = (15, 20, 30, 30, 60, 60, 100, 200)
 JUMPS = (-600_000, -3 * LEASE, 3 * LEASE, 3 * LEASE)
 ROUNDS = 60
 LEFT = {"last_id", "last_lease", "stats", "meta", "jobs", "runs", "outcomes", "notes", "logs", *ENDED}
@@ -42,23 +42,28 @@ def live(world: World) -> None:
     """Everybody at once, and trouble."""
     chance = world.random
     steps = chance.choice(LENGTHS)
-    for name in ("p1", "p2"):
-        world.actors[name] = Actor(name, Producer(world, name).client(2 + steps // 40))
-    for host in ("h1", "h2"):
+    world.processes = chance.choice((1, 2))
+    for name in ("p1", "p2")[: chance.choice((1, 2))]:
+        world.actors[name] = Actor(name, Producer(world, name).client(3 + steps // 15))
+    for host in ("h1", "h2")[: chance.choice((1, 2))]:
         world.actors[host] = Actor(host, Supervisor(world, host).client())
-    world.actors["editor"] = Actor("editor", editor(world, steps // 60))
-    world.actors["person"] = Actor("person", person(world, 1 + steps // 20))
-    world.trouble = chance.choice((0.02, 0.05, 0.2))
+    # Each history has its own kinds of trouble, and much of those: what needs three of a kind is met sooner so.
+    world.actors["editor"] = Actor("editor", editor(world, chance.choice((0, 0, 1, steps // 30))))
+    world.actors["person"] = Actor("person", person(world, chance.choice((0, 2, steps // 8))))
+    world.trouble = chance.choice((0.01, 0.05, 0.2))
+    world.lateness = chance.choice((0.05, 0.2, 0.2))
+    world.pace = chance.choice((0.2, 0.6, 0.6))
     world.keep = chance.choice((-1, -1, 0, 2))
+    kinds = [(share, fault) for share, fault in FAULTS if chance.random() < 0.4]
     for _ in range(steps):
-        disturb(world)
+        disturb(world, kinds)
         world.step()
 
 
-def disturb(world: World) -> None:
+def disturb(world: World, kinds: Sequence[Kind]) -> None:
     """Now and then something befalls somebody."""
     dice = world.random.random()
-    for share, fault in FAULTS:
+    for share, fault in kinds:
         dice -= share
         if dice < 0:
             fault(world)
@@ -99,6 +104,14 @@ def turn_to_ice(world: World, name: str) -> None:
     world.standing.add(name)
 
 
+def isolate_host(world: World) -> None:
+    """A supervisor stands still for longer than a lease, and its workers go on."""
+    host = world.random.choice(hosts(world))
+    if not world.actors[host].frozen:
+        turn_to_ice(world, host)
+        world.pass_time(LEASE + 100)
+
+
 def let_time_pass(world: World) -> None:
     ms = world.random.choice((50, LEASE // 2, LEASE * 2))
     world.pass_time(ms)
@@ -128,15 +141,17 @@ def copy_or_roll_back(world: World) -> None:
         world.actors[again] = Actor(again, client)
 
 
-FAULTS: tuple[tuple[float, Callable[[World], None]], ...] = (
-    (0.01, kill_worker),
-    (0.01, freeze_worker),
-    (0.01, freeze_host),
-    (0.003, kill_host),
-    (0.02, let_time_pass),
-    (0.003, jump_clock),
-    (0.005, flush_scripts),
-    (0.004, copy_or_roll_back),
+Kind = tuple[float, Callable[[World], None]]
+FAULTS: tuple[Kind, ...] = (
+    (0.03, kill_worker),
+    (0.03, freeze_worker),
+    (0.02, freeze_host),
+    (0.02, isolate_host),
+    (0.01, kill_host),
+    (0.04, let_time_pass),
+    (0.01, jump_clock),
+    (0.01, flush_scripts),
+    (0.02, copy_or_roll_back),
 )
 
 

@@ -95,10 +95,14 @@ class Model:
         self._born(producer, call, [(id, True) for id in ids])
 
     def _enqueue_each(self, args: tuple[bytes, ...], reply: Reply) -> None:
-        _, producer, call, *_ = args
-        if not isinstance(reply, Exception):
-            answers = zip(reply[::2], reply[1::2], strict=True)
-            self._born(producer, call, [(id, status == b"created") for id, status in answers])
+        _, producer, call, _, own, _, _, key, window, _ = args
+        if isinstance(reply, Exception):
+            return
+        id, created = reply[0], reply[1] == b"created"
+        fresh = int(call) > self._calls.get(producer, 0)
+        if fresh and not created and key and not window and id != own and id not in self.places:
+            raise Violation(f"job {id!r} holds a key until it is done, and is not kept")
+        self._born(producer, call, [(id, created)])
 
     def _born(self, producer: bytes, call: bytes, answers: list[tuple[bytes, bool]]) -> None:
         repeated = int(call) <= self._calls.get(producer, 0)

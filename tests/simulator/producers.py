@@ -42,7 +42,7 @@ class Producer:
 
     def record(self, call: int, level: int, key: str) -> bytes:
         # A poisonous job kills the process that runs it.
-        data = {"call": call, "poison": self.world.random.random() < 0.1}
+        data = {"call": call, "poison": self.world.random.random() < 0.05}
         return encode_record(self.world.time, "job", data, Options(priority=level, key=key))
 
     def alike(self, call: int) -> Steps:
@@ -78,11 +78,10 @@ class Producer:
                 if "POLICY" not in error.message:
                     raise Violation(error.message) from None
             told = yield from until_answered(self.world.store.policy().command)
-            _, generation, _, *removed = told
-            if removed:
+            if told[3] is not None:
                 self.world.faults["removed"] += 1
                 return None
-            self.generation = generation.decode()
+            self.generation = (told[1] or b"").decode()
 
     def answer(self, command: Command) -> Steps:
         repeated = False
@@ -102,7 +101,7 @@ def editor(world: World, edits: int, first: int = 1) -> Client:
     """Remove the queue from the file, put it back, limit it: a generation each time. At the end it is there."""
     chance = world.random
     for generation in range(first, first + edits):
-        gone, limit = chance.random() < 0.3, chance.choice(("", "", 1, 3))
+        gone, limit = chance.random() < 0.15, chance.choice(("", "", 1, 3))
         call = world.store.retract(generation) if gone else world.store.publish(generation, b"{}", limit)
         with suppress(Lost):
             yield call.command

@@ -11,8 +11,6 @@ from pipeline.supervisor.recover import HOST_DIED, Scene, by_lease, move
 from tests.simulator.workers import POLICY, Worker
 from tests.simulator.world import LEASE, Actor, Client, Lost, Relief, Steps, World
 
-PROCESSES = 2
-
 
 class Supervisor:
     """Keeps workers alive on its host, and cares for what dead, lapsed or standing ones hold."""
@@ -74,7 +72,7 @@ class Supervisor:
     def keep(self) -> Steps:
         """Enough workers, and one for jobs that must run alone."""
         queue, alive = self.world.store.queue, self.alive()
-        if sum("-alone" not in name for name in alive) < PROCESSES:
+        if sum("-alone" not in name for name in alive) < self.world.processes:
             self.start("w", alone=False)
         if any("-alone" in name for name in alive) or (yield ("HEXISTS", keys.meta(queue), "paused")):
             return

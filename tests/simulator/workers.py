@@ -151,6 +151,7 @@ class Worker:
             self.take(Held(id, str(lease).encode(), record, earlier))
         for letter in inbox:
             self.receive(letter)
+        self.knows_all()
         self.parked = due is not None
         self.listened = self.world.moment
         self.wake_at = time + due if due is not None and due >= 0 else math.inf
@@ -167,6 +168,13 @@ class Worker:
             raise Violation(f"{active} jobs are active, and {seen.limit} may be")
         if (reply[2] is not None) != (self.name.encode() in seen.parked):
             raise Violation("a worker is parked and does not know it, or the other way round")
+
+    def knows_all(self) -> None:
+        """No job may hang in a worker that does not know of it."""
+        me = self.name.encode()
+        for id, place in self.world.view.places.items():
+            if isinstance(place, Lease) and place.worker == me and self.held.get(id) != int(place.number):
+                raise Violation(f"{self.name} holds job {id!r} and does not know of it")
 
     def never_anothers(self, told: list[Ended], refused: list[bytes]) -> None:
         """What began before the state went back counts only under a lease that came back with it."""
@@ -248,7 +256,7 @@ class Worker:
         while self.buffer and len(self.running) < self.slots:
             self.begin(self.buffer.pop(0))
         for attempt in list(self.running.values()):
-            if chance.random() < 0.6:
+            if chance.random() < self.world.pace:
                 del self.running[attempt.job.id]
                 self.world.boards[self.name].discard((attempt.job.id, int(attempt.job.lease)))
                 self.ended.append(self.verdict(attempt))

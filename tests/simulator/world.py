@@ -91,6 +91,9 @@ class World:
         self.actors: dict[str, Actor] = {}
         self.limbo: list[tuple[str, Command]] = []
         self.trouble = 0.0
+        self.lateness = 0.2
+        self.pace = 0.6
+        self.processes = 2
         self.keep = -1
         self.boards: dict[str, set[tuple[bytes, int]]] = {}
         self.standing: set[str] = set()
@@ -118,7 +121,7 @@ class World:
         """Let one client's command meet its fate."""
         if self.doomed and self.random.random() < 0.5:
             self.kill(self.doomed.pop(), "poisoned")
-        if self.limbo and self.random.random() < 0.2:
+        if self.limbo and self.random.random() < self.lateness:
             self._carry_out_late()
         able = [actor for actor in self.actors.values() if not (actor.frozen or actor.ended)]
         if not able:
