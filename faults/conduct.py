@@ -58,8 +58,7 @@ def conduct(case: Case, seed: int, *, long: bool = False, binary: str = "") -> R
 
 
 def _memory() -> Path | None:
-    """A folder in memory, where there is room: on a busy disk `everysec` holds writes back while it answers, and then
-    the death of a server that is tried takes along what only a power cut should."""
+    """A folder in memory, where there is room: what dies here are processes, and a busy disk would only be in the way."""
     with contextlib.suppress(OSError):
         if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
             return MEMORY
