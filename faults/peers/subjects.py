@@ -140,7 +140,7 @@ PEERS = (
             Setting("--ack-type when_executed", "acknowledged after the run"),
             Setting(
                 "idle_timeout=5000",
-                "when jobs of a dead worker may be claimed (600,000 ms); a job that is longer runs twice",
+                "when jobs of a dead worker may be claimed (600,000 ms), and those of a long job, too",
             ),
             Setting("unacknowledged_lock_timeout=5", "a worker that dies does not keep the lock (for ever)"),
             Setting("xread_count=1, --max-prefetch 0", "fewer jobs are held by a worker that dies (100)"),

@@ -19,4 +19,4 @@ class Producer:
         pass
 
     def add(self, payload):
-        queue.enqueue(work, payload, job_timeout=10, retry=Retry(max=10))
+        queue.enqueue(work, payload, retry=Retry(max=10))
