@@ -50,7 +50,7 @@ def measure(given: Given) -> Verdict:
         verdict.tell("jobs interrupted", len(again))
         verdict.at_most("ran again, p50", round(quantile(again, 0.5) * 1000, 1), 100, " ms")
         verdict.at_most("ran again, p99", round(quantile(again, 0.99) * 1000, 1), 1000, " ms")
-        verdict.tell("ran again, longest", f"{max(again) * 1000:.1f} ms")
+        verdict.tell("ran again, longest", f"{quantile(again, 1) * 1000:.1f} ms")
 
     bites = ("kills", "jobs interrupted")
     verdict.take(conduct(Case("kills", "workers killed", "SIGKILL", inject, 0, 0, bites), given.seed))

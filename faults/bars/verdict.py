@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 import statistics
 import sys
@@ -114,9 +115,9 @@ def _number(value: float) -> str:
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """The value below which that share of them lies."""
+    """The value below which that share of them lies, with 1 the highest; infinite when there are none."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else math.inf
 
 
 def theil_sen(points: Sequence[tuple[float, float]]) -> float:

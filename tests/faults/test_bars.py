@@ -172,7 +172,12 @@ def test_a_slope_is_not_moved_by_outliers_and_is_that_of_what_grows():
 
 def test_a_quantile_is_one_of_the_values():
     assert quantile([3.0, 1.0, 2.0, 4.0], 0.5) == 3.0
+    assert quantile([3.0, 4.0, 1.0], 1) == 4.0
     assert quantile([1.0], 0.99) == 1.0
+
+
+def test_the_quantile_of_nothing_misses_every_bar():
+    assert quantile([], 0.5) == math.inf
 
 
 def test_a_verdict_is_missed_by_one_row_that_is_beyond_its_bar():
