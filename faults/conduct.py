@@ -28,7 +28,7 @@ def conduct(case: Case, seed: int, *, long: bool = False, binary: str = "") -> R
     """Run a case. `binary` is the server program; the folder of a case that failed is kept, and named."""
     started = time.monotonic()
     # Short, for the path of a unix socket may have 107 bytes at most.
-    folder = Path(tempfile.mkdtemp(prefix="pf-", dir=_memory()))
+    folder = Path(tempfile.mkdtemp(prefix="pf-", dir=memory()))
     trial = Trial(case, folder, seed, long=long, binary=binary)
     verdict = Verdict(Counts(), 0, [])
     try:
@@ -57,7 +57,7 @@ def conduct(case: Case, seed: int, *, long: bool = False, binary: str = "") -> R
     )
 
 
-def _memory() -> Path | None:
+def memory() -> Path | None:
     """A folder in memory, where there is room: what dies here are processes, and a busy disk would only be in the way."""
     with contextlib.suppress(OSError):
         if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:

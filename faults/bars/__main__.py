@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from faults.bars.verdict import Given, Verdict, say
+from faults.conduct import memory
 
 NAMES = ("soak", "kills", "zombies", "hosts", "restart", "backlog", "herd", "drain")
 
@@ -28,7 +29,7 @@ def main() -> int:
     parser.add_argument("--samples", type=Path, help="soak: write a sample each 5 s there, as JSON lines")
     args = parser.parse_args()
     # A short path: that of a unix socket may have 107 bytes at most.
-    folder = Path(tempfile.mkdtemp(prefix="bar-"))
+    folder = Path(tempfile.mkdtemp(prefix="bar-", dir=memory()))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what runs is ended, too
     given = Given(args.seed, folder, args.rounds, args.minutes, args.every, args.samples)
     say(f"{args.name}, seed {args.seed}, in {folder}")
