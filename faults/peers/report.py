@@ -49,8 +49,9 @@ with it is started again after a second where the queue does not do that itself.
 when about 8 s of work are left; "runs again" holds the time behind other jobs where a killed job goes to the end of
 its queue.""",
     "F3": """\
-120 jobs of 0.5 s; after 20 of them kill -9 hits all processes of the host, the supervisor too, and workers start on a
-host of another name.""",
+120 jobs of 0.5 s; after 20 of them kill -9 hits all processes of the host, the supervisor too, and only then workers
+start on a host of another name. Ours counts a lease from there: who has just connected cannot know whether the broker
+stood still before. One that runs already takes over when the lease ends.""",
     "F3-idle": """\
 Four jobs of 3 s run when the host dies. Nothing else is in the queue, and nothing comes.""",
     "F9": """\
@@ -64,8 +65,8 @@ second) is killed with kill -9, and started again 2 s later. "Consumes again" co
 not within 30 s, and all workers were then started anew. "Restarts" are of workers that ended by themselves. The errors
 are calls during the outage, which the application has to repeat.""",
     "F0": """\
-Four jobs of 12 s, under the settings of all the rows above, and nothing happens to them. A time limit that finds dead
-workers soon is short for jobs, too, where nobody vouches for a worker that lives.""",
+Four jobs of 12 s, under the settings of all the rows above, and nothing happens to them. Where a time limit of jobs is
+what finds dead workers, a short one ends (lost) or repeats (extra) long jobs: these settings are for short jobs only.""",
 }
 
 
@@ -87,12 +88,14 @@ def _head(lines: list[Line]) -> str:
 # The same faults, other queues
 
 `python -m faults.peers` puts ours and others through the same faults, each with the settings that it documents against
-the loss of jobs (below). Medians of {max(line["run"] for line in lines)} runs, the
-least and the most in brackets. {os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}, {servers};
-three rounds at a time, load average {min(loads)} to {max(loads)}.
+the loss of jobs (below). Medians of {max(line["run"] for line in lines)} runs, the least and the most in brackets; every round is a line of
+[results.jsonl](../faults/peers/results.jsonl).
+
+{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}, {servers}; three rounds at a time, beside other work
+(load average {min(loads)} to {max(loads)}).
 
 The seven counts are those of Jepsen's total-queue checker; a job counts as dequeued when its handler came to its end.
-**Lost**: acknowledged, and not done 120 s after the last kill (F9: 30 s, F14: 60 s); where some of it is still in the
+**Lost**: acknowledged, and not done 120 s after the last kill (F0, F14: 60 s, F9: 30 s); where some of it is still in the
 broker, a longer wait or a person may bring it back. **Duplicated**: ran to the end more than once. **Recovered**: not
 acknowledged, and done. **Extra runs** began beyond the first of their job; as many as killed jobs is the least that
 running at least once can cost. A dash: it did not happen. Processes that a queue does not start again itself we start
