@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from pipeline.store.scripts import script
 from pipeline.store.wire import Reply
 from tests.simulator.places import ENDED, Lease, Place, Places, Violation
 
@@ -60,7 +61,7 @@ class Model:
         return copy.deepcopy((self.places, self.born, self.counts, self._calls))
 
     def restore(self, kept: Any) -> None:
-        self.places, self.born, self.counts, self._calls = kept
+        self.places, self.born, self.counts, self._calls = copy.deepcopy(kept)
 
     def follow(self, name: str, args: tuple[Any, ...], reply: Reply, after: Places) -> None:
         """A script was run and answered (an error: an exception). `after` is where the server has all jobs now."""
@@ -124,9 +125,11 @@ class Model:
     # --- workers and those who take their jobs back ------------------------------------------------------
 
     def _turn(self, args: tuple[bytes, ...], reply: Reply) -> None:
-        worker, source, keep = args[1], args[5], int(args[6])
-        done, runs, kept, count = map(int, args[7:11])
-        ids, rest = args[11 : 11 + done], args[11 + done :]
+        names = script("turn").arguments
+        given = dict(zip(names, args, strict=False))
+        worker, source, keep = given["worker"], given["source"], int(given["keep"])
+        done, runs, kept, count = (int(given[name]) for name in ("done", "runs", "kept", "moves"))
+        ids, rest = args[len(names) : len(names) + done], args[len(names) + done :]
         leases = [lease for at in range(0, 2 * runs, 2) for lease in [rest[at]] * int(rest[at + 1])]
         moves = list(chunks(rest[2 * (runs + kept) : 2 * (runs + kept) + 9 * count], 9))
         if isinstance(reply, Exception):

@@ -60,6 +60,18 @@ for i = 1, #KEYS do
   if ends >= 0 and ends <= tonumber(ARGV[1]) then redis.call('DEL', KEYS[i]) end
 end
 """
+DUMP = """
+local keys, dumped = redis.call('KEYS', '{*'), {}
+table.sort(keys)
+for i = 1, #keys do
+  dumped[i] = { keys[i], redis.call('DUMP', keys[i]), math.max(redis.call('PEXPIRETIME', keys[i]), 0) }
+end
+return dumped
+"""
+RESTORE = """
+redis.call('FLUSHDB')
+for i = 1, #ARGV, 3 do redis.call('RESTORE', ARGV[i], ARGV[i + 2], ARGV[i + 1], 'ABSTTL') end
+"""
 
 
 class Defect(NamedTuple):
@@ -144,6 +156,13 @@ class Server:
     def roll_back(self) -> None:
         """The state that was put aside is the state again."""
         self.call("SWAPDB", 0, 1)
+
+    def dump(self) -> Any:
+        """The whole state as a value that `restore` takes; the same for the same state."""
+        return tuple(map(tuple, self.call("EVAL", DUMP, 0)))
+
+    def restore(self, dumped: Any) -> None:
+        self.call("EVAL", RESTORE, 0, *(part for key in dumped for part in key))
 
     def _many(self, commands: list[Command]) -> None:
         for reply in self._pipe.exchange(b"".join(map(hiredis.pack_command, commands)), len(commands)):

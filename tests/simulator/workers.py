@@ -62,7 +62,7 @@ class Worker:
         self.number = 0
         self.held: dict[bytes, int] = {}
         self.buffer: list[Held] = []
-        self.running: dict[bytes, Attempt] = {}
+        self.running: dict[tuple[bytes, int], Attempt] = {}
         self.ended: list[Ended] = []
         self.flight: list[Ended] | None = None
         self.sure, self.parked, self.quiet = True, False, False
@@ -234,13 +234,15 @@ class Worker:
 
     def forget(self, told: list[Ended]) -> None:
         for ended in told:
-            self.held.pop(ended.move.id, None)
+            # A turn may have leased it to us anew meanwhile.
+            if self.held.get(ended.move.id) == ended.move.lease:
+                del self.held[ended.move.id]
 
     def lose(self, job: Held) -> None:
         """Its lease is lost: what it does counts no more."""
         if self.held.get(job.id) == int(job.lease):
             del self.held[job.id]
-        self.running.pop(job.id, None)
+        self.running.pop((job.id, int(job.lease)), None)
         self.world.boards[self.name].discard((job.id, int(job.lease)))
 
     # --- what runs -------------------------------------------------------------------------------------------
@@ -257,12 +259,12 @@ class Worker:
             self.begin(self.buffer.pop(0))
         for attempt in list(self.running.values()):
             if chance.random() < self.world.pace:
-                del self.running[attempt.job.id]
+                del self.running[attempt.job.id, int(attempt.job.lease)]
                 self.world.boards[self.name].discard((attempt.job.id, int(attempt.job.lease)))
                 self.ended.append(self.verdict(attempt))
 
     def begin(self, job: Held) -> None:
-        self.running[job.id] = Attempt(job, self.world.epoch)
+        self.running[job.id, int(job.lease)] = Attempt(job, self.world.epoch)
         self.world.boards[self.name].add((job.id, int(job.lease)))
         if record_of(job).data["poison"]:
             self.world.doomed.append(self.name)
