@@ -29,7 +29,8 @@ def play(server: Server, seed: int, *, remember: int | None = 60) -> World:
         calm_down(world)
         check(world)
     except Violation as violation:
-        raise Violation(f"seed {seed}: {violation}\n{schedule(world)}") from None
+        again = f"python -m tests.simulator --seed {seed}"
+        raise Violation(f"seed {seed}: {violation} ({again})\n{schedule(world)}") from None
     return world
 
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.simulator.defects import DEFECTS
-from tests.simulator.exhaustive import Budget, Search
+from tests.simulator.exhaustive import Search
 from tests.simulator.places import Violation
 from tests.simulator.server import Server
+from tests.simulator.small import Budget
 
 WHOLE = bool(os.environ.get("PIPELINE_SIM_EXHAUSTIVE"))
 # Two jobs wait when the workers come; or both workers are parked when the jobs come.

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
+from tests.simulator.defects import DEFECTS
 from tests.simulator.history import play, schedule
 from tests.simulator.model import Visit
+from tests.simulator.places import Violation
 from tests.simulator.server import Server
 from tests.simulator.visits import POSSIBLE, grouped
 
@@ -79,7 +84,18 @@ def visit(server: Server, wanted: frozenset[Visit], histories: int) -> set[Visit
 
 
 @pytest.mark.parametrize("seed", [3, 44, 312])
-def test_a_seed_gives_the_same_history_every_time(simulated: Server, seed: int) -> None:
-    first, second = (schedule(play(simulated, seed, remember=None)) for _ in range(2))
-    assert first.count("\n") > 20
-    assert first == second
+def test_a_seed_gives_the_same_history_on_another_server_too(simulated: Server, seed: int) -> None:
+    command = [sys.executable, "-m", "tests.simulator", "--seed", str(seed)]
+    environment = {**os.environ, "PYTHONHASHSEED": str(seed)}
+    other = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    here = schedule(play(simulated, seed, remember=None))
+    assert here.count("\n") > 20
+    assert other.stdout == here + "\n"
+
+
+def test_a_violation_tells_the_schedule_and_how_to_see_it_again(broker: str) -> None:
+    with Server(broker, DEFECTS["stale entries are run"]) as server, pytest.raises(Violation) as told:
+        visit(server, POSSIBLE, histories=100)
+    first, *steps = str(told.value).splitlines()
+    assert re.match(r"seed \d+: .* \(python -m tests.simulator --seed \d+\)$", first)
+    assert any(re.match(r" +\d+  h1-w1 +turn h1-w1 \d+ ", step) for step in steps)
