@@ -145,7 +145,7 @@ def copy_or_roll_back(world: World) -> None:
 Kind = tuple[float, Callable[[World], None]]
 FAULTS: tuple[Kind, ...] = (
     (0.03, kill_worker),
-    (0.03, freeze_worker),
+    (0.05, freeze_worker),
     (0.02, freeze_host),
     (0.02, isolate_host),
     (0.01, kill_host),

@@ -121,7 +121,7 @@ class Worker:
         quick = [ended.move for ended in self.flight if ended.plain]
         moves = [ended.move for ended in self.flight if not ended.plain]
         free = self.slots - len(self.held) + len(self.flight)
-        ahead = 0 if self.alone else self.world.random.choice((0, 0, 2))
+        ahead = 0 if self.alone else self.world.random.choice((0, 2, 4))
         want = 0 if self.quiet else max(free + ahead, 0)
         keep = self.world.keep
         kept = quick if keep < 0 else quick[max(len(quick) - keep, 0) :]
