@@ -5,9 +5,11 @@ import shutil
 from faults.case import Case
 from faults.events import in_hand
 from faults.rollback import account
+from faults.shop import Supervisor
 from faults.trial import Trial
 
 RATE = 80
+WORKERS = 2
 FOLDER = "appendonlydir"
 
 
@@ -15,7 +17,7 @@ def inject(trial: Trial) -> None:
     trial.shop.write(lease="2s")
     supervisor = trial.shop.up()
     trial.produce(RATE, payload=lambda number: {"seconds": number % 20 / 50 if number % 40 else 3})
-    times = [_go_back(trial, supervisor.workers()) for _ in range(max(round(trial.seconds / 6), 1))]
+    times = [_go_back(trial, supervisor) for _ in range(max(round(trial.seconds / 6), 1))]
     trial.bit("leases lost", supervisor.output.count("lost the lease of"))
     trial.bit("workers unknown to the older state", supervisor.output.count("lost its lease"))
     trial.stop_producing()
@@ -24,7 +26,7 @@ def inject(trial: Trial) -> None:
     trial.figures["rolled back"] = f"{gone} jobs"
 
 
-def _go_back(trial: Trial, workers: list[int]) -> tuple[float, float, float]:
+def _go_back(trial: Trial, supervisor: Supervisor) -> tuple[float, float, float]:
     """One return to an older state: when that was put aside, when the broker stopped, and when it was back.
 
     A worker dies in between: its successor is not in the older state, and it itself is.
@@ -32,8 +34,9 @@ def _go_back(trial: Trial, workers: list[int]) -> tuple[float, float, float]:
     trial.pause(1.0)
     copied, data, older = trial.now(), trial.folder / FOLDER, trial.folder / "older"
     shutil.copytree(data, older)
-    trial.kill(trial.random.choice(workers))
-    trial.pause(trial.random.uniform(2.0, 4.0))
+    trial.kill(trial.random.choice(supervisor.workers()))
+    trial.eventually(lambda: _all_busy(trial, supervisor), "every worker has jobs in hand")
+    trial.pause(trial.random.uniform(0.5, 2.0))
     trial.bit("jobs in hand", len(in_hand(trial.shop.events())))
     trial.broker.stop()
     stopped = trial.now()
@@ -45,10 +48,15 @@ def _go_back(trial: Trial, workers: list[int]) -> tuple[float, float, float]:
     return copied, stopped, back
 
 
+def _all_busy(trial: Trial, supervisor: Supervisor) -> bool:
+    busy, workers = {event.pid for event in in_hand(trial.shop.events())}, {*supervisor.workers()}
+    return len(workers) == WORKERS and workers <= busy
+
+
 CASE = Case(
     "F22",
     "state goes back",
-    "the broker is stopped and comes back with the files of 2 to 4 s before",
+    "the broker is stopped and comes back with the files of some seconds before",
     inject,
     short=6,
     long=60,

@@ -9,6 +9,7 @@ from faults.shop import Supervisor
 from faults.trial import Trial
 
 RATE = 30
+QUEUES = "queues:\n  work: {handler: 'hands:work', processes: 1, concurrency: 20}\n"
 STOP_TIMEOUT = 1.0
 SPARE = 5.0
 """Seconds beyond `stop_timeout` within which all must be over."""
@@ -28,8 +29,11 @@ HURRIED = 130
 
 
 def inject(trial: Trial) -> None:
-    trial.shop.write(stop_timeout=f"{STOP_TIMEOUT:g}s")
-    trial.shop.up().signal(SIGTERM)
+    trial.shop.write(QUEUES, stop_timeout=f"{STOP_TIMEOUT:g}s")
+    # Producers need to know what the queue is.
+    first = trial.shop.up()
+    first.signal(SIGTERM)
+    first.ends()
     trial.produce(RATE, payload=lambda number: {"seconds": number % 20 / 50 if number % LONG else 3})
     took: list[float] = []
     until = trial.now() + trial.seconds
