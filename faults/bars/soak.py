@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import random
-import threading
 import time
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from bench.proc import resident
 from faults.bars import audit, ledger
 from faults.bars.load import Load, Producer, plain
 from faults.bars.mishaps import SLOTS, Mishaps, write
+from faults.bars.sampler import Sampler
 from faults.bars.verdict import JUDGED, Given, Verdict, say, theil_sen
 from faults.broker import Broker
 from faults.checker import Loss
 from faults.processes import TooLate, eventually, kill
 from faults.shop import Shop
-from pipeline.errors import BrokerError
 from pipeline.producer import Wanted
 
 MINUTES, EVERY, RATE = 60.0, 60.0, 300.0
@@ -31,7 +26,6 @@ WARM_SHARE = 1 / 6
 """The part of the time that is not measured: ten minutes of an hour."""
 LEAST_SECONDS = 600.0
 """A slope of less time says nothing."""
-SAMPLE_SECONDS = 5.0
 KEPT = 60_000
 SETTLE_SECONDS = 120.0
 MB = 2**20
@@ -43,55 +37,6 @@ def make(n: int) -> Wanted:
     if n % 20 == 1:
         return plain(n, seconds=seconds, fails=1)
     return Wanted("job", {"n": n, "seconds": seconds}, delay="3s" if n % 25 == 2 else None)
-
-
-class Sampler(threading.Thread):
-    """Looks each 5 s: memory and files of the processes, keys and memory of the broker, and what was completed."""
-
-    def __init__(self, shop: Shop, broker: Broker, ends: audit.Ends, path: Path) -> None:
-        super().__init__(daemon=True)
-        self._shop, self._broker, self._ends = shop, broker, ends
-        self._path = path
-        self._over = threading.Event()
-        self.samples: list[dict[str, Any]] = []
-
-    def run(self) -> None:
-        with self._path.open("w") as file:
-            for n in itertools.count():
-                if self._over.wait(0 if n == 0 else SAMPLE_SECONDS):
-                    return
-                self.samples.append(self._sample())
-                file.write(json.dumps(self.samples[-1]) + "\n")
-                file.flush()
-
-    def _sample(self) -> dict[str, Any]:
-        supervisor = self._shop.supervisors[-1]
-        pid, below = supervisor.pid, supervisor.workers()
-        found: dict[str, Any] = {
-            "at": time.monotonic(),
-            "supervisor": {"pid": pid, "rss": resident(pid), "fds": _files(pid)},
-            "workers": [{"pid": one, "rss": resident(one), "fds": _files(one)} for one in below],
-        }
-        with contextlib.suppress(BrokerError):
-            self._ends.look()
-            counts = audit.counts(self._broker)
-            found["broker"] = {
-                "keys": self._broker.call("DBSIZE"),
-                "used": int(self._broker.info("memory")["used_memory"]),
-            }
-            found["jobs"] = {"waiting": counts.waiting, "active": counts.active, "delayed": counts.delayed}
-        return found
-
-    def finish(self) -> None:
-        self._over.set()
-        self.join()
-
-
-def _files(pid: int) -> int:
-    try:
-        return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
-    except OSError:
-        return 0
 
 
 class Soak:
@@ -169,7 +114,8 @@ class Soak:
         return found.waiting + found.delayed + found.active
 
     def _judge(self, verdict: Verdict, ends: Mapping[int, int]) -> None:
-        runs = ledger.Runs(ledger.read(self.shop.log), [*self.mishaps.losses, *self._losses_by_pills()])
+        losses = [*self.mishaps.losses, *self.sampler.losses, *self._losses_by_pills()]
+        runs = ledger.Runs(ledger.read(self.shop.log), losses)
         counts = ledger.count(self.ledger, runs, ends)
         verdict.figures["counts"] = msgspec.structs.asdict(counts)
         for name, value in verdict.figures["counts"].items():
@@ -183,6 +129,7 @@ class Soak:
         verdict.tell("runs beyond the first", runs.extra)
         verdict.at_most("of them unexplained", len(runs.unexplained), 0)
         verdict.figures["unexplained"] = [line._asdict() for line in runs.unexplained[:50]]
+        verdict.tell("times that the machine stood still past the lease", self.sampler.standstills)
         verdict.tell("longest time without the end of a job", f"{runs.longest_pause:.1f} s")
         self._judge_faults(verdict)
         self._judge_growth(verdict)
