@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable
 
 from pipeline.clock import monotonic_ms
 from pipeline.errors import BrokerDenied, BrokerError, BrokerUnavailable
+from pipeline.store.silence import SILENCE_SECONDS, TOLD, Silence
 from pipeline.store.wire import Connection, connect, parse
 from pipeline.supervisor.embedded import Embedded
 from pipeline.supervisor.logs import Logs
 
 PAUSE, LONGEST_PAUSE = 0.05, 1.0
-GREET_SECONDS = 10.0
+LOOK_SECONDS = 0.5
 
 
 class Link:
@@ -55,16 +57,34 @@ class Link:
     async def _connect(self) -> Connection:
         connection = await connect(self._address)
         try:
-            async with asyncio.timeout(GREET_SECONDS):
-                await self._on_up(connection)
-        except BaseException as error:
+            await self._greet(connection)
+        except BaseException:
             connection.close()
-            if isinstance(error, TimeoutError):
-                raise BrokerUnavailable("the broker takes connections, but does not answer") from None
             raise
         self.connection = connection
         connection.lost.add_done_callback(lambda _: self._broke(connection))
         return connection
+
+    async def _greet(self, connection: Connection) -> None:
+        greeting, silence = asyncio.ensure_future(self._on_up(connection)), Silence()
+        try:
+            while not greeting.done():
+                await asyncio.wait({greeting}, timeout=LOOK_SECONDS)
+                if silence.lasts(connection, time.monotonic()) > SILENCE_SECONDS:
+                    raise BrokerUnavailable(TOLD)
+        finally:
+            greeting.cancel()
+        greeting.result()
+
+    async def attend(self) -> None:
+        """Connect anew when the broker has been silent for too long; for as long as this runs."""
+        silence = Silence()
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            connection = self.connection
+            if connection and silence.lasts(connection, time.monotonic()) > SILENCE_SECONDS:
+                self._logs.say(f"{TOLD}: connecting anew")
+                self.doubt()
 
     def close(self) -> None:
         """Hang up for good."""

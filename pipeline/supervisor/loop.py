@@ -8,14 +8,15 @@ import signal
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
-from pipeline.clock import boot_ms, now_ms
-from pipeline.errors import BrokerDenied, BrokerError, BrokerUnavailable, StartError
+from pipeline.clock import now_ms
+from pipeline.errors import BrokerDenied, BrokerError, StartError
 from pipeline.plan import Plan
 from pipeline.state import me, state_folder
 from pipeline.status.supervisors import SupervisorState
-from pipeline.store.reader import Counts, Reader, server_time
+from pipeline.store.reader import Counts, Reader
 from pipeline.store.store import run
 from pipeline.store.wire import Connection
+from pipeline.supervisor.beat import Beat
 from pipeline.supervisor.child import CANNOT_START, Child, Failed
 from pipeline.supervisor.control import ControlSocket
 from pipeline.supervisor.drift import Drift
@@ -24,12 +25,12 @@ from pipeline.supervisor.fitness import Fitness, inspect
 from pipeline.supervisor.fleet import Fleet
 from pipeline.supervisor.host import supervisor_name
 from pipeline.supervisor.ladder import RUNNING, Ladder
+from pipeline.supervisor.leases import Leases
 from pipeline.supervisor.link import Link
 from pipeline.supervisor.locks import QueueLocks
 from pipeline.supervisor.logs import Logs
 from pipeline.supervisor.pool import Pool
 from pipeline.supervisor.publish import Publisher
-from pipeline.supervisor.pulse import Pulse, Trust
 from pipeline.supervisor.records import remove_record
 from pipeline.supervisor.reload import Reloader
 from pipeline.supervisor.report import record_of, start_lines
@@ -39,11 +40,10 @@ from pipeline.supervisor.spawn import reap_strangers
 from pipeline.supervisor.transition import Transition
 from pipeline.supervisor.upkeep import Gone, Upkeep, scenes_of
 from pipeline.supervisor.watch import Watcher
-from pipeline.units import words
 
 HURRIED = 130
 BOOT_SECONDS = 5.0
-BEAT_SECONDS, SILENCE_SECONDS = 1.0, 5.0
+PATIENCE_SECONDS = 5.0
 EMPTY_SECONDS = 0.1
 REAP_SECONDS = 2.0
 
@@ -73,15 +73,24 @@ class Supervisor:
         self.fleet = Fleet(plan, only, url, logs, self)
         self._ladder = Ladder(self.fleet, logs)
         self._upkeep = Upkeep(self.fleet, logs)
-        self._pulse = Pulse(lambda: self.fleet.plan.supervisor.lease, self._overslept)
-        self._trust = Trust(logs.say)
-        self._trouble = ""
         self._denial: BrokerDenied | None = None
-        self._link = Link(url, embedded, logs, self._greet, self._denied)
+        self._link = link = Link(url, embedded, logs, self._greet, self._denied)
+        self._leases = Leases(self.fleet, self._upkeep, link, logs)
         self._publisher = Publisher(self._name)
         transition = Transition(self.fleet, self._publisher, self._link, locks, self._is_stopping)
         self._reloader = Reloader(self.fleet, transition, self._publisher, self._link, logs)
         self._drift = Drift(self.fleet, self._publisher, logs)
+        self._beat = Beat(
+            self.fleet,
+            self._upkeep,
+            self._leases,
+            self._drift,
+            self._publisher,
+            link,
+            logs,
+            self._record,
+            self._denied,
+        )
         watcher = Watcher(self.fleet, self._reloader)
         self._watcher = watcher
         self._requests = Requests(
@@ -92,7 +101,7 @@ class Supervisor:
     async def run(self, *, until_empty: bool) -> int:
         """Supervise until told to stop. The exit code; raises StartError, BrokerUnfit or BrokerUnavailable."""
         self._bell.install()
-        self._pulse.tick()
+        self._leases.pulse.tick()
         work = asyncio.create_task(self._work(until_empty=until_empty))
         work.add_done_callback(lambda _: self._bell.ring())
         try:
@@ -105,6 +114,7 @@ class Supervisor:
                 task.cancel()
             await asyncio.gather(work, *self._tasks, return_exceptions=True)
             await self._leave()
+            self._bell.close()
         if (error := self._boot_error or self._denial) is not None:
             raise error
         return self._exit_code()
@@ -137,7 +147,9 @@ class Supervisor:
             pool.keep()
         await self._control.open()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._beat())
+            tasks.create_task(self._leases.run())
+            tasks.create_task(self._link.attend())
+            tasks.create_task(self._beat.run(self._keep_house))
             tasks.create_task(self._watcher.run())
             if until_empty:
                 tasks.create_task(self._stop_when_empty(before))
@@ -148,78 +160,22 @@ class Supervisor:
             self._fitness = await inspect(connection, self.fleet.plan.broker)
             self._publisher.confirm = self._fitness.confirm
         await self._publisher.greet(connection, self.fleet.plan, me())
-        await self._renew(connection)
+        await self._leases.renew(connection)
 
-    async def _renew(self, connection: Connection) -> None:
-        # From before the first word on: what is sent now may be carried out late, but never too early.
-        begun = boot_ms()
-        await self._upkeep.renew(connection)
-        self._pulse.renewed = begun
-
-    async def _beat(self) -> None:
-        while True:
-            self._upkeep.end_overdue()
-            for pool in self.fleet.pools:
-                pool.recycle()
-            self.fleet.forget_stopped()
-            self._locks.keep(self.fleet.held_queues)
-            reap_strangers(self._own_pids())
-            if (connection := self._link.connection) is not None:
-                try:
-                    async with asyncio.timeout(SILENCE_SECONDS):
-                        await self._tend(connection)
-                    self._trouble = ""
-                except TimeoutError:
-                    self._logs.say(f"the broker has been silent for {SILENCE_SECONDS:.0f} s: connecting anew")
-                    self._link.doubt()
-                except BrokerDenied as error:
-                    self._denied(error)
-                except BrokerError as error:
-                    if not connection.lost.done():
-                        self._tell_trouble(error)
-            await asyncio.sleep(min(BEAT_SECONDS, self.fleet.plan.supervisor.lease / 5000))
-
-    async def _tend(self, connection: Connection) -> None:
-        upkeep = self._upkeep
-        await self._renew(connection)
-        await upkeep.bury(connection)
-        asked = boot_ms()
-        now = await run(connection, server_time())
-        lapsed, went_back = self._trust.look(
-            connection, now, boot_ms() - asked, self.fleet.plan.supervisor.lease
-        )
-        if went_back:
-            await upkeep.amend(connection)
-        await upkeep.adopt(connection, now, lapsed=lapsed)
-        await upkeep.relieve(connection)
-        await upkeep.start_alone(connection)
-        if not self._is_stopping():
-            await self._drift.look(connection)
-        await upkeep.sweep(connection, now)
-        await self._publisher.write(connection, self.fleet.plan, self._record())
-
-    def _tell_trouble(self, error: BrokerError) -> None:
-        if error.message != self._trouble:
-            self._trouble = error.message
-            self._logs.say(error.message)
-        if isinstance(error, BrokerUnavailable):
-            # It answers, but as no primary does: the way to it may lead elsewhere by now.
-            self._link.doubt()
-
-    def _overslept(self, slept: int) -> None:
-        """Our leases are over, and others may have our jobs: nobody here may go on with them."""
-        self._logs.say(
-            f"stood still for {words(slept // 1000 * 1000)}: the leases are over, so its workers are killed"
-        )
-        for child in self.fleet.children:
-            child.kill()
+    def _keep_house(self) -> None:
+        self._upkeep.end_overdue()
+        for pool in self.fleet.pools:
+            pool.recycle()
+        self.fleet.forget_stopped()
+        self._locks.keep(self.fleet.held_queues)
+        reap_strangers(self._own_pids())
 
     async def _tell_standing(self) -> None:
         """Not only with the next beat: a person looks now."""
         connection = self._link.connection
         if connection is not None:
             with contextlib.suppress(BrokerError, TimeoutError):
-                async with asyncio.timeout(SILENCE_SECONDS):
+                async with asyncio.timeout(PATIENCE_SECONDS):
                     await self._publisher.write(connection, self.fleet.plan, self._record())
 
     def _record(self) -> SupervisorState:
@@ -353,11 +309,12 @@ class Supervisor:
         connection = self._link.connection
         if connection is not None:
             try:
-                async with asyncio.timeout(SILENCE_SECONDS):
+                async with asyncio.timeout(PATIENCE_SECONDS):
                     await self._upkeep.bury(connection)
                     await remove_record(connection, self.fleet.plan.name, self._name)
             except (BrokerError, TimeoutError) as error:
-                self._logs.say(f"left without telling the broker: {error}")
+                reason = str(error) or "it did not answer in time"
+                self._logs.say(f"left without telling the broker: {reason}")
         self._link.close()
 
 

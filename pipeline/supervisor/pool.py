@@ -276,7 +276,8 @@ class Pool:
     def _back_off(self) -> None:
         if self.state != "fatal":
             self.state = "backoff"
-        self._logs.say(f"{self.name} tries again in {words(self._restarts.back_off() // 100 * 100)}")
+        pause = self._restarts.back_off()
+        self._logs.say(f"{self.name} tries again in {words(pause if pause < 1000 else pause // 100 * 100)}")
 
     def _give_up(self, reason: str) -> None:
         self.state, self.reason = "fatal", reason

@@ -13,6 +13,11 @@ GAP_MS = 2_500
 JUMP_MS = 1_000
 
 
+def longest_gap(lease: int) -> int:
+    """For how many ms leases of this length may not be renewed before others should doubt their ends."""
+    return min(GAP_MS, lease // 2)
+
+
 class Pulse:
     """Ticks beside everything else that the loop does. After a standstill (SIGSTOP, a suspended machine) it is the
     first to run: `on_overslept` is called before anybody speaks to the broker, with the ms that it took.
@@ -57,7 +62,7 @@ class Trust:
         new = source is not self._source
         jump = 0 if new else told - passed
         jumped = abs(jump) > JUMP_MS + unsure
-        if new or passed > GAP_MS or jumped:
+        if new or passed > longest_gap(lease) or jumped:
             self._since = now
         if jumped:
             way = "forward" if jump > 0 else "back"

@@ -24,7 +24,7 @@ CRASHED = AttemptError("WorkerCrashed", "its process died while this job ran")
 
 class Scene(Struct, frozen=True):
     """What is known of a worker's end, by (id, lease). `crashed` jobs had begun and may be to blame; None means
-    all of them. `timed_out` ones passed their limit; `rerun` ones had begun and must run again through no
+    all that can have begun. `timed_out` ones passed their limit; `rerun` ones had begun and must run again through no
     fault of theirs. Every other job had not begun."""
 
     crashed: frozenset[tuple[str, int]] | None = frozenset()
@@ -54,11 +54,15 @@ async def reclaim(
     held = await run(connection, store.expel(worker, mode))
     if held is None:
         return NOTHING
+    jobs = by_lease(held)
+    if scene.crashed is None:
+        # Jobs are begun in the order in which they came: more than there were slots cannot run.
+        scene = Scene(crashed=frozenset(map(_key, jobs[: policy.concurrency])))
     # The first to wait runs first again, so the newest goes to the front first.
-    moves = [move(job, policy, scene, now) for job in reversed(by_lease(held))]
+    moves = [move(job, policy, scene, now) for job in reversed(jobs)]
     moved = 0
     if moves:
-        names = {(job.id.decode(), int(job.lease)) for job in held}
+        names = set(map(_key, held))
         reruns, failed = len(names & scene.rerun), len(names & scene.timed_out)
         moved = await run(connection, store.reclaim(worker, moves, reruns, failed))
     await run(connection, store.leave(worker))
@@ -72,7 +76,7 @@ async def relieve(
     """Give back what a worker that stands still has not begun; how many jobs that was. Raises BrokerError."""
     held = await run(connection, store.expel(worker, "still"))
     begun = {(job.id, job.lease) for job in board.running()}
-    rest = [job for job in by_lease(held or []) if (job.id.decode(), int(job.lease)) not in begun]
+    rest = [job for job in by_lease(held or []) if _key(job) not in begun]
     # Jobs are begun in the order in which they came: the first of these have ended, and are not told yet.
     waiting = rest[board.untold :]
     moves = [
@@ -88,7 +92,7 @@ def by_lease(held: list[Held]) -> list[Held]:
 
 def move(held: Held, policy: QueuePolicy, scene: Scene, now: int) -> Move:
     """Where one job of a worker that is gone goes."""
-    key = (held.id.decode(), int(held.lease))
+    key = _key(held)
     if held.record is None:
         return Move("front", held.id, int(held.lease))
     job = decode_job(held.record)
@@ -140,6 +144,10 @@ def _dead(held: Held, job: Job[object], policy: QueuePolicy, runs: Runs, error: 
 
 def _runs(held: Held) -> Runs:
     return decode_runs(held.runs) if held.runs else NO_RUNS
+
+
+def _key(held: Held) -> tuple[str, int]:
+    return held.id.decode(), int(held.lease)
 
 
 def _id(step: Move) -> str:

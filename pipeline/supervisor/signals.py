@@ -16,6 +16,7 @@ class Bell:
     def __init__(self) -> None:
         self._event = asyncio.Event()
         self._rung: deque[signal.Signals] = deque()
+        self._taken: list[signal.Signals] = []
         # Asked now: a terminal that was closed is none any more.
         self.at_terminal = at_terminal()
 
@@ -31,9 +32,19 @@ class Bell:
         ]
         if not self.at_terminal:
             wanted += [signal.SIGTSTP, signal.SIGCONT]
-        loop = asyncio.get_running_loop()
+        loop, self._taken = asyncio.get_running_loop(), wanted
         for number in wanted:
             loop.add_signal_handler(number, self._ring, number)
+
+    def close(self) -> None:
+        """What signals ask for has been done: one more must not decide how this process ends."""
+        loop = asyncio.get_running_loop()
+        # Blocked in between: taking a handler away brings the default back first.
+        signal.pthread_sigmask(signal.SIG_BLOCK, self._taken)
+        for number in self._taken:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._taken)
 
     def _ring(self, number: signal.Signals) -> None:
         self._rung.append(number)

@@ -102,18 +102,24 @@ class Upkeep:
     async def adopt(self, connection: Connection, now: int, *, lapsed: bool) -> None:
         """Take back the jobs of workers of others: of supervisors that died here, and with `lapsed` of hosts
         that have been silent for longer than their lease. `now` is the server's time. Raises BrokerError."""
-        for _, queue, policy in self._queues():
-            workers = keys.workers(self._store(queue).queue)
-            reply = await connection.call(("ZRANGE", workers, 0, -1, "WITHSCORES"))
-            known = {child.name for child in self._fleet.children} | {gone.child.name for gone in self.gone}
-            for name, ends in zip(reply[::2], reply[1::2], strict=True):
-                worker = name.decode()
-                if worker in known:
-                    continue
-                if is_orphan(worker):
-                    await self._adopt(connection, policy, worker, now, "dead")
-                elif lapsed and float(ends) < now:
-                    await self._adopt(connection, policy, worker, now, "lapsed")
+        await asyncio.gather(
+            *(self._adopt_from(connection, policy, now, lapsed=lapsed) for _, _, policy in self._queues())
+        )
+
+    async def _adopt_from(
+        self, connection: Connection, policy: QueuePolicy, now: int, *, lapsed: bool
+    ) -> None:
+        workers = keys.workers(self._store(policy.name).queue)
+        reply = await connection.call(("ZRANGE", workers, 0, -1, "WITHSCORES"))
+        known = {child.name for child in self._fleet.children} | {gone.child.name for gone in self.gone}
+        for name, ends in zip(reply[::2], reply[1::2], strict=True):
+            worker = name.decode()
+            if worker in known:
+                continue
+            if is_orphan(worker):
+                await self._adopt(connection, policy, worker, now, "dead")
+            elif lapsed and float(ends) < now:
+                await self._adopt(connection, policy, worker, now, "lapsed")
 
     async def _adopt(
         self, connection: Connection, policy: QueuePolicy, worker: str, now: int, mode: Mode
@@ -132,25 +138,27 @@ class Upkeep:
 
     async def renew(self, connection: Connection) -> None:
         """Say that our workers live. One that was reclaimed meanwhile is killed. Raises BrokerError."""
-        for pool, queue, _ in self._queues():
-            children = {
-                child.name: child for child in pool.children if child.loaded and queue in child.boards
-            }
-            if not children:
-                continue
-            call = self._store(queue).renew(self._fleet.plan.supervisor.lease, list(children))
-            gone = await run(connection, call)
-            for name, child in children.items():
-                if name not in gone:
-                    child.joined = True
-                elif child.joined and child.state in ("running", "retiring"):
-                    self._logs.say(f"{child.label} lost its lease: its jobs run elsewhere")
-                    child.kill()
+        await asyncio.gather(*(self._renew(connection, pool, queue) for pool, queue, _ in self._queues()))
+
+    async def _renew(self, connection: Connection, pool: Pool, queue: str) -> None:
+        children = {child.name: child for child in pool.children if child.loaded and queue in child.boards}
+        if not children:
+            return
+        call = self._store(queue).renew(self._fleet.plan.supervisor.lease, list(children))
+        gone = await run(connection, call)
+        for name, child in children.items():
+            if name not in gone:
+                child.joined = True
+            elif child.joined and child.state in ("running", "retiring"):
+                self._logs.say(f"{child.label} lost its lease: its jobs run elsewhere")
+                child.kill()
 
     async def amend(self, connection: Connection) -> None:
         """The broker's clock went back: let no lease last longer than it may. Raises BrokerError."""
-        for _, queue, _ in self._queues():
-            await run(connection, self._store(queue).amend(self._fleet.plan.supervisor.lease))
+        lease = self._fleet.plan.supervisor.lease
+        await asyncio.gather(
+            *(run(connection, self._store(queue).amend(lease)) for _, queue, _ in self._queues())
+        )
 
     async def relieve(self, connection: Connection) -> None:
         """Take from workers that stand still what they have not begun. Raises BrokerError."""
@@ -188,23 +196,34 @@ class Upkeep:
 
     async def start_alone(self, connection: Connection) -> None:
         """Start a worker for jobs that must run in a process of their own. Raises BrokerError."""
-        for pool, queue, _ in self._queues():
-            base = self._store(queue).queue
-            if await connection.call(("HEXISTS", keys.meta(base), "paused")):
-                continue
-            if await connection.call(("LLEN", keys.alone(base))):
-                pool.keep_alone(queue)
+        await asyncio.gather(
+            *(self._start_alone(connection, pool, queue) for pool, queue, _ in self._queues())
+        )
+
+    async def _start_alone(self, connection: Connection, pool: Pool, queue: str) -> None:
+        base = self._store(queue).queue
+        lonely, paused = await asyncio.gather(
+            connection.call(("LLEN", keys.alone(base))),
+            connection.call(("HEXISTS", keys.meta(base), "paused")),
+        )
+        if lonely and not paused:
+            pool.keep_alone(queue)
 
     async def sweep(self, connection: Connection, now: int) -> None:
         """Trim ended jobs by number and age, in bounded steps. `now` is the server's time. Raises BrokerError."""
-        for _, queue, policy in self._queues():
-            for _ in range(SWEEPS):
-                if not await _sweep(connection, self._store(queue), policy, now):
-                    break
+        await asyncio.gather(
+            *(_sweep_all(connection, self._store(queue), policy, now) for _, queue, policy in self._queues())
+        )
 
 
 def _late(running: list[Running], now: int) -> set[tuple[str, int]]:
     return {(job.id, job.lease) for job in running if job.deadline and now > job.deadline + OVERDUE_MS}
+
+
+async def _sweep_all(connection: Connection, store: Store, policy: QueuePolicy, now: int) -> None:
+    for _ in range(SWEEPS):
+        if not await _sweep(connection, store, policy, now):
+            break
 
 
 async def _sweep(connection: Connection, store: Store, policy: QueuePolicy, now: int) -> int:

@@ -24,9 +24,9 @@ from msgspec import Struct
 
 from pipeline.policy import MAX_CONCURRENCY
 
-_HEAD = struct.Struct("<qqqqq")
+_HEAD = struct.Struct("<qqqq")
 _SLOT = struct.Struct("<qqqqq128s")
-_TICK = struct.Struct("<qqqq")
+_TICK = struct.Struct("<qqq")
 _NUMBER = struct.Struct("<q")
 _TOLD = _HEAD.size - _NUMBER.size
 # Sync and async handlers have slots of their own.
@@ -64,9 +64,9 @@ class Board:
         self._map.close()
         os.close(self.fd)
 
-    def tick(self, now: int, settled: int, heard: int) -> None:
-        """The loop goes round; `settled` counts the jobs that ended here; the broker answered at `heard`."""
-        _TICK.pack_into(self._map, 0, self._used, now, settled, heard)
+    def tick(self, now: int, heard: int) -> None:
+        """The loop goes round; the broker answered at `heard`."""
+        _TICK.pack_into(self._map, 0, self._used, now, heard)
 
     def told(self, more: int) -> None:
         """The broker knows how so many more jobs ended that were begun here."""
@@ -96,21 +96,20 @@ class Board:
 
     @property
     def settled(self) -> int:
-        """How many jobs ended in this worker."""
-        return int(_HEAD.unpack_from(self._map, 0)[2])
+        """How many jobs ended in this worker, as the broker knows."""
+        return int(_HEAD.unpack_from(self._map, 0)[3])
 
     @property
     def heard(self) -> int:
         """When the worker last knew that the broker answers; 0 before it did."""
-        return int(_HEAD.unpack_from(self._map, 0)[3])
+        return int(_HEAD.unpack_from(self._map, 0)[2])
 
     @property
     def untold(self) -> int:
         """How many jobs have ended here of which the broker does not know it."""
-        told = int(_HEAD.unpack_from(self._map, 0)[4])
         slots = list(self._slots())
         begun = max((slot[4] for slot in slots), default=0)
-        return max(begun - told - sum(slot[0] > 0 for slot in slots), 0)
+        return max(begun - self.settled - sum(slot[0] > 0 for slot in slots), 0)
 
     def running(self) -> list[Running]:
         """What the slots have begun and not ended."""

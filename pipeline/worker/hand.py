@@ -83,10 +83,13 @@ class Hand:
     def let_go(self, page: Page) -> None:
         """The broker has settled these."""
         leases = self._leases
+        # One may be ours anew meanwhile, under another lease.
         for attempt in page.done:
-            leases.pop(attempt.id, None)
+            if leases.get(attempt.id) == attempt.lease:
+                del leases[attempt.id]
         for move in page.moves:
-            leases.pop(move.id, None)
+            if leases.get(move.id) == move.lease:
+                del leases[move.id]
         self._board.told(page.ends)
 
     def reconcile(self, told: list[Held], flight: Page | None) -> list[Buffered]:

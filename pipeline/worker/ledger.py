@@ -57,7 +57,6 @@ class Ledger:
     def __init__(self, policy: QueuePolicy) -> None:
         self.policy = policy
         self.offset = 0.0
-        self.settled = 0
         self.pace = 0.0
         """Seconds that a handler takes, lately: it rises at once and falls slowly."""
         self._page = blank()
@@ -192,7 +191,6 @@ class Ledger:
             waited = int((attempt.begun * 1000 + offset - attempt.job.enqueued_at) * 10)
             counters[WAIT[waited.bit_length() if waited > 0 else 0]] += 1
         self.pace = pace
-        self.settled += len(ended)
 
 
 RUN = [f"run:{bucket}" for bucket in range(64)]

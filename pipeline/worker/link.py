@@ -13,13 +13,12 @@ from functools import partial
 
 from pipeline.errors import BrokerDenied, BrokerError, BrokerUnavailable
 from pipeline.store.refusals import refusal
+from pipeline.store.silence import SILENCE_SECONDS, TOLD, Silence
 from pipeline.store.wire import Address, Command, Connection, Reply, connect
 
 PAUSE, LONGEST_PAUSE = 0.05, 1.0
 REFUSED_SECONDS = 0.5
 LISTEN_SECONDS = 2
-SILENCE_SECONDS = 5.0
-"""A network that swallows everything looks like this: the connection stands, and nothing comes."""
 log = logging.getLogger("pipeline.worker")
 
 
@@ -40,7 +39,7 @@ class Link:
         self._on_denied = on_denied
         self._opening: asyncio.Task[None] | None = None
         self._inbox: Connection | None = None
-        self._heard = 0
+        self._silence = Silence()
         self.heard_at = 0.0
         """When it was last certain that the broker answers; seconds of the monotonic clock."""
         self.turns: Connection | None = None
@@ -94,15 +93,14 @@ class Link:
         if turns is self.turns:
             self.reset()
 
-    def watch(self, moment: float, *, stood_still: bool) -> None:
-        """Look whether an answer is long overdue. One that came while the loop stood still was not heard yet."""
-        turns = self.turns
-        if turns is None:
+    def watch(self, moment: float) -> None:
+        """Look whether an answer is long overdue."""
+        if self.turns is None or self._opening is None or not self._opening.done():
             return
-        if stood_still or not turns.owes or turns.heard != self._heard:
-            self._heard, self.heard_at = turns.heard, moment
-        elif self._opening is not None and self._opening.done() and moment - self.heard_at > SILENCE_SECONDS:
-            log.warning("the broker has been silent for %d s: connecting anew", SILENCE_SECONDS)
+        silent = self._silence.lasts(self.turns, moment)
+        self.heard_at = moment - silent
+        if silent > SILENCE_SECONDS:
+            log.warning("%s: connecting anew", TOLD)
             self.reset()
 
     async def _open(self) -> None:
@@ -127,14 +125,14 @@ class Link:
         except BaseException:
             turns.close()
             raise
-        self.turns, self._inbox, self._heard = turns, inbox, 0
+        self.turns, self._inbox = turns, inbox
         for connection in (turns, inbox):
             connection.lost.add_done_callback(partial(self._broke, turns))
         try:
             async with asyncio.timeout(SILENCE_SECONDS):
                 await self._on_open(turns)
         except TimeoutError:
-            raise BrokerUnavailable(f"the broker has been silent for {SILENCE_SECONDS:.0f} s") from None
+            raise BrokerUnavailable(TOLD) from None
 
     def _broke(self, turns: Connection, _: asyncio.Future[None]) -> None:
         # Only the connection in use counts: both break when one does, and old ones break late.

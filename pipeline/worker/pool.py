@@ -35,6 +35,8 @@ from pipeline.worker.slots import now
 from pipeline.worker.watch import STALL_SECONDS, Watch
 
 BATCH = 1000
+UNKNOWN = -2
+"""Instead of when the next delayed job is due: we hold other jobs than we know of."""
 log = logging.getLogger("pipeline.worker")
 
 
@@ -151,13 +153,17 @@ class Pool:
         self._number += 1
         source = "alone" if self.plan.alone else ""
         told = self.ledger.told(page)
-        return self._store.turn(self.plan.worker, self._number, want=want, park=park, source=source, **told)
+        holds = len(self._hand) - len(page)
+        return self._store.turn(
+            self.plan.worker, self._number, want=want, park=park, holds=holds, source=source, **told
+        )
 
     def _turned(self, reply: Reply, want: int) -> None:
-        self._turning = False
         if isinstance(reply, Exception):
+            # No other turn follows before it is known what became of this one: see `_linked`.
             self._turn_failed(reply)
         else:
+            self._turning = False
             self._answered(reply, want)
 
     def _answered(self, reply: Reply, want: int) -> None:
@@ -176,8 +182,10 @@ class Pool:
             self._receive(list(map(Buffered, ids, leases, records, runs or [None] * len(ids))))
         if inbox:
             self._receive(handed_over(inbox))
-        self._parked = due is not None
-        if due is not None:
+        self._parked = due is not None and due != UNKNOWN
+        if due == UNKNOWN:
+            self.doubt()
+        elif due is not None:
             self._park(due)
         elif self.plan.alone and not ids and want and not len(self._hand):
             self.stop()

@@ -56,12 +56,12 @@ class Watch:
     def tick(self) -> None:
         """One round: called once, goes on by itself."""
         moment = now()
-        stood_still = moment - self.alive > STALL_SECONDS
-        if stood_still and len(self._hand):
+        if moment - self.alive > STALL_SECONDS:
+            # Also with empty hands: what was handed over meanwhile may have been taken back.
             self._pool.doubt()
         self.alive = moment
-        self._link.watch(moment, stood_still=stood_still)
-        self._board.tick(int(moment * 1000), self._ledger.settled, int(self._link.heard_at * 1000))
+        self._link.watch(moment)
+        self._board.tick(int(moment * 1000), int(self._link.heard_at * 1000))
         for slot, attempt in list(self._hand.running.items()):
             self._limit(slot, attempt, moment)
         if self._hand.buffered and moment - self._progress > STUCK_SECONDS:

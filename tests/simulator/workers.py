@@ -19,6 +19,7 @@ from tests.simulator.world import LEASE, Client, Lost, Steps, World
 CONCURRENCY = 2
 ATTEMPTS = 3
 LISTEN = 2_000
+UNKNOWN = -2
 POLICY = QueuePolicy("q", ids_keep=300)
 
 
@@ -130,6 +131,7 @@ class Worker:
             self.number,
             want=want,
             park=want > 0 and free > 0 and not self.alone,
+            holds=len(self.held) - len(self.flight),
             source="alone" if self.alone else "",
             keep=keep,
             ids=[move.id for move in quick],
@@ -151,8 +153,11 @@ class Worker:
             self.take(Held(id, str(lease).encode(), record, earlier))
         for letter in inbox:
             self.receive(letter)
-        self.knows_all()
-        self.parked = due is not None
+        self.parked = due is not None and due != UNKNOWN
+        if due == UNKNOWN:
+            self.sure = False
+        else:
+            self.knows_all()
         self.listened = self.world.moment
         self.wake_at = time + due if due is not None and due >= 0 else math.inf
         if self.alone and not ids and want and not self.held:
@@ -166,11 +171,11 @@ class Worker:
         active = sum(isinstance(place, Lease) for place in seen.places.values())
         if reply[4] and seen.limit is not None and active > seen.limit:
             raise Violation(f"{active} jobs are active, and {seen.limit} may be")
-        if (reply[2] is not None) != (self.name.encode() in seen.parked):
+        if (reply[2] not in (None, UNKNOWN)) != (self.name.encode() in seen.parked):
             raise Violation("a worker is parked and does not know it, or the other way round")
 
     def knows_all(self) -> None:
-        """No job may hang in a worker that does not know of it."""
+        """Right after it asked, it knows of every job that it holds."""
         me = self.name.encode()
         for id, place in self.world.view.places.items():
             if isinstance(place, Lease) and place.worker == me and self.held.get(id) != int(place.number):
@@ -209,6 +214,7 @@ class Worker:
         for id, job in ours.items():
             if self.held.get(id) != leases[id]:
                 self.take(job)
+        self.knows_all()
 
     def note(self) -> Steps:
         """A running job tells how far it is, or logs a line; a refusal tells that the lease is lost."""

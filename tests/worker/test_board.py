@@ -41,10 +41,12 @@ def test_a_slot_that_ended_runs_nothing_and_the_next_job_takes_its_place(board: 
     assert board.running() == [Running(1, "y", 9, 3, 4)]
 
 
-def test_a_tick_tells_the_time_and_what_was_settled_and_no_slot_changes(board: Board) -> None:
+def test_a_tick_tells_the_time_and_no_slot_changes(board: Board) -> None:
     board.begin(0, b"1", 1, 1, 1)
-    board.tick(123_456_789_012, 42, 7)
-    assert (board.ticked, board.settled, len(board.running())) == (123_456_789_012, 42, 1)
+    board.told(42)
+    board.tick(123_456_789_012, 7)
+    assert (board.ticked, board.heard, board.settled) == (123_456_789_012, 7, 42)
+    assert len(board.running()) == 1
 
 
 def test_what_has_ended_and_is_not_told_is_counted(board: Board) -> None:
@@ -64,7 +66,8 @@ WORKER = """
 import os, signal, sys
 from pipeline.worker.board import Board
 board = Board(int(sys.argv[1]))
-board.tick(5, 3, 0)
+board.tick(5, 0)
+board.told(3)
 board.begin(0, b"17", 4, 1, 2)
 os.kill(os.getpid(), signal.SIGKILL)
 """

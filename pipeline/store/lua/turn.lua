@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 -- Settle what a worker finished and lease it the next jobs, or park it: one round trip.
 -- Returns {time, refused ids, due, lease, ids, records, runs, inbox}. due: nil unless parked, then the ms
--- until the next delayed job (-1: none). inbox: what an enqueue had handed over meanwhile.
+-- until the next delayed job (-1: none), or -2: neither parked nor given jobs, for the worker does not know what it
+-- holds; it says that it `holds` so many ('': it does not say). inbox: what an enqueue had handed over meanwhile.
 -- GONE: the worker was reclaimed, and what it settles is counted as lost leases. STALE: a later turn was seen already.
 -- include now
 -- include put
@@ -14,7 +15,7 @@
 -- include take
 -- include room
 local queue = unpack(KEYS)
-local worker, number, want, park, source, keep, done, runs, kept, moves = unpack(ARGV)
+local worker, number, want, park, holds, source, keep, done, runs, kept, moves = unpack(ARGV)
 -- rest: the completed jobs (see complete), the moves (see settle), then (counter, by) pairs
 
 local last = redis.call('HGET', queue .. ':turns', worker)
@@ -29,7 +30,7 @@ local inbox = redis.call('LPOP', queue .. ':inbox:' .. worker, 1000) or {}
 
 local time = now()
 local active, stats = queue .. ':active:' .. worker, queue .. ':stats'
-local fixed = 10
+local fixed = 11
 want, keep, moves = tonumber(want), tonumber(keep), tonumber(moves)
 done, runs, kept = tonumber(done), tonumber(runs), tonumber(kept)
 
@@ -46,6 +47,15 @@ if done + moves > 0 and keep >= 0 then
 end
 for i = at + 9 * moves + 1, #ARGV, 2 do
   redis.call('HINCRBY', stats, ARGV[i], ARGV[i + 1])
+end
+
+-- A letter may have gone into a connection that was broken already, or away with an inbox.
+local letters = 0
+for i = 1, #inbox do
+  if inbox[i] ~= '' then letters = letters + 1 end
+end
+if holds ~= '' and redis.call('HLEN', active) - 1 ~= holds + letters then
+  return { time, refused, -2, 0, {}, {}, {}, inbox }
 end
 
 promote(queue, time)

@@ -1,0 +1,87 @@
+"""What a supervisor does once a second: its processes, the jobs of the dead, what people and newer files say."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from pipeline.errors import BrokerDenied, BrokerError, BrokerUnavailable
+from pipeline.status.supervisors import SupervisorState
+from pipeline.store.reader import server_time
+from pipeline.store.store import run
+from pipeline.store.wire import Connection
+from pipeline.supervisor.drift import Drift
+from pipeline.supervisor.fleet import Fleet
+from pipeline.supervisor.leases import Leases
+from pipeline.supervisor.link import Link
+from pipeline.supervisor.logs import Logs
+from pipeline.supervisor.publish import Publisher
+from pipeline.supervisor.upkeep import Upkeep
+
+SECONDS = 1.0
+
+
+class Beat:
+    """`record` is what the broker is told of us; `on_denied` hears that the broker does not let us in any more."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        upkeep: Upkeep,
+        leases: Leases,
+        drift: Drift,
+        publisher: Publisher,
+        link: Link,
+        logs: Logs,
+        record: Callable[[], SupervisorState],
+        on_denied: Callable[[BrokerDenied], None],
+    ) -> None:
+        self._fleet = fleet
+        self._upkeep = upkeep
+        self._leases = leases
+        self._drift = drift
+        self._publisher = publisher
+        self._link = link
+        self._logs = logs
+        self._record = record
+        self._on_denied = on_denied
+        self._trouble = ""
+
+    async def run(self, own: Callable[[], None]) -> None:
+        """Beat for as long as it runs. `own` is what is to be done without the broker."""
+        while True:
+            own()
+            if (connection := self._link.connection) is not None:
+                await self._try(connection)
+            await asyncio.sleep(SECONDS)
+
+    async def _try(self, connection: Connection) -> None:
+        try:
+            await self._tend(connection)
+            self._trouble = ""
+        except BrokerDenied as error:
+            self._on_denied(error)
+        except BrokerError as error:
+            if not connection.lost.done():
+                self._tell(error)
+
+    async def _tend(self, connection: Connection) -> None:
+        upkeep = self._upkeep
+        await upkeep.bury(connection)
+        now = await run(connection, server_time())
+        await upkeep.adopt(connection, now, lapsed=self._leases.lapse)
+        await upkeep.relieve(connection)
+        await upkeep.start_alone(connection)
+        record = self._record()
+        if record.state != "stopping":
+            await self._drift.look(connection)
+        await upkeep.sweep(connection, now)
+        await self._publisher.write(connection, self._fleet.plan, record)
+
+    def _tell(self, error: BrokerError) -> None:
+        if error.message != self._trouble:
+            self._trouble = error.message
+            self._logs.say(error.message)
+        if isinstance(error, BrokerUnavailable):
+            # It answers, but as no primary does: the way to it may lead elsewhere by now.
+            self._link.doubt()
