@@ -167,9 +167,7 @@ class Pool:
             self._answered(reply, want)
 
     def _answered(self, reply: Reply, want: int) -> None:
-        if not self._served:
-            self._served = True
-            self._owner.serves()
+        self._serves()
         page, self._flight = self._flight, None
         time, refused, due, lease, ids, records, runs, inbox = reply
         self.ledger.offset = time - self._watch.seen() * 1000
@@ -194,6 +192,11 @@ class Pool:
             self._fit()
         if self.ledger or self._ends or 0 < len(ids) < want or self._leave.quiet or changed:
             self.kick()
+
+    def _serves(self) -> None:
+        if not self._served:
+            self._served = True
+            self._owner.serves()
 
     def _ahead(self) -> int:
         # With two kinds of slots only their number bounds what runs at once, so nothing is held beyond it.

@@ -309,7 +309,8 @@ async def test_a_handler_whose_note_is_refused_is_cancelled_and_its_job_runs_els
             stopped.set()
             raise
 
-    async with shop(broker, slow) as it:
+    # One slot: a worker that is not parked hears of nothing but its notes.
+    async with shop(broker, slow, concurrency=1) as it:
         it.worker()
         id = await it.enqueue("slow")
         await until(lambda: it.pools[0]._running)
@@ -335,7 +336,8 @@ async def test_a_plain_handler_is_told_by_its_next_note(broker: str) -> None:
             raised.append(error.message)
             raise
 
-    async with shop(broker, slow) as it:
+    # One slot: a worker that is not parked hears of nothing but its notes.
+    async with shop(broker, slow, concurrency=1) as it:
         it.worker()
         id = await it.enqueue("slow")
         await until(lambda: it.pools[0]._running)
