@@ -123,7 +123,7 @@ class Trial:
 
         return int(self.random.choice(self.eventually(look, "a worker has jobs in hand")))
 
-    def eventually(self, look: Callable[[], Any], what: str, seconds: float = 20.0) -> Any:
+    def eventually(self, look: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
         """The first true answer of `look`. Raises TooLate, which is a violation."""
         return eventually(look, what, seconds)
 
