@@ -18,7 +18,7 @@ from faults.broker import Broker
 from faults.case import Case
 from faults.checker import Loss
 from faults.events import Run
-from faults.processes import eventually, is_gone, kill
+from faults.processes import PATIENCE, eventually, is_gone, kill
 from faults.producer import Producer, Sent
 from faults.proxy import Proxy
 from faults.shop import NAME, WORK, Shop, Supervisor
