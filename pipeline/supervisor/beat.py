@@ -68,14 +68,13 @@ class Beat:
     async def _tend(self, connection: Connection) -> None:
         upkeep = self._upkeep
         await upkeep.bury(connection)
-        now = await run(connection, server_time())
-        await upkeep.adopt(connection, now, lapsed=self._leases.lapse)
+        await upkeep.adopt(connection, self._leases.now, lapsed=self._leases.lapse)
         await upkeep.relieve(connection)
         await upkeep.start_alone(connection)
         record = self._record()
         if record.state != "stopping":
             await self._drift.look(connection)
-        await upkeep.sweep(connection, now)
+        await upkeep.sweep(connection, await run(connection, server_time()))
         await self._publisher.write(connection, self._fleet.plan, record)
 
     def _tell(self, error: BrokerError) -> None:

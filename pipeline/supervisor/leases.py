@@ -31,6 +31,9 @@ class Leases:
         self._trust = Trust(logs.say)
         self.pulse = Pulse(lambda: self._lease, self._overslept)
         self._lapse = False
+        self.now = 0
+        """The server's time when our leases were last renewed, ms: the one by which ends of leases are judged. A later
+        one may be that of a clock that has jumped, which nobody has seen yet."""
 
     @property
     def lapse(self) -> bool:
@@ -57,6 +60,7 @@ class Leases:
         now, _ = await asyncio.gather(run(connection, server_time()), self._upkeep.renew(connection))
         self.pulse.renewed = begun
         self._lapse, amends = self._trust.look(connection, now, boot_ms() - begun, self._lease)
+        self.now = now
         if amends:
             await self._upkeep.amend(connection)
 
