@@ -24,21 +24,19 @@ STOPS: dict[str, list[signal.Signals]] = {
     "QUIT": [SIGQUIT],
     AWAY: [SIGTERM],
 }
+UNDER_LOAD = [way for way in STOPS if way != "TERM"]
 HURRIED = 130
 """The exit code of a second INT that came before the first had its way."""
 
 
 def inject(trial: Trial) -> None:
     trial.shop.write(QUEUES, stop_timeout=f"{STOP_TIMEOUT:g}s")
-    # Producers need to know what the queue is.
-    first = trial.shop.up()
-    first.signal(SIGTERM)
-    first.ends()
+    # From then on producers know what the queue is.
+    took = [_round(trial, "TERM")]
     trial.produce(RATE, payload=lambda number: {"seconds": number % 20 / 50 if number % LONG else 3})
-    took: list[float] = []
     until = trial.now() + trial.seconds
-    while not took or trial.now() < until:
-        took += [_round(trial, way) for way in trial.random.sample([*STOPS], len(STOPS))]
+    while len(took) == 1 or trial.now() < until:
+        took += [_round(trial, way) for way in trial.random.sample(UNDER_LOAD, len(UNDER_LOAD))]
     trial.spread("until all was over", took)
     trial.shop.up()
 
