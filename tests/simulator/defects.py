@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from tests.simulator.server import Defect
 
+# What a worker holds and does not know of is noticed in its next turn, whatever led to it.
+UNNOTICED = Defect("turn", "if holds ~= '' and", "if false and")
 DEFECTS = {
+    "a letter that was lost is not noticed": UNNOTICED,
     "the fence of a settled job is gone": Defect(
         "turn reclaim", "if redis.call('HGET', active, id) ~= lease then", "if not lease then"
     ),
@@ -18,13 +21,13 @@ DEFECTS = {
         "if not redis.call('HGET', active, id) then",
     ),
     "an old turn is carried out": Defect(
-        "turn", "if tonumber(number) <= tonumber(last) then", "if false then"
+        "turn", "if tonumber(number) <= tonumber(last) then", "if false then", UNNOTICED
     ),
     "an old hold is carried out": Defect(
-        "hold", "if tonumber(number) <= tonumber(last) then", "if false then"
+        "hold", "if tonumber(number) <= tonumber(last) then", "if false then", UNNOTICED
     ),
     "a worker that was reclaimed goes on": Defect(
-        "turn", "if not last then", "last = last or 0\nif false then"
+        "turn", "if not last then", "last = last or 0\nif false then", UNNOTICED
     ),
     "a repeated enqueue adds a job": Defect("enqueue", "if before then", "if false then"),
     "an enqueue that comes late adds a job": Defect("enqueue", ">= tonumber(call)", "== tonumber(call)"),

@@ -14,7 +14,7 @@ from tests.simulator.supervisors import Supervisor
 from tests.simulator.world import LEASE, Actor, World
 
 # Most histories are short: many beginnings find more than a few that go on.
-LENGTHS = (15, 20, 30, 30, 60, 60, 100, 200)
+LENGTHS = (10, 15, 20, 30, 30, 40, 60, 60, 100, 200)
 JUMPS = (-600_000, -3 * LEASE, 3 * LEASE, 3 * LEASE)
 ROUNDS = 60
 LEFT = {"last_id", "last_lease", "stats", "meta", "jobs", "runs", "outcomes", "notes", "logs", *ENDED}
@@ -54,6 +54,8 @@ def live(world: World) -> None:
     world.trouble = chance.choice((0.01, 0.05, 0.2))
     world.lateness = chance.choice((0.05, 0.2, 0.2))
     world.pace = chance.choice((0.2, 0.6, 0.6))
+    # Who comes when all is quiet meets parked workers.
+    world.leisure = chance.choice((0.0, 0.5, 0.9))
     world.keep = chance.choice((-1, -1, 0, 2))
     kinds = [(share, fault) for share, fault in FAULTS if chance.random() < 0.4]
     for _ in range(steps):
@@ -168,7 +170,8 @@ def living_workers(world: World) -> list[str]:
 
 def calm_down(world: World) -> None:
     """No more faults: everybody thaws, late commands arrive, and all goes on until nothing moves."""
-    world.trouble = 0.0
+    world.trouble = world.leisure = 0.0
+    world.pace = 0.6
     world.settle_limbo()
     for actor in world.actors.values():
         actor.frozen = False

@@ -75,11 +75,13 @@ for i = 1, #ARGV, 3 do redis.call('RESTORE', ARGV[i], ARGV[i + 2], ARGV[i + 1], 
 
 
 class Defect(NamedTuple):
-    """A rule that is broken on purpose: in these scripts, this text becomes that one."""
+    """A rule that is broken on purpose: in these scripts, this text becomes that one. `behind` it may stand a second
+    rule that heals what the first lets through, and is broken too."""
 
     scripts: str
     text: str
     broken: str
+    behind: Defect | None = None
 
 
 class Pipe(BlockingConnection):
@@ -185,8 +187,10 @@ def source(name: str, defect: Defect | None) -> str:
     for real, simulated in REPLACED.items():
         text = text.replace(real, simulated)
     assert not OWN_WAY.search(text), f"{name}.lua goes by the server's clock, or by chance"
-    if defect and name in defect.scripts.split():
-        text = text.replace(defect.text, defect.broken)
+    while defect:
+        if name in defect.scripts.split():
+            text = text.replace(defect.text, defect.broken)
+        defect = defect.behind
     first, newline, rest = text.partition("\n")
     helpers = "".join(helper for called, helper in HELPERS.items() if f"{called}(" in text)
     return first + newline + helpers + newline + rest if helpers else text

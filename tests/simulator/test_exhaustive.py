@@ -58,6 +58,7 @@ def test_no_interleaving_of_a_crash_an_end_of_a_lease_and_a_lost_answer_breaks_a
     [
         ("a worker that was reclaimed goes on", Budget(1, 1, 0), WAITING),
         ("an old turn is carried out", Budget(0, 0, 1), WAITING),
+        ("a letter that was lost is not noticed", Budget(0, 0, 1), PARKED),
         ("a repeated enqueue adds a job", Budget(0, 0, 1), ()),
     ],
 )

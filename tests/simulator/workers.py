@@ -166,6 +166,8 @@ class Worker:
     def look_around(self, reply: Reply) -> None:
         """Right after a turn the broker must see this worker as it sees itself."""
         seen = self.world.view
+        if self.name.encode() not in seen.workers:
+            raise Violation(f"{self.name} was reclaimed, and takes a turn")
         if seen.letters[self.name.encode()]:
             raise Violation("a turn left something in the inbox")
         active = sum(isinstance(place, Lease) for place in seen.places.values())

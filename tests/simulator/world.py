@@ -93,6 +93,7 @@ class World:
         self.trouble = 0.0
         self.lateness = 0.2
         self.pace = 0.6
+        self.leisure = 0.0
         self.processes = 2
         self.keep = -1
         self.boards: dict[str, set[tuple[bytes, int]]] = {}
@@ -121,12 +122,13 @@ class World:
         """Let one client's command meet its fate."""
         if self.doomed and self.random.random() < 0.5:
             self.kill(self.doomed.pop(), "poisoned")
-        if self.limbo and self.random.random() < self.lateness:
-            self._carry_out_late()
+        self._bring_late_ones()
         able = [actor for actor in self.actors.values() if not (actor.frozen or actor.ended)]
         if not able:
             return
         actor = self.random.choice(able)
+        if actor.name[0] == "p" and self.random.random() < self.leisure:
+            return
         self.pass_time(self.random.choice((0, 0, 1, 2, 5)))
         assert actor.command is not None
         if self.trouble and self.random.random() < self.trouble:
@@ -178,8 +180,17 @@ class World:
                 self.limbo.append((actor.name, command))
         actor.lose()
 
-    def _carry_out_late(self) -> None:
-        self._unanswered(*self.limbo.pop(self.random.randrange(len(self.limbo))), "came late")
+    def _bring_late_ones(self) -> None:
+        """A wait on a connection that is broken is the first to be served; of other commands one comes now and then."""
+        for place, (who, command) in enumerate(self.limbo):
+            if command[0] == "LPOP" and self.view.letters.get(who.encode()):
+                self._carry_out_late(place)
+                return
+        if self.limbo and self.random.random() < self.lateness:
+            self._carry_out_late(self.random.randrange(len(self.limbo)))
+
+    def _carry_out_late(self, place: int) -> None:
+        self._unanswered(*self.limbo.pop(place), "came late")
 
     def _unanswered(self, who: str, command: Command, fate: str) -> None:
         if isinstance(self.carry_out(who, command, fate), BrokerRefused):
@@ -187,7 +198,7 @@ class World:
 
     def settle_limbo(self) -> None:
         while self.limbo:
-            self._carry_out_late()
+            self._carry_out_late(0)
 
     def kill(self, name: str, what: str = "killed") -> None:
         actor = self.actors[name]
