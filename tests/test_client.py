@@ -446,6 +446,8 @@ def test_an_async_client_serves_one_loop_after_another(shop: Broker) -> None:
 
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
 @pytest.mark.parametrize("timeout", [0, -1, 51, float("nan")])
-def test_no_call_is_repeated_for_longer_than_the_broker_remembers_it(kind: type[Client], timeout: float) -> None:
+def test_no_call_is_repeated_for_longer_than_the_broker_remembers_it(
+    kind: type[Client], timeout: float
+) -> None:
     with pytest.raises(ValueError, match=r"must be above 0 and at most 50"):
         kind("unix:///nowhere", "shop", timeout=timeout)

@@ -8,7 +8,7 @@ import time
 from pipeline.clock import boot_ms
 from pipeline.supervisor.pulse import Pulse, Trust, longest_gap
 
-LEASE, OURS = 600, 1_000
+LEASE, OURS = 1_500, 1_000
 HERE, THERE = object(), object()
 
 

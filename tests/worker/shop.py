@@ -129,7 +129,7 @@ def serving(lane: LoopSlots | ThreadSlots) -> set[int]:
     return set(lane._tasks if isinstance(lane, LoopSlots) else lane._threads)
 
 
-async def until(holds: Callable[[], bool]) -> None:
+async def until(holds: Callable[[], object]) -> None:
     async with asyncio.timeout(PATIENCE):
         while not holds():  # noqa: ASYNC110 - what is waited for happens elsewhere
             await asyncio.sleep(0.005)
