@@ -54,6 +54,7 @@ def live(world: World) -> None:
     world.trouble = chance.choice((0.01, 0.05, 0.2))
     world.lateness = chance.choice((0.05, 0.2, 0.2))
     world.pace = chance.choice((0.2, 0.6, 0.6))
+    world.poison = chance.choice((0.0, 0.0, 0.02, 0.2))
     # Who comes when all is quiet meets parked workers.
     world.leisure = chance.choice((0.0, 0.5, 0.9))
     world.keep = chance.choice((-1, -1, 0, 2))

@@ -17,16 +17,24 @@ def person(world: World, orders: int) -> Client:
     """So many orders; at the end the queue is not paused."""
     for _ in range(orders):
         try:
+            yield from look_on(world, world.random.choice((0, 0, 10)))
             dice = world.random.random()
             if dice < 0.2:
                 yield stop_or_go(world).command
-            elif dice < 0.3:
+            elif dice < 0.3 or (dice < 0.5 and among(world, "alone")):
                 yield from purge(world)
             else:
                 yield from with_a_job(world)
         except Lost:
             continue
     yield from until_answered(world.store.resume().command)
+
+
+def look_on(world: World, patience: int) -> Steps:
+    """Do nothing for a while, unless a job is in the state that is the rarest."""
+    while patience and not among(world, "alone"):
+        patience -= 1
+        yield ("HLEN", keys.jobs(world.store.queue))
 
 
 def stop_or_go(world: World) -> Call[bool]:
@@ -52,9 +60,8 @@ def with_a_job(world: World) -> Steps:
     """Any job that was ever accepted, whatever became of it; some states are rare, and looked for."""
     chance, store = world.random, world.store
     id = chance.choice(sorted(world.accepted) or [b"1"])
-    rare = sorted(id for id, place in world.view.places.items() if place in ("alone", "delayed", "dead"))
-    if rare and chance.random() < 0.4:
-        id = chance.choice(rare)
+    if chance.random() < 0.5:
+        id = chance.choice(among(world, "alone") or among(world, "delayed", "dead") or [id])
     record = yield ("HGET", keys.jobs(store.queue), id)
     if record is None:
         return
@@ -69,3 +76,7 @@ def with_a_job(world: World) -> Steps:
         )
     )
     yield call.command
+
+
+def among(world: World, *states: str) -> list[bytes]:
+    return sorted(id for id, place in world.view.places.items() if place in states)

@@ -42,7 +42,7 @@ class Producer:
 
     def record(self, call: int, level: int, key: str) -> bytes:
         # A poisonous job kills the process that runs it.
-        data = {"call": call, "poison": self.world.random.random() < 0.03}
+        data = {"call": call, "poison": self.world.random.random() < self.world.poison}
         return encode_record(self.world.time, "job", data, Options(priority=level, key=key))
 
     def alike(self, call: int) -> Steps:

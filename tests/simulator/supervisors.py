@@ -74,7 +74,10 @@ class Supervisor:
         queue, alive = self.world.store.queue, self.alive()
         if sum("-alone" not in name for name in alive) < self.world.processes:
             self.start("w", alone=False)
-        if any("-alone" in name for name in alive) or (yield ("HEXISTS", keys.meta(queue), "paused")):
+        # It looks now and then, so that others may meet a job that waits to run alone.
+        if self.world.random.random() < 0.8 or any("-alone" in name for name in alive):
+            return
+        if (yield ("HEXISTS", keys.meta(queue), "paused")):
             return
         if (yield ("LLEN", keys.alone(queue))):
             self.start("alone", alone=True)

@@ -94,6 +94,7 @@ class World:
         self.lateness = 0.2
         self.pace = 0.6
         self.leisure = 0.0
+        self.poison = 0.0
         self.processes = 2
         self.keep = -1
         self.boards: dict[str, set[tuple[bytes, int]]] = {}
