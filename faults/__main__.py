@@ -21,7 +21,8 @@ def main(argv: Sequence[str]) -> int:
     """Run the cases and print a row each; 1 when one failed, 2 for a bad call."""
     cases = load()
     args = _parser(cases).parse_args(argv)
-    chosen = [cases[name] for name in args.cases or cases]
+    named = [cases[name] for name in args.cases or cases]
+    chosen = [case for case in named if not (args.bare and case.needs)]
     if args.row:
         write(args.row, conduct(chosen[0], args.seed, long=args.long, binary=args.server or ""))
         return 0
@@ -50,6 +51,7 @@ def _parser(cases: dict[str, Case]) -> argparse.ArgumentParser:
         raise argparse.ArgumentTypeError(f"no program {path}")
 
     parser.add_argument("cases", nargs="*", type=case, metavar="CASE", help="which ones, all unless given")
+    parser.add_argument("--bare", action="store_true", help="only those that need nothing but Python")
     parser.add_argument("--long", action="store_true", help="each fault lasts about a minute")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="of every random choice")
     parser.add_argument("--report", type=Path, metavar="FILE.md", help="write a table there")

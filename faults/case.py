@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Case:
     """A fault: how it is put in, for how many seconds, and what must have been counted for it to count as put in.
 
-    `inject` does all that is special; a Trial sees to the rest. `server` is settings of the server.
+    `inject` does all that is special; a Trial sees to the rest. `server` is settings of the server. `needs` is what it
+    needs beside Python.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Case:
     long: float
     bites: tuple[str, ...]
     server: dict[str, str] = field(default_factory=dict)
+    needs: str = ""
 
 
 class Row(Struct, frozen=True, kw_only=True):

@@ -89,4 +89,5 @@ CASE = Case(
         "jobs gone under everysec",
     ),
     server={"auto-aof-rewrite-percentage": "0"},
+    needs="a C compiler",
 )

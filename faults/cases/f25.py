@@ -68,4 +68,5 @@ CASE = Case(
     short=8,
     long=60,
     bites=("jumps forward that were told", "jumps back that were told", "jobs interrupted"),
+    needs="a C compiler",
 )

@@ -37,6 +37,7 @@ def is_off(broker: Broker, seconds: int) -> bool:
     return abs(int(broker.call("TIME")[0]) - time.time() - seconds) < 60
 
 
+@pytest.mark.world
 def test_what_a_power_cut_would_leave_is_what_the_last_sync_had_before_it(stopped):
     stopped.environment["LD_PRELOAD"] = build("durable", stopped.folder)
     stopped.options["appendfsync"] = "always"
@@ -50,6 +51,7 @@ def test_what_a_power_cut_would_leave_is_what_the_last_sync_had_before_it(stoppe
     assert sizes(stopped)[1] == durable
 
 
+@pytest.mark.world
 def test_the_clock_of_a_server_jumps_and_ours_does_not(stopped):
     clock = stopped.folder / "clock"
     clock.write_bytes(struct.pack("q", 0))
