@@ -54,7 +54,6 @@ DEFECTS = {
     "a live worker's lease counts as ended": Defect(
         "expel", "(mode == 'lapsed' and tonumber(ends) > now())", "false"
     ),
-    "a worker leaves with its jobs": Defect("leave", "then return 0 end", "then end"),
     "a limit is not kept": Defect("turn", "math.max(limit, 0)", "1000"),
     "a job that ran alone is forgotten": Defect("turn", "redis.call('RPUSH', queue .. ':alone', id)", ""),
     "a clock that went back lets old leases hold": Defect(

@@ -41,6 +41,7 @@ class View(NamedTuple):
     paused: bool
     limit: int | None
     removed: bool
+    generation: int
 
     @property
     def takeable(self) -> int:
@@ -83,6 +84,7 @@ def view(look: Reply) -> View:
         meta[0] is not None,
         None if meta[1] is None else int(meta[1]),
         meta[2] is not None,
+        int(meta[3] or 0),
     )
 
 

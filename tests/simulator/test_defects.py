@@ -19,8 +19,6 @@ RARE = {
     "a fence looks at the job only, not at the lease",
     "a letter that was lost is not noticed",
     "a repeated enqueue of own jobs adds one",
-    "a worker leaves with its jobs",
-    "an old edit removes a queue",
     "an old hold is carried out",
 }
 STARTS = int(os.environ.get("PIPELINE_SIM_STARTS", "5"))

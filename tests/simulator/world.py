@@ -151,6 +151,8 @@ class World:
         reply, look = self.server.run(command, self.time)
         self.log.append(Event(self.time, who, fate, command, reply))
         self.see(look)
+        if self.view.generation < before.generation:
+            raise Violation("an older edit counts, and not the last one")
         if command[0] == b"EVALSHA":
             name = "relieve" if isinstance(command, Relief) else self.server.names[command[1]]
             self.model.follow(name, command[3:], reply, self.view.places)
