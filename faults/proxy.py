@@ -143,10 +143,14 @@ class Proxy:
         asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     async def _hang_up(self) -> None:
-        tasks = [link.task for link in self._links if link.task is not None]
+        links = list(self._links)
+        tasks = [link.task for link in links if link.task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # One that was cancelled before its first step never comes to its end.
+        for link in links:
+            self._let_go(link)
 
     async def _accept(self) -> None:
         while True:
@@ -155,8 +159,10 @@ class Proxy:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:
                 server = await self._dial()
-            except OSError:
+            except BaseException as error:
                 client.close()
+                if not isinstance(error, OSError):
+                    raise
                 continue
             link = Link(client, server, self._budget())
             link.dark = self._dark
@@ -169,7 +175,7 @@ class Proxy:
         server.setblocking(False)
         try:
             await self._loop.sock_connect(server, path or (self._target.host, self._target.port))
-        except OSError:
+        except BaseException:
             server.close()
             raise
         return server
@@ -184,9 +190,12 @@ class Proxy:
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
-            self._links.discard(link)
-            link.client.close()
-            link.server.close()
+            self._let_go(link)
+
+    def _let_go(self, link: Link) -> None:
+        self._links.discard(link)
+        link.client.close()
+        link.server.close()
 
     async def _ask(self, link: Link) -> None:
         while data := await self._loop.sock_recv(link.client, PIECE):
