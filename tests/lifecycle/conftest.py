@@ -33,7 +33,7 @@ from pipeline.supervisor.binary import find_server
 from pipeline.supervisor.publish import Publisher
 
 HERE = Path(__file__).parent
-PATIENCE = 20.0
+PATIENCE = 45.0
 PIPELINE = [sys.executable, "-m", "pipeline"]
 
 
