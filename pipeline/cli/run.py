@@ -41,7 +41,8 @@ def run(
     """Run the queues of FILE: start their workers, keep them alive, stop them without losing a job.
 
     A live view on a terminal, plain lines elsewhere. Exit codes: 1 jobs died (--until-empty) or a pool is
-    FATAL, 13 a queue is run already, 69 the broker is away, 77 it does not let us in, 78 the config cannot be used, 130 hurried.
+    FATAL, 13 a queue is run already, 69 the broker is away, 77 it does not let us in, 78 the config cannot be
+    used, 130 hurried.
     """
     try:
         plan = checked(file, config_)

@@ -7,17 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, Protocol
 
 from pipeline.clock import monotonic_ms
-from pipeline.plan import PoolPlan, RecyclePlan, SupervisorPlan
+from pipeline.plan import PoolPlan, SupervisorPlan
 from pipeline.policy import QueuePolicy
 from pipeline.status.supervisors import PoolState
 from pipeline.supervisor.child import PLANNED, Child, Failed, Parent
 from pipeline.supervisor.logs import Logs
+from pipeline.supervisor.recycle import worn
 from pipeline.supervisor.restarts import BARREN_DEATHS, Restarts
 from pipeline.units import words
 
 START_MS = 2_000
 DEAF_MS = 10_000
-AGE_JITTER = 0.1
 State = Literal["starting", "running", "backoff", "fatal", "stopping"]
 
 
@@ -347,15 +347,3 @@ class Pool:
 def is_serving(child: Child) -> bool:
     """Whether a worker takes jobs of the queue, or is about to."""
     return child.state in ("starting", "running") and not child.quiet and not child.alone
-
-
-def worn(child: Child, limits: RecyclePlan) -> str | None:
-    """Which limit a worker has reached. Ages differ by a tenth, so that workers do not all go at once."""
-    if limits.max_jobs is not None and child.settled >= limits.max_jobs:
-        return "max_jobs"
-    if limits.max_memory is not None and (child.memory() or 0) >= limits.max_memory:
-        return "max_memory"
-    age = monotonic_ms() - child.started
-    if limits.max_age is not None and age >= limits.max_age * (1 - AGE_JITTER * child.chance):
-        return "max_age"
-    return None

@@ -320,10 +320,11 @@ class Pool:
         self._number += 1
         _, told = await run(connection, self._store.hold(self.plan.worker, self._number))
         self._watch.seen()
-        self._sure = True
         self.collect()
         flight, self._flight = self._flight, None
         jobs = self._hand.reconcile(told, flight)
+        # Only now: a thread must begin nothing that is about to be dropped.
+        self._sure = True
         if self._leave.quiet:
             self.ledger.give_back(jobs)
         else:

@@ -9,7 +9,8 @@ from pipeline.clock import monotonic_ms
 from pipeline.plan import PoolPlan, RecyclePlan, RestartPlan, SupervisorPlan
 from pipeline.policy import JobPolicy, QueuePolicy, Timeout
 from pipeline.supervisor.logs import Logs
-from pipeline.supervisor.pool import START_MS, Pool, worn
+from pipeline.supervisor.pool import START_MS, Pool
+from pipeline.supervisor.recycle import worn
 from tests.supervisor.children import PaperChild
 
 RULES = SupervisorPlan(stop_timeout=700, restart=RestartPlan(delay=60_000, give_up_after=2))
