@@ -28,8 +28,10 @@ def test_the_job_of_a_killed_worker_runs_again_within_a_second(project):
 
 def test_an_idle_worker_takes_over_the_jobs_of_a_killed_one(project):
     project.queue("a", "hands:once_slow", processes=2)
-    project.enqueue("a", {})
     run = project.run()
+    idle = keys.idle(keys.base("test", "a"))
+    project.eventually(lambda: project.ask("SCARD", idle) == 2, "both workers are idle")
+    project.enqueue("a", {})
     (first,) = project.sees("begin")
     killed = time.monotonic()
     os.kill(first.pid, signal.SIGKILL)
