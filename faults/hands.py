@@ -71,11 +71,9 @@ async def stall(job: Job[Any]) -> None:
 
 
 async def hog(job: Job[Any]) -> None:
-    """One call of C code that keeps the GIL for about that long."""
+    """One call of C code that keeps the GIL for that long: what `PyDLL` calls does not give it back."""
     note("begin", job)
-    started, probe = time.monotonic(), 2_000_000
-    sum(range(probe))
-    sum(range(int(probe * 1.5 * job.data["seconds"] / (time.monotonic() - started))))
+    ctypes.PyDLL(None).poll(None, 0, round(job.data["seconds"] * 1000))
     note("end", job)
 
 
