@@ -37,12 +37,19 @@ LOSSES = ("answer", "command", "late")
 class Search:
     """Goes through all states. `states` and `ends` count those that differ; a Violation tells the way to it."""
 
-    def __init__(self, server: Server, budget: Budget, prologue: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        server: Server,
+        budget: Budget,
+        prologue: tuple[str, ...] = (),
+        losses: tuple[str, ...] = LOSSES,
+    ) -> None:
         self.world = World(server, 0)
         self.world.random = NoChance()  # type: ignore[assignment]
         self.server = server
         self.budget = budget
         self.prologue = prologue
+        self.losses = losses
         self.states = self.steps = self.ends = 0
 
     def run(self) -> None:
@@ -126,7 +133,7 @@ class Search:
                 continue
             yield self._step(node, name, "")
             if node.budget.losses:
-                for fate in LOSSES:
+                for fate in self.losses:
                     yield self._step(node, name, fate)
         for name in ("w1", "w2"):
             if name in node.clients and node.clients[name].command is not None:

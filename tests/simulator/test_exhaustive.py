@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.simulator.defects import DEFECTS
-from tests.simulator.exhaustive import Search
+from tests.simulator.exhaustive import LOSSES, Search
 from tests.simulator.places import Violation
 from tests.simulator.server import Server
 from tests.simulator.small import Budget
@@ -25,9 +25,11 @@ def simulated(broker: str) -> Iterator[Server]:
         yield server
 
 
-def search(server: Server, budget: Budget, prologue: tuple[str, ...]) -> Search:
+def search(
+    server: Server, budget: Budget, prologue: tuple[str, ...], losses: tuple[str, ...] = LOSSES
+) -> Search:
     """A search that went through everything. Raises Violation."""
-    whole = Search(server, budget, prologue)
+    whole = Search(server, budget, prologue, losses)
     whole.run()
     print(f"{budget}: {whole.states} states, {whole.steps} steps, {whole.ends} ends")
     return whole
@@ -43,13 +45,14 @@ def test_no_interleaving_of_two_troubles_breaks_a_promise(
 
 
 @pytest.mark.world
-@pytest.mark.skipif(not WHOLE, reason="takes long: PIPELINE_SIM_EXHAUSTIVE=1")
+@pytest.mark.skipif(not WHOLE, reason="takes 8 minutes: PIPELINE_SIM_EXHAUSTIVE=1")
 @pytest.mark.timeout(7_200)
 @pytest.mark.parametrize("prologue", [WAITING, PARKED])
 def test_no_interleaving_of_a_crash_an_end_of_a_lease_and_a_lost_answer_breaks_a_promise(
     simulated: Server, prologue: tuple[str, ...]
 ) -> None:
-    assert search(simulated, Budget(1, 1, 1), prologue).ends > 1_000
+    # Only the answer is lost: with commands that come late, or never, this would take hours.
+    assert search(simulated, Budget(1, 1, 1), prologue, ("answer",)).ends > 1_000
 
 
 @pytest.mark.timeout(120)
