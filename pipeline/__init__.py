@@ -5,14 +5,23 @@
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import Discard, PipelineError, RetryLater, SoftTimeout
+from pipeline.errors import Discard, PipelineError, RateLimited, RetryLater, SoftTimeout
 from pipeline.job import Job
 
 if TYPE_CHECKING:
     from pipeline.async_client import AsyncClient
     from pipeline.client import Client
 
-__all__ = ["AsyncClient", "Client", "Discard", "Job", "PipelineError", "RetryLater", "SoftTimeout"]
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "Discard",
+    "Job",
+    "PipelineError",
+    "RateLimited",
+    "RetryLater",
+    "SoftTimeout",
+]
 __version__ = "0.1.0"
 
 

@@ -25,7 +25,8 @@ PipelineError
 ├── LeaseLost              the job or worker was reclaimed meanwhile
 └── WorkerCrashed          what a job died of that took its process along
 
-Discard, RetryLater        what a handler raises to say how its attempt ends
+Discard, RetryLater, RateLimited
+                           what a handler raises to say how its attempt ends
 SoftTimeout                raised inside a handler at its soft limit (a TimeoutError)
 """
 
@@ -202,6 +203,10 @@ class RetryLater(Exception):
     def __init__(self, delay: str | timedelta, reason: str = "") -> None:
         super().__init__(reason or f"retry in {delay}")
         self.delay = delay
+
+
+class RateLimited(RetryLater):
+    """As RetryLater, and the queue starts nothing before `delay` is over: what it calls has had enough (HTTP 429)."""
 
 
 class SoftTimeout(TimeoutError):

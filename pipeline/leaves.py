@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.plan import Plan, PoolPlan
-from pipeline.policy import Backoff, Deduplication, JobPolicy, QueuePolicy, Retention, Timeout
+from pipeline.policy import Backoff, Deduplication, JobPolicy, QueuePolicy, Rate, Retention, Timeout
 from pipeline.units import size_words, words
 
 Leaves = dict[str, Any]
@@ -48,6 +48,7 @@ def of_queue(policy: QueuePolicy) -> Leaves:
     return {
         "concurrency": policy.concurrency,
         "max_active": policy.max_active,
+        **_rate(policy.rate_limit),
         "executor": policy.executor,
         "paused": policy.paused,
         "max_crashes": policy.max_crashes,
@@ -71,6 +72,10 @@ def of_job(job: JobPolicy, *, two_limits: bool) -> Leaves:
         "retry.discard_on": _list(job.retry.discard_on or None),
         **_deduplication(job.deduplication),
     }
+
+
+def _rate(limit: Rate | None) -> Leaves:
+    return {} if limit is None else {"rate_limit.max": limit.max, "rate_limit.per": words(limit.per)}
 
 
 def _retention(state: str, kept: Retention) -> Leaves:

@@ -50,6 +50,13 @@ class Retention(Struct, frozen=True):
     age: int | None = None
 
 
+class Rate(Struct, frozen=True):
+    """At most `max` starts within any `per` ms, over all hosts."""
+
+    max: int
+    per: int
+
+
 class Deduplication(Struct, frozen=True):
     """`key` is a template; `ttl` is the window of `throttle`."""
 
@@ -79,6 +86,7 @@ class QueuePolicy(Struct, frozen=True):
     others: JobPolicy | None = None
     concurrency: int = 10
     max_active: int | None = None
+    rate_limit: Rate | None = None
     completed: Retention = Retention(100, 3_600_000)
     dead: Retention = Retention(10_000, 14 * 86_400_000)
     ids_keep: int = 86_400_000

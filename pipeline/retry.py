@@ -13,17 +13,20 @@ from pipeline.policy import Backoff, RetryPolicy
 
 
 class Failure(Struct, frozen=True):
-    """How an attempt ended badly. `discard`: the handler said so; `later`: come back in so many ms, at no cost."""
+    """How an attempt ended badly. `discard`: the handler said so; `later`: come back in so many ms, at no cost;
+    `hold`: and let nothing start before.
+    """
 
     error: AttemptError
     discard: bool = False
     later: int | None = None
+    hold: bool = False
 
 
 class Verdict(Struct, frozen=True):
     """The move that follows; `spent` tells whether the attempt counts, `delay` is in ms."""
 
-    move: Literal["delayed", "back", "dead"]
+    move: Literal["delayed", "back", "hold", "dead"]
     delay: int = 0
     spent: bool = True
 
@@ -32,6 +35,8 @@ def decide(
     policy: RetryPolicy, attempt: int, failure: Failure, chance: random.Random | None = None
 ) -> Verdict:
     """The verdict on the failed `attempt` (counted from 1). `discard_on` is looked at first."""
+    if failure.hold and failure.later:
+        return Verdict("hold", failure.later, spent=False)
     if failure.later is not None:
         return Verdict("delayed" if failure.later else "back", failure.later, spent=False)
     if failure.discard or attempt >= policy.attempts or not is_retried(policy, failure.error.mro):

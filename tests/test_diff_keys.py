@@ -41,6 +41,8 @@ ELSEWHERE = [
     ("queues.emails.recycle.max_age", "1h", NOTHING, ["~ queues.emails.recycle.max_age  1h -> none  (rolling)"]),
     ("queues.emails.concurrency", 50, 80, ["~ queues.emails.concurrency  50 -> 80  (hot)"]),
     ("queues.emails.max_active", NOTHING, 60, ["~ queues.emails.max_active  none -> 60  (hot)"]),
+    ("queues.emails.rate_limit", {"max": 50, "per": "1s"}, {"max": 80, "per": "2s"},
+     ["~ queues.emails.rate_limit.max  50 -> 80  (hot)", "~ queues.emails.rate_limit.per  1s -> 2s  (hot)"]),
     ("queues.emails.executor", NOTHING, "thread", ["~ queues.emails.executor  auto -> thread  (rolling)"]),
     ("queues.emails.paused", NOTHING, True, ["~ queues.emails.paused  false -> true  (hot)"]),
     ("queues.emails.max_crashes", NOTHING, 1, ["~ queues.emails.max_crashes  3 -> 1  (hot)"]),

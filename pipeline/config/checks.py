@@ -15,7 +15,9 @@ from pipeline.config.tree import Mapping, Node, Path, Scalar, Span, child, find,
 from pipeline.retry import pauses
 
 SHORT_LEASE = 5_000
-_CHECKED = ("handler", "jobs", "timeout", "retry", "deduplication", "retention")
+_CHECKED = ("handler", "jobs", "timeout", "retry", "deduplication", "retention", "rate_limit")
+QUICKEST = 1
+"""The ms that even a job takes that does nothing."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,25 @@ def _retention(scope: Scope, report: Report) -> None:
             report.warning("P402", message, place, path, "give `count` or `age`")
 
 
+def _rate_limit(scope: Scope, report: Report) -> None:
+    queue = scope.settings
+    limit = queue.rate_limit if isinstance(queue, QueueBlock) else None
+    if limit is None or not isinstance(queue, QueueBlock):
+        return
+    path: Path = (*scope.path, "rate_limit")
+    for name, value in (("max", limit.max), ("per", limit.per)):
+        if value is None:
+            place = scope.at("rate_limit", key=True)
+            report.error("P315", f"a rate limit needs `{name}`", place, path, "for instance {max: 50, per: 1s}")
+            return
+    assert limit.max is not None and limit.per is not None
+    at_once = queue.concurrency * queue.processes
+    if limit.max > at_once * limit.per / QUICKEST and not scope.touched & {"concurrency", "processes"}:
+        message = f"{at_once:,} at once on this host never start {limit.max:,} in {units.words(limit.per)}"
+        help = "raise `concurrency` or `processes`, or leave the limit out"
+        report.warning("P410", message, scope.at("rate_limit", "max"), (*path, "max"), help)
+
+
 def _window(scope: Scope, report: Report) -> None:
     rule = scope.settings.deduplication
     if rule is None or rule.ttl is None:
@@ -171,6 +192,7 @@ _CHECKS: tuple[tuple[str, Callable[[Scope, Report], None]], ...] = (
     ("deduplication", _deduplication),
     ("handler", _handler),
     ("retention", _retention),
+    ("rate_limit", _rate_limit),
     ("deduplication", _window),
 )
 

@@ -92,6 +92,7 @@ CODES: dict[str, str] = {
     "handler), and expects at least one of state, attempt, delays and total.",
     "P314": "The embedded broker is one server without replicas, so it can confirm no job as `durability: {replicas: n}` "
     "asks. Use `fsync`, or a broker of your own that has replicas.",
+    "P315": "A rate limit needs both: `max`, how many jobs may start, and `per`, within how long.",
     # Warnings: what works and surprises
     "P401": "`supervisor.stop_timeout` is shorter than the time a job may take, so a stop can cut a job that "
     "is within its limit. It is released and runs again later, at no cost to its attempts.",
@@ -112,6 +113,8 @@ CODES: dict[str, str] = {
     "busy machine, a pause of a virtual machine or a slow network can take some seconds.",
     "P409": "A pool in `pools` that no queue names sizes nothing, and a name close to one of `pools` is mostly a typing "
     "error.",
+    "P410": "A rate limit that is never reached limits nothing: even if a job took a millisecond only, the processes of "
+    "this host could not start that many. On many hosts it may make sense.",
     # Handlers, checked by importing them
     "P501": "The module of a handler does not exist below the project's root or among the installed packages.",
     "P502": "The module exists and has nothing of that name.",

@@ -127,6 +127,13 @@ class DeduplicationBlock(Block):
     ttl: Duration | None = optional("hot", "The window of throttle.")
 
 
+class RateLimitBlock(Block):
+    """How many jobs may start within a time, over all hosts."""
+
+    max: Annotated[int, whole(1)] | None = optional("hot", "So many starts ...")
+    per: Annotated[int, lasting(100, 86_400_000)] | None = optional("hot", "... within any time this long.")
+
+
 RetryValue = Annotated[
     Annotated[PolicyName, Tag("scalar")] | Annotated[RetryBlock, Tag("map")], Discriminator(kind_of)
 ]
@@ -188,6 +195,7 @@ class QueueSettings(JobSettings, PoolSettings):
         "hot", "Jobs at once in each process.", _POLICY.concurrency
     )
     max_active: Annotated[int, whole(1)] | None = optional("hot", "Jobs at once over all hosts.")
+    rate_limit: RateLimitBlock | None = optional("hot", "How many jobs may start within a time, over all hosts.")
     retention: RetentionBlock = optional("hot", "What is kept of ended jobs.", RetentionBlock())
     ids: IdsBlock = optional("hot", "How long ids are remembered.", IdsBlock())
     max_crashes: Annotated[int, whole(1, 100)] = optional(

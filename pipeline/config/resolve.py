@@ -18,6 +18,7 @@ from pipeline.config.model import (
     JobBlock,
     JobSettings,
     QueueBlock,
+    RateLimitBlock,
     RetryBlock,
     TimeoutBlock,
 )
@@ -30,7 +31,16 @@ from pipeline.plan import (
     RestartPlan,
     SupervisorPlan,
 )
-from pipeline.policy import Backoff, Deduplication, JobPolicy, QueuePolicy, Retention, RetryPolicy, Timeout
+from pipeline.policy import (
+    Backoff,
+    Deduplication,
+    JobPolicy,
+    QueuePolicy,
+    Rate,
+    Retention,
+    RetryPolicy,
+    Timeout,
+)
 
 Schemas = Mapping[str, dict[str, Any]]
 
@@ -108,6 +118,7 @@ def _queue(name: str, queue: QueueBlock, schemas: Schemas) -> QueuePolicy:
         others=_settings(queue, queue.handler) if others else None,
         concurrency=queue.concurrency,
         max_active=queue.max_active,
+        rate_limit=_rate(queue.rate_limit),
         completed=Retention(kept.completed.count, kept.completed.age),
         dead=Retention(kept.dead.count, kept.dead.age),
         ids_keep=queue.ids.keep,
@@ -153,6 +164,10 @@ def backoff_of(retry: RetryBlock) -> Backoff | None:
     if block is None or block.type is None or (block.type == "list" and not block.delays):
         return None
     return Backoff(block.type, block.delay or 0, block.max, block.jitter, block.delays or ())
+
+
+def _rate(block: RateLimitBlock | None) -> Rate | None:
+    return None if block is None or block.max is None or block.per is None else Rate(block.max, block.per)
 
 
 def _deduplication(block: DeduplicationBlock | None) -> Deduplication | None:

@@ -121,13 +121,23 @@ def call(queue: str, producer: str) -> str:
 
 
 def meta(queue: str) -> str:
-    """hash: generation, policy, limited; removed; paused and scale, which people set."""
+    """hash: generation, policy, limited, rate; removed; paused and scale, which people set; held, by a handler."""
     return f"{queue}:meta"
 
 
 def stats(queue: str) -> str:
     """hash: totals that only rise, and the buckets of the histograms."""
     return f"{queue}:stats"
+
+
+def starts(queue: str) -> str:
+    """Sorted set: lease number by the time of its reservation, within the window of the rate limit."""
+    return f"{queue}:starts"
+
+
+def started(queue: str) -> str:
+    """hash: lease number -> how many jobs it started; `all` is their sum."""
+    return f"{queue}:started"
 
 
 def last_id(queue: str) -> str:

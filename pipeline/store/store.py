@@ -71,9 +71,12 @@ def translate(error: BrokerRefused) -> BrokerRefused | LeaseLost:
 
 
 class Move(NamedTuple):
-    """How one job leaves its lease, in the order of settle.lua. `level` is its priority, `delay` ms."""
+    """How one job leaves its lease, in the order of settle.lua. `level` is its priority, `delay` ms.
 
-    move: Literal["completed", "dead", "delayed", "front", "back", "alone"]
+    `unused` did not start; `hold` stops the whole queue for `delay`.
+    """
+
+    move: Literal["completed", "dead", "delayed", "front", "unused", "hold", "back", "alone"]
     id: bytes
     lease: int
     level: int = 0
@@ -273,10 +276,10 @@ class Store:
         """Let the queue go on. Whether it was paused."""
         return Call(script("pause").command(queue=self.queue, paused="", by=""), bool)
 
-    def publish(self, generation: int, policy: bytes, limited: int | str) -> Call[int]:
+    def publish(self, generation: int, policy: bytes, limited: int | str, rate: str = "") -> Call[int]:
         """Make a policy the one that counts; the result is the generation that runs."""
         command = script("publish").command(
-            queue=self.queue, generation=generation, policy=policy, limited=limited
+            queue=self.queue, generation=generation, policy=policy, limited=limited, rate=rate
         )
         return Call(command, _plain)
 

@@ -25,6 +25,10 @@ from pipeline.supervisor.records import read_records, write_record
 OURS = ("concurrency", "executor", "jobs", "others")
 """What counts from a supervisor's own file, also when a newer generation runs elsewhere; see `follow`."""
 
+SLACK = 10
+"""By so many ms the window is longer than the file says: a job starts a little after it was reserved, and not always
+equally late."""
+
 
 class Published(Struct, frozen=True):
     """The generation of our config, and whether a newer one runs elsewhere."""
@@ -156,6 +160,12 @@ class Publisher:
         ]
 
 
+def rate(policy: QueuePolicy) -> str:
+    """The rate limit as the scripts read it; see SLACK."""
+    limit = policy.rate_limit
+    return "" if limit is None else f"{limit.max} {limit.per + SLACK}"
+
+
 async def publish_queue(
     connection: Connection,
     project: str,
@@ -172,7 +182,7 @@ async def publish_queue(
         await run(connection, write("HSET", keys.meta(store.queue), "confirm", str(confirm)))
     before = await connection.call(("HGET", keys.meta(store.queue), "policy"))
     limited = "" if policy.max_active is None else policy.max_active
-    await run(connection, store.publish(generation, msgspec.json.encode(policy), limited))
+    await run(connection, store.publish(generation, msgspec.json.encode(policy), limited, rate(policy)))
     # A person's `pause` or `resume` beats the file until the file itself says something new.
     if policy.paused != (msgspec.json.decode(before, type=QueuePolicy).paused if before else False):
         if policy.paused:

@@ -105,7 +105,7 @@ def move(held: Held, policy: QueuePolicy, scene: Scene, now: int) -> Move:
 
 def _unused(held: Held, job: Job[object], policy: QueuePolicy) -> Move:
     back = way_back(_runs(held), policy.max_crashes)
-    return Move(back, held.id, int(held.lease), job.options.priority)
+    return Move("unused" if back == "front" else back, held.id, int(held.lease), job.options.priority)
 
 
 def _after_crash(held: Held, job: Job[object], policy: QueuePolicy, now: int) -> Move:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from pipeline.errors import Discard, PipelineError, RetryLater, StartError
+from pipeline.errors import Discard, PipelineError, RateLimited, RetryLater, StartError
 from pipeline.handler import CANNOT_START, Handler, load
 from pipeline.job import NO_RUNS, AttemptError, Job, Runs, decode_job, decode_runs
 from pipeline.policy import JobPolicy, QueuePolicy, RetryPolicy, Timeout
@@ -185,7 +185,8 @@ def failure(error: BaseException) -> Failure:
         return Failure(describe(error), discard=True)
     if isinstance(error, RetryLater):
         try:
-            return Failure(describe(error), later=milliseconds(error.delay))
+            later = milliseconds(error.delay)
+            return Failure(describe(error), later=later, hold=isinstance(error, RateLimited))
         except (PipelineError, TypeError, ValueError) as wrong:
             return Failure(describe(wrong))
     return Failure(describe(error))

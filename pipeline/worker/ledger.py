@@ -105,7 +105,7 @@ class Ledger:
         """Jobs go back unused, to the front of their level, in the order in which they came."""
         held = list(held)
         self._page.begun += sum(isinstance(job, Attempt) for job in held)
-        moves = [Move(self._way_back(job), job.id, job.lease, job.priority) for job in held]
+        moves = [self._back(job) for job in held]
         self._page.moves.extend(reversed(moves))
 
     def take(self) -> Page:
@@ -157,13 +157,20 @@ class Ledger:
 
     def ahead(self, slots: int) -> int:
         """How many jobs to hold beyond the slots: a few ms of work, none for slow handlers or under a limit."""
-        if not 0 < self.pace <= AHEAD_SECONDS or self.policy.max_active is not None:
+        limited = self.policy.max_active is not None or self.policy.rate_limit is not None
+        if not 0 < self.pace <= AHEAD_SECONDS or limited:
             return 0
         return min(int(slots * AHEAD_SECONDS / self.pace), AHEAD_JOBS)
 
     def server_ms(self, moment: float) -> int:
         """The server's time of a moment of the monotonic clock."""
         return int(moment * 1000 + self.offset)
+
+    def _back(self, job: Buffered | Attempt) -> Move:
+        way = self._way_back(job)
+        # What did not start gives its place under the rate limit back, too.
+        move = "unused" if way == "front" and isinstance(job, Buffered) else way
+        return Move(move, job.id, job.lease, job.priority)
 
     def _way_back(self, job: Buffered | Attempt | Refused) -> Literal["front", "alone"]:
         runs = job.runs if isinstance(job.runs, Runs) else decode_runs(job.runs) if job.runs else NO_RUNS

@@ -83,6 +83,9 @@ VALUES = {
     "deduplication.ttl": ("1m", "2m"),
     "concurrency": (3, 4),
     "max_active": (5, 6),
+    "rate_limit": ({"max": 5, "per": "1s"}, {"max": 6, "per": "1s"}),
+    "rate_limit.max": (5, 6),
+    "per": ("1s", "2s"),
     "retention": ({"dead": {"count": 5}}, {"dead": {"count": 6}}),
     "completed": ({"count": 5}, {"count": 6}),
     "dead": ({"count": 5}, {"count": 6}),
@@ -116,6 +119,8 @@ BESIDE: dict[str, dict[str, Any]] = {
     "backoff.delays": {"type": "list"},
     "deduplication.mode": {"key": "{data.a}", "ttl": None},
     "deduplication.ttl": {"key": "{data.a}", "mode": "throttle"},
+    "rate_limit.max": {"per": "1s"},
+    "rate_limit.per": {"max": 5},
     "jobs.*.schema": {"handler": "hands:work"},
 }
 # They change nothing that runs: what they say is used elsewhere, or nowhere yet.

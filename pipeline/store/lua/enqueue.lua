@@ -9,7 +9,7 @@ local producer, call, generation, level = unpack(ARGV)
 -- rest: records
 
 local memory = queue .. ':call:' .. producer
-local meta = redis.call('HMGET', queue .. ':meta', 'generation', 'paused', 'limited')
+local meta = redis.call('HMGET', queue .. ':meta', 'generation', 'paused', 'limited', 'rate', 'held')
 if (meta[1] or '') ~= generation then
   -- Taken under the policy before, and the answer was lost: checked anew it would be a second job.
   local last, answer = string.match(redis.call('GET', memory) or '', '^(%d+):(.+)$')
@@ -41,7 +41,7 @@ end
 if count == 1 then
   local id = string.format('%d', first)
   redis.call('HSET', queue .. ':jobs', id, ARGV[fixed + 1])
-  local direct = not (meta[2] or meta[3])
+  local direct = not (meta[2] or meta[3] or meta[4] or meta[5])
   if direct and hand_over(queue, id, ARGV[fixed + 1]) then return first end
   put(queue, level, { id }, false)
   if not direct then wake(queue, 1) end

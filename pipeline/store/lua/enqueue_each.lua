@@ -22,14 +22,14 @@ if before then
   if tonumber(last) > tonumber(call) then return redis.error_reply('STALE call ' .. call) end
 end
 
-local meta = redis.call('HMGET', queue .. ':meta', 'generation', 'paused', 'limited')
+local meta = redis.call('HMGET', queue .. ':meta', 'generation', 'paused', 'limited', 'rate', 'held')
 if (meta[1] or '') ~= generation then
   return redis.error_reply('POLICY ' .. (meta[1] or ''))
 end
 
 local time, answers, created, own, nearer = now(), {}, 0, 0, false
 local fixed = 3
-local alone = #ARGV == fixed + 6
+local direct = #ARGV == fixed + 6 and not (meta[2] or meta[3] or meta[4] or meta[5])
 
 local function standing(id, key)
   if id ~= '' then
@@ -46,7 +46,7 @@ local function place(id, level, due, record)
     redis.call('ZADD', queue .. ':delayed', due, id)
     if level ~= '0' then redis.call('HSET', queue .. ':levelof', id, level) end
     nearer = nearer or redis.call('ZRANGE', queue .. ':delayed', 0, 0)[1] == id
-  elseif not (alone and not meta[2] and not meta[3] and hand_over(queue, id, record)) then
+  elseif not (direct and hand_over(queue, id, record)) then
     put(queue, level, { id }, false)
   end
 end

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Stop a queue for everyone, or let it go on. The newest pause counts. Returns whether the queue ran until now,
+-- Stop a queue for everyone, or let it go on, also when a handler put it on hold. The newest pause counts. Returns whether the queue ran until now,
 -- or whether it stood still.
 -- include wake
 local queue = unpack(KEYS)
@@ -7,6 +7,7 @@ local paused, by = unpack(ARGV)
 
 if paused == '' then
   local changed = redis.call('HDEL', queue .. ':meta', 'paused')
+  redis.call('HDEL', queue .. ':meta', 'held')
   wake(queue, 1000)
   return changed
 end

@@ -13,7 +13,9 @@
 -- include settle
 -- include promote
 -- include take
+-- include window
 -- include room
+-- include started
 local queue = unpack(KEYS)
 local worker, number, want, park, holds, source, keep, done, runs, kept, moves = unpack(ARGV)
 -- rest: the completed jobs (see complete), the moves (see settle), then (counter, by) pairs
@@ -59,20 +61,23 @@ if holds ~= '' and redis.call('HLEN', active) - 1 ~= holds + letters then
 end
 
 promote(queue, time)
-local meta = redis.call('HMGET', queue .. ':meta', 'paused', 'limited')
+local paused, limited, rate, held = unpack(redis.call('HMGET', queue .. ':meta', 'paused', 'limited', 'rate', 'held'))
 local ids, due = {}, -1
-if not meta[1] then
-  local limit = meta[2] and room(queue, tonumber(meta[2])) or 1000
-  want = math.min(want, limit)
+if not paused then
+  local free, opens = 1000, nil
+  if limited or rate or held then free, opens = room(queue, time, limited, rate, held) end
+  want = math.min(want, free)
   if want > 0 and source == 'alone' then
     ids = redis.call('LPOP', queue .. ':alone', want) or {}
   elseif want > 0 then
     ids = take(queue, want)
   end
-  -- Whoever leaves takeable jobs behind wakes the next worker; or looks again, when all it met was stale.
-  if limit > #ids and redis.call('EXISTS', queue .. ':levels') == 1 then
-    wake(queue, 1)
-    due = 0
+  -- Whoever leaves takeable jobs behind wakes the next worker; or looks again, when all it met was stale. Where only
+  -- time holds them back, one worker must be parked that knows until when.
+  if (free > #ids or rate or opens) and redis.call('EXISTS', queue .. ':levels') == 1 then
+    local parks = #ids == 0 and park == '1'
+    if free > #ids then due = 0 elseif opens then due = opens end
+    if free > #ids or not parks then wake(queue, 1) end
   end
 end
 
@@ -80,7 +85,7 @@ if #ids == 0 then
   if park ~= '1' then return { time, refused, false, 0, {}, {}, {}, inbox } end
   redis.call('SADD', queue .. ':idle', worker)
   local next = redis.call('ZRANGE', queue .. ':delayed', 0, 0, 'WITHSCORES')[2]
-  if due < 0 and next then due = math.max(next - time, 0) end
+  if next and (due < 0 or next - time < due) then due = math.max(next - time, 0) end
   return { time, refused, due, 0, {}, {}, {}, inbox }
 end
 
@@ -92,6 +97,7 @@ for i = 1, #ids do
   leases[2 * i] = text
 end
 redis.call('HSET', active, unpack(leases))
+if rate then started(queue, time, rate, text, #ids) end
 local records = redis.call('HMGET', queue .. ':jobs', unpack(ids))
 local earlier = {}
 if redis.call('EXISTS', queue .. ':runs') == 1 then

@@ -190,8 +190,10 @@ class Queue:
     def purge(self, count: int) -> list[tuple[bytes, bytes]]:
         return run_blocking(self.connection, self.store.purge(count))[0]
 
-    def publish(self, generation: int, policy: str = "{}", limited: int | str = "") -> int:
-        return run_blocking(self.connection, self.store.publish(generation, policy.encode(), limited))
+    def publish(
+        self, generation: int, policy: str = "{}", limited: int | str = "", rate: str = ""
+    ) -> int:
+        return run_blocking(self.connection, self.store.publish(generation, policy.encode(), limited, rate))
 
     def retract(self, generation: int) -> bool:
         return run_blocking(self.connection, self.store.retract(generation))

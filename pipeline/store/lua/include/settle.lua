@@ -1,5 +1,6 @@
 -- Carry out `count` moves that start behind `ARGV[at]`, 9 values each:
--- move, id, lease, level, delay, runs, outcome, key, keep. A move whose lease is not held is refused.
+-- move, id, lease, level, delay, runs, outcome, key, keep. A move whose lease is not held is refused. `unused` gives a
+-- job back that did not start, `hold` one that stops the queue for `delay`; `front` and `back` tell where others wait.
 -- Returns the refused ids. A delayed job that is now the next to come due wakes whoever is parked, since they
 -- sleep until the one before. Needs put, unlock and wake.
 local function settle(queue, worker, time, at, count)
@@ -27,7 +28,14 @@ local function settle(queue, worker, time, at, count)
       elseif move == 'alone' then
         redis.call('RPUSH', queue .. ':alone', id)
       else
-        put(queue, level, { id }, move == 'front')
+        if move == 'unused' and redis.call('HEXISTS', queue .. ':started', lease) == 1 then
+          redis.call('HINCRBY', queue .. ':started', lease, -1)
+          redis.call('HINCRBY', queue .. ':started', 'all', -1)
+        elseif move == 'hold' then
+          local held = math.max(redis.call('HGET', queue .. ':meta', 'held') or 0, time + delay)
+          redis.call('HSET', queue .. ':meta', 'held', string.format('%d', held))
+        end
+        put(queue, level, { id }, move ~= 'back')
       end
     end
   end
