@@ -18,8 +18,8 @@ from pipeline.config.values import is_named
 
 _LATER = {
     "": ("http", "alerts", "schedules", "webhooks", "flows"),
-    "queues.NAME": ("rate_limit", "lanes", "dead_letter"),
-    "defaults": ("rate_limit", "lanes", "dead_letter"),
+    "queues.NAME": ("lanes", "dead_letter"),
+    "defaults": ("lanes", "dead_letter"),
 }
 _TYPES = {
     "model_type": "a map of keys",

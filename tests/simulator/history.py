@@ -16,7 +16,8 @@ from tests.simulator.world import LEASE, Actor, World
 # Most histories are short: many beginnings find more than a few that go on.
 LENGTHS = (10, 15, 20, 30, 30, 40, 60, 60, 100, 200)
 JUMPS = (-600_000, -3 * LEASE, 3 * LEASE, 3 * LEASE)
-ROUNDS = 60
+ROUNDS, SHORT_ROUNDS = 200, 30
+"""Jobs that kill what they run in run one after another, and die only when they are caught at it three times."""
 LEFT = {"last_id", "last_lease", "stats", "meta", "jobs", "runs", "outcomes", "notes", "logs", *ENDED}
 PASSING = {"call", "dedup", "workers", "turns", "idle", "active", "inbox", "ids"}
 
@@ -182,7 +183,7 @@ def calm_down(world: World) -> None:
             if is_done(world):
                 return
         go_on(world)
-        world.pass_time(100 if round < ROUNDS // 2 else 1000)
+        world.pass_time(100 if round < SHORT_ROUNDS else 1000)
     unended = [id for id, place in world.view.places.items() if place not in ENDED]
     gone = sorted(world.view.workers.keys() - {name.encode() for name in living_workers(world)})
     raise Violation(f"nobody works on {unended}, or cares for {gone}; or a client does not end")

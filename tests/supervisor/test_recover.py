@@ -29,7 +29,7 @@ def policy(**own: Any) -> QueuePolicy:
 
 def test_a_job_that_had_not_begun_goes_to_the_front_of_its_level_unchanged():
     step = move(held(priority=5), policy(), Scene(), NOW)
-    assert (step.move, step.level, step.runs) == ("front", 5, b"")
+    assert (step.move, step.level, step.runs) == ("unused", 5, b"")
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_of_a_dead_host_every_job_counts_as_begun():
     assert decode_runs(move(held(), policy(), HOST_DIED, NOW).runs).crashes == 1
 
 
-@pytest.mark.parametrize(("crashes", "back"), [(0, "front"), (1, "front"), (2, "alone")])
+@pytest.mark.parametrize(("crashes", "back"), [(0, "unused"), (1, "unused"), (2, "alone")])
 def test_a_job_that_had_not_begun_goes_back_to_where_it_waited(crashes, back):
     """One that waited to run alone must not come among neighbours."""
     assert move(held(runs=Runs(0, crashes)), policy(), Scene(), NOW).move == back

