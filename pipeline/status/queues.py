@@ -31,7 +31,8 @@ class Override(Struct, frozen=True, kw_only=True):
 class QueueState(Struct, frozen=True, kw_only=True):
     """A queue: jobs kept now, and totals that only rise. `run_ms` and `wait_ms` are [p50, p99] since ever.
 
-    `removed`: it was published once, and what runs has it no more: new jobs are refused.
+    `removed`: it was published once, and what runs has it no more: new jobs are refused. `held_until_at`: a handler
+    raised RateLimited, and nothing starts before.
     """
 
     waiting: int
@@ -60,6 +61,7 @@ class QueueState(Struct, frozen=True, kw_only=True):
     wait_ms: tuple[float, float] | None
     overrides: list[Override] = []
     removed: bool = False
+    held_until_at: int | None = None
 
 
 class _Published(Struct, frozen=True):
@@ -101,6 +103,7 @@ def queue_state(counts: Counts, plan: Plan, name: str) -> QueueState:
         wait_ms=percentiles(buckets_of(counts.stats, "wait:")),
         overrides=overrides,
         removed=counts.removed is not None,
+        held_until_at=counts.held if counts.held is not None and counts.held > counts.time else None,
     )
 
 

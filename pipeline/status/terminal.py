@@ -74,7 +74,8 @@ def queue_table(
 def _queue_name(name: str, queue: QueueState) -> Text:
     if not queue.in_file:
         return line(name, ("  not in the file", "yellow"))
-    return line(name, ("  paused", "yellow")) if queue.paused else line(name)
+    stands = "  paused" if queue.paused else "  on hold" if queue.held_until_at is not None else ""
+    return line(name, (stands, "yellow"))
 
 
 def _cells(queue: QueueState, pace: Pace, count: int, *, live: bool) -> list[Text]:

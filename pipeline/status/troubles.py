@@ -41,6 +41,9 @@ def troubles(snapshot: Snapshot) -> Iterator[Text]:
     for name, queue in snapshot.queues.items():
         for override in queue.overrides if queue.in_file else ():
             yield from _drift(name, override, snapshot.at)
+        if queue.held_until_at is not None:
+            until = clock(queue.held_until_at, snapshot.at)
+            yield line(("! ", "yellow"), f"{name} is on hold until {until}: a handler raised RateLimited")
 
 
 def _supervisors(snapshot: Snapshot) -> Iterator[Text]:

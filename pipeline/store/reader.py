@@ -68,7 +68,8 @@ class JobView(Struct, frozen=True, kw_only=True):
 class Counts(Struct, frozen=True):
     """The figures of a queue at `time` (ms since 1970, the server's). `stats` are totals that only rise, as
     is `enqueued`; `oldest_at` is when the oldest waiting job came in. `paused` and `scale` are what people changed
-    (overrides.py), `policy` what the file says, all as JSON; `removed` is the generation that lost the queue."""
+    (overrides.py), `policy` what the file says, all as JSON; `removed` is the generation that lost the queue, and
+    `held` until when a handler put it on hold."""
 
     time: int
     generation: int | None
@@ -87,6 +88,7 @@ class Counts(Struct, frozen=True):
     scale: str | None = None
     policy: bytes | None = None
     removed: int | None = None
+    held: int | None = None
 
 
 class Reader:
@@ -176,6 +178,7 @@ def _counts(reply: Reply) -> Counts:
         _text(meta.get("scale")),
         meta.get("policy"),
         _integer(meta.get("removed")),
+        _integer(held[1] if (held := meta.get("held", b"").split())[1:] else None),
     ]
     return Counts(*row)
 

@@ -19,7 +19,7 @@ JUMPS = (-600_000, -3 * LEASE, 3 * LEASE, 3 * LEASE)
 ROUNDS, SHORT_ROUNDS = 200, 30
 """Jobs that kill what they run in run one after another, and die only when they are caught at it three times."""
 LEFT = {"last_id", "last_lease", "stats", "meta", "jobs", "runs", "outcomes", "notes", "logs", *ENDED}
-PASSING = {"call", "dedup", "workers", "turns", "idle", "active", "inbox", "ids"}
+PASSING = {"call", "dedup", "workers", "turns", "idle", "active", "inbox", "ids", "starts", "started"}
 
 
 def play(server: Server, seed: int, *, remember: int | None = 60) -> World:

@@ -26,5 +26,5 @@ return {
   redis.call('HGETALL', queue .. ':stale'),
   held,
   redis.call('SMEMBERS', queue .. ':idle'),
-  redis.call('HMGET', queue .. ':meta', 'paused', 'limited', 'removed', 'generation'),
+  redis.call('HMGET', queue .. ':meta', 'paused', 'limited', 'removed', 'generation', 'rate', 'held'),
 }

@@ -21,6 +21,8 @@ SETTLED: dict[str, Place] = {
     "dead": "dead",
     "delayed": "delayed",
     "front": "waiting",
+    "unused": "waiting",
+    "hold": "waiting",
     "back": "waiting",
     "alone": "alone",
 }
@@ -41,6 +43,8 @@ class Model:
         self.counts: Counter[str] = Counter()
         self.visited: Counter[Visit] = Counter()
         self._calls: dict[bytes, int] = {}
+        self._starts: list[tuple[int, bytes]] = []
+        self._rate: object = None
         self._steps: dict[str, Callable[[tuple[bytes, ...], Any], None]] = {
             "enqueue": self._enqueue,
             "enqueue_each": self._enqueue_each,
@@ -58,10 +62,15 @@ class Model:
 
     def kept(self) -> Any:
         """The account as it is now, for `restore`."""
-        return copy.deepcopy((self.places, self.born, self.counts, self._calls))
+        return copy.deepcopy((self.places, self.born, self.counts, self._calls, self._starts))
 
     def restore(self, kept: Any) -> None:
-        self.places, self.born, self.counts, self._calls = copy.deepcopy(kept)
+        self.places, self.born, self.counts, self._calls, self._starts = copy.deepcopy(kept)
+
+    def under(self, rate: object) -> None:
+        """Starts count from when a rate is set, or changed, on."""
+        if rate != self._rate:
+            self._rate, self._starts = rate, []
 
     def follow(self, name: str, args: tuple[Any, ...], reply: Reply, after: Places) -> None:
         """A script was run and answered (an error: an exception). `after` is where the server has all jobs now."""
@@ -147,6 +156,8 @@ class Model:
         self._promote()
         for id in reply[4]:
             self._take(id, "alone" if source == b"alone" else "waiting", Lease(worker, plain(reply[3])))
+            if self._rate is not None:
+                self._starts.append((reply[0], plain(reply[3])))
 
     def _complete(self, worker: bytes, ids: tuple[bytes, ...], leases: list[bytes], kept: int) -> list[bytes]:
         refused = []
@@ -176,8 +187,16 @@ class Model:
                 refused.append(id)
                 continue
             self.places[id] = SETTLED[move]
+            if move == "unused":
+                self._starts = forget(self._starts, lease)
             self.counts[move] += move in ENDED
         return refused
+
+    def started(self, since: int, until: int) -> int:
+        """How many jobs started after `since`. Starts of the future are those of a clock that went back."""
+        if any(time > until for time, _ in self._starts):
+            self._starts = []
+        return sum(since < time for time, _ in self._starts)
 
     def _promote(self) -> None:
         for id in [id for id, place in self.places.items() if place == "delayed"]:
@@ -259,6 +278,12 @@ class Model:
         for id in [id for id, place in self.places.items() if place in states and id not in self._after]:
             self._visit(id, "trim", carried=True)
             del self.places[id]
+
+
+def forget(starts: list[tuple[int, bytes]], lease: bytes) -> list[tuple[int, bytes]]:
+    """The starts without one of that lease."""
+    place = next((n for n, (_, number) in enumerate(starts) if number == lease), len(starts))
+    return starts[:place] + starts[place + 1 :]
 
 
 def chunks(values: tuple[bytes, ...], size: int) -> Iterator[tuple[bytes, ...]]:

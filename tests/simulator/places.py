@@ -40,6 +40,8 @@ class View(NamedTuple):
     remains: bool
     paused: bool
     limit: int | None
+    rate: tuple[int, int] | None
+    held: bool
     removed: bool
     generation: int
 
@@ -50,7 +52,8 @@ class View(NamedTuple):
         room = counts["waiting"]
         if self.limit is not None:
             room = min(room, self.limit - sum(isinstance(place, Lease) for place in self.places.values()))
-        return 0 if self.paused else max(room, 0)
+        # Under a rate, or on hold, it is for the parked to know when they may: whether they do shows at the end.
+        return 0 if self.paused or self.rate or self.held else max(room, 0)
 
 
 def view(look: Reply) -> View:
@@ -83,6 +86,8 @@ def view(look: Reply) -> View:
         bool(stale or levels),
         meta[0] is not None,
         None if meta[1] is None else int(meta[1]),
+        None if meta[4] is None else (int(meta[4].split()[0]), int(meta[4].split()[1])),
+        meta[5] is not None,
         meta[2] is not None,
         int(meta[3] or 0),
     )

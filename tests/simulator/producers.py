@@ -102,10 +102,12 @@ def editor(world: World, edits: int, first: int = 1) -> Client:
     chance = world.random
     for generation in range(first, first + edits):
         gone, limit = chance.random() < 0.15, chance.choice(("", "", 1, 3))
-        call = world.store.retract(generation) if gone else world.store.publish(generation, b"{}", limit)
+        rate = chance.choice(("", "", "1 40", "3 200"))
+        call = world.store.retract(generation) if gone else world.store.publish(generation, b"{}", limit, rate)
         with suppress(Lost):
             yield call.command
         # Others do a lot between two edits.
         for _ in range(chance.choice((0, 2, 8))):
             yield from until_answered(world.store.policy().command)
-    yield from until_answered(world.store.publish(first + edits, b"{}", chance.choice(("", 2))).command)
+    limit, rate = chance.choice((("", ""), (2, ""), ("", "2 50")))
+    yield from until_answered(world.store.publish(first + edits, b"{}", limit, rate).command)

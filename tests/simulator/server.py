@@ -27,6 +27,8 @@ REPLACED = {
     "redis.call('SPOP', ": "sim_pick(",
     "ipairs(redis.call('HKEYS', queue .. ':active:' .. worker))": "ipairs(sim_sorted(queue .. ':active:' .. worker))",
     "'EX', 60": "'PXAT', sim_after(60000)",
+    "redis.call('PEXPIRE', queue .. ':starts', per)": "redis.call('PEXPIREAT', queue .. ':starts', sim_after(per))",
+    "redis.call('PEXPIRE', queue .. ':started', per)": "redis.call('PEXPIREAT', queue .. ':started', sim_after(per))",
     "redis.call('EXPIRE', memory, 60)": "redis.call('PEXPIREAT', memory, sim_after(60000))",
     "'PX', window": "'PXAT', sim_after(window)",
 }

@@ -14,6 +14,8 @@ FENCED = (
     "delayed",
     "back",
     "front",
+    "unused",
+    "hold",
     "alone",
     "note",
     "reclaim",

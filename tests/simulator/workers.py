@@ -173,8 +173,17 @@ class Worker:
         active = sum(isinstance(place, Lease) for place in seen.places.values())
         if reply[4] and seen.limit is not None and active > seen.limit:
             raise Violation(f"{active} jobs are active, and {seen.limit} may be")
+        self.keeps_the_rate(reply)
         if (reply[2] not in (None, UNKNOWN)) != (self.name.encode() in seen.parked):
             raise Violation("a worker is parked and does not know it, or the other way round")
+
+    def keeps_the_rate(self, reply: Reply) -> None:
+        """What it took is within what may start in any window."""
+        if reply[4] and self.world.view.rate is not None:
+            most, per = self.world.view.rate
+            count = self.world.model.started(reply[0] - per, reply[0])
+            if count > most:
+                raise Violation(f"{count} jobs started within {per} ms, and {most} may")
 
     def knows_all(self) -> None:
         """Right after it asked, it knows of every job that it holds."""
@@ -280,7 +289,7 @@ class Worker:
     def give_back(self, jobs: list[Held]) -> None:
         for job in reversed(jobs):
             way = way_back(runs_of(job), POLICY.max_crashes)
-            move = Move(way, job.id, int(job.lease), record_of(job).options.priority)
+            move = Move("unused" if way == "front" else way, job.id, int(job.lease), record_of(job).options.priority)
             self.ended.append(Ended(move, self.world.epoch))
 
     def verdict(self, attempt: Attempt) -> Ended:
@@ -290,11 +299,13 @@ class Worker:
         # It ran alone and the process lives: the crashes before were another's.
         spent = Runs(runs.attempts + 1, 0 if way == "alone" else runs.crashes)
         outcome = encode(Outcome(spent.attempts, None, self.world.time))
-        fate = self.world.random.choice(("completed",) * 6 + ("fail", "fail", "release", "dead"))
+        fate = self.world.random.choice(("completed",) * 6 + ("fail", "fail", "release", "dead", "hold"))
         if fate == "completed":
             plain = job.id.isdigit() and not key
             move = Move("completed", job.id, lease, outcome=outcome, key=key, keep=keep_of(job.id))
             return Ended(move, attempt.epoch, plain)
+        if fate == "hold":
+            return Ended(Move("hold", job.id, lease, level, 40), attempt.epoch)
         if fate == "release":
             return Ended(Move(way, job.id, lease, level), attempt.epoch)
         if fate == "dead" or spent.attempts >= ATTEMPTS:

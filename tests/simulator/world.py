@@ -20,7 +20,7 @@ from tests.simulator.server import Server
 
 LEASE = 500
 START = 4_000_000_000_000
-VOLATILE = ["call:p1", "call:p2", "dedup:k", "dedup:u"]
+VOLATILE = ["call:p1", "call:p2", "dedup:k", "dedup:u", "starts", "started"]
 
 Client = Generator[Command, Reply, None]
 Steps = Generator[Command, Reply, Any]
@@ -153,6 +153,7 @@ class World:
         self.see(look)
         if self.view.generation < before.generation:
             raise Violation("an older edit counts, and not the last one")
+        self.model.under(self.view.rate)
         if command[0] == b"EVALSHA":
             name = "relieve" if isinstance(command, Relief) else self.server.names[command[1]]
             self.model.follow(name, command[3:], reply, self.view.places)

@@ -204,6 +204,14 @@ def test_a_paused_queue_says_by_whom(shop: Shop) -> None:
     assert (shop.look().queues["emails"].paused, shop.look().queues["emails"].paused_by) == (True, "ann@box")
 
 
+def test_a_queue_on_hold_says_until_when(shop: Shop) -> None:
+    held = shop.look().at + 60_000
+    shop.connection.call(("HSET", f"{shop.store.queue}:meta", "held", f"{held - 90_000} {held}"))
+    assert shop.look().queues["emails"].held_until_at == held
+    shop.connection.call(("HSET", f"{shop.store.queue}:meta", "held", f"{held - 90_000} {held - 70_000}"))
+    assert shop.look().queues["emails"].held_until_at is None
+
+
 def test_what_people_changed_is_told_beside_what_the_file_says(shop: Shop) -> None:
     assert shop.look().queues["emails"].overrides == []
     shop.operator.scale(Scale(4, "ann@box", 5, 99, 1))

@@ -143,3 +143,10 @@ def test_a_delayed_job_comes_due_while_the_queue_is_on_hold(queue: Queue) -> Non
     queue.each(new("later", due="+0"))
     queue.turn(want=1, moves=[move("hold", "1", leases["1"], delay=60_000)])
     assert "delayed" not in queue.state()
+
+
+def test_a_hold_of_a_clock_that_went_back_is_over(queue: Queue) -> None:
+    queue.join("w1")
+    queue.enqueue("a")
+    queue.send("HSET", f"{queue.name}:meta", "held", "9000000000000 9000000060000")
+    assert list(queue.take()) == ["1"]

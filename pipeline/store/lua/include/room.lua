@@ -1,9 +1,13 @@
 -- How many more jobs may be taken, and when it is the time that bounds them, the ms until more may be. Fields
--- of `:meta`: how many may be active, the rate, and until when a handler put the queue on hold.
+-- of `:meta`: how many may be active, the rate, and since when and until when a handler holds the queue.
 -- Needs window.
 local function room(queue, time, limited, rate, held)
-  if held and tonumber(held) > time then return 0, held - time end
-  if held then redis.call('HDEL', queue .. ':meta', 'held') end
+  if held then
+    local since, ends = string.match(held, '^(%d+) (%d+)$')
+    -- One of the future is that of a clock that went back.
+    if tonumber(since) <= time and time < tonumber(ends) then return 0, ends - time end
+    redis.call('HDEL', queue .. ':meta', 'held')
+  end
   local free, opens = 1000, nil
   if rate then free, opens = window(queue, time, rate) end
   if limited then

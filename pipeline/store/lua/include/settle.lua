@@ -32,8 +32,8 @@ local function settle(queue, worker, time, at, count)
           redis.call('HINCRBY', queue .. ':started', lease, -1)
           redis.call('HINCRBY', queue .. ':started', 'all', -1)
         elseif move == 'hold' then
-          local held = math.max(redis.call('HGET', queue .. ':meta', 'held') or 0, time + delay)
-          redis.call('HSET', queue .. ':meta', 'held', string.format('%d', held))
+          local ends = string.match(redis.call('HGET', queue .. ':meta', 'held') or '', ' (%d+)$') or 0
+          redis.call('HSET', queue .. ':meta', 'held', string.format('%d %d', time, math.max(ends, time + delay)))
         end
         put(queue, level, { id }, move ~= 'back')
       end
