@@ -18,7 +18,7 @@ from msgspec import Struct
 from pipeline.errors import BrokerUnavailable, Unconfirmed
 from pipeline.plan import Plan
 from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate, time_limit
-from pipeline.policy import Backoff
+from pipeline.policy import Backoff, Deduplication
 from pipeline.producer import (
     CHUNK,
     FIRST_PAUSE,
@@ -95,19 +95,23 @@ class AsyncClient:
         attempts: int | None = None,
         backoff: Backoff | None = None,
         timeout: Duration | None = None,
+        expires: Duration | None = None,
+        front: bool = False,
+        deduplication: Deduplication | None = None,
     ) -> Accepted:
         """Put one job in; see Client.enqueue. Those of one tick of the loop travel together."""
         self._settle_in()
         known = self._policies.get(queue) or await self._learn(queue)
         plain = None
-        if (id, delay, at, priority, attempts, backoff, timeout) == NOTHING_OF_ITS_OWN:
+        own = (id, delay, at, priority, attempts, backoff, timeout, expires, front, deduplication)
+        if own == NOTHING_OF_ITS_OWN:
             plain = record(known.policy, known.server_ms(), job, data)
             if plain is not None:
                 try:
                     return await self._along(queue, known, plain[1], self._plain)
                 except StalePolicy:
                     known = await self._learn(queue)
-        wanted = Wanted(job, data, id, delay, at, priority, attempts, backoff, timeout)
+        wanted = Wanted(job, data, *own)
         new = self._policies.new_job(queue, known, wanted)
         try:
             return await self._along(queue, known, new, self._each)

@@ -19,7 +19,7 @@ from typing import Any, Self, TypeVar
 from pipeline.errors import BrokerUnavailable, Unconfirmed
 from pipeline.plan import Plan
 from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate, time_limit
-from pipeline.policy import Backoff
+from pipeline.policy import Backoff, Deduplication
 from pipeline.producer import FIRST_PAUSE, LONGEST_PAUSE, Batch, Duration, Wanted, record
 from pipeline.store.confirm import Confirm, run_confirmed
 from pipeline.store.reader import JobView, Reader
@@ -79,12 +79,19 @@ class Client:
         attempts: int | None = None,
         backoff: Backoff | None = None,
         timeout: Duration | None = None,
+        expires: Duration | None = None,
+        front: bool = False,
+        deduplication: Deduplication | None = None,
     ) -> Accepted:
-        """Put one job in: its id and `created`, or the id that stands and `duplicate`.
+        """Put one job in: its id and `created`, or the id that stands and `duplicate` or `replaced`.
+
+        `expires`: it is cancelled if it has not begun so long after it could; `front`: it goes before those that wait;
+        `deduplication`: its own rule, whose key is taken as it stands.
 
         Raises EnqueueError when it is refused, BrokerUnavailable when the broker is away.
         """
-        if (id, delay, at, priority, attempts, backoff, timeout) == NOTHING_OF_ITS_OWN:
+        own = (id, delay, at, priority, attempts, backoff, timeout, expires, front, deduplication)
+        if own == NOTHING_OF_ITS_OWN:
             known = self._policies.get(queue)
             plain = record(known.policy, known.server_ms(), job, data) if known else None
             if known and plain:
@@ -92,7 +99,7 @@ class Client:
                     return self._send_one(queue, known, *plain)
                 except StalePolicy:
                     self._learn(queue)
-        wanted = Wanted(job, data, id, delay, at, priority, attempts, backoff, timeout)
+        wanted = Wanted(job, data, *own)
         return self._enqueue(queue, [wanted])[0]
 
     def enqueue_many(self, queue: str, jobs: Iterable[tuple[str, Any] | Wanted]) -> list[Accepted]:

@@ -25,13 +25,16 @@ LOG_LINE_BYTES = 1024
 
 
 class Options(Struct, frozen=True, omit_defaults=True):
-    """What one job has of its own; `key` is its `until_done` deduplication key, to be freed at its end."""
+    """What one job has of its own; `key` is its `until_done` deduplication key, to be freed at its end. One that did
+    not begin until `expires` (ms since 1970) is cancelled.
+    """
 
     priority: int = 0
     attempts: int | None = None
     backoff: Backoff | None = None
     timeout: Timeout | None = None
     key: str = ""
+    expires: int | None = None
 
 
 NO_OPTIONS = Options()

@@ -71,6 +71,7 @@ def of_job(job: JobPolicy, *, two_limits: bool) -> Leaves:
         "retry.retry_on": _list(job.retry.retry_on),
         "retry.discard_on": _list(job.retry.discard_on or None),
         **_deduplication(job.deduplication),
+        "expires": _time(job.expires),
     }
 
 

@@ -25,7 +25,7 @@ decode_policy = msgspec.json.Decoder(QueuePolicy).decode
 FRESH_SECONDS = 60.0
 LONGEST_CALL = 50.0
 NOTHING_SAID = (None,) * 5
-NOTHING_OF_ITS_OWN = (None,) * 7
+NOTHING_OF_ITS_OWN = (*(None,) * 8, False, None)
 """The options of an enqueue call that only has a payload."""
 
 

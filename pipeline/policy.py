@@ -58,10 +58,10 @@ class Rate(Struct, frozen=True):
 
 
 class Deduplication(Struct, frozen=True):
-    """`key` is a template; `ttl` is the window of `throttle`."""
+    """`key` is a template; `ttl` is the window of `throttle`, and the delay of `debounce`, in ms."""
 
     key: str
-    mode: Literal["until_done", "throttle"]
+    mode: Literal["until_done", "throttle", "debounce"] = "until_done"
     ttl: int | None = None
 
 
@@ -73,6 +73,7 @@ class JobPolicy(Struct, frozen=True):
     retry: RetryPolicy = RetryPolicy()
     priority: int = 0
     deduplication: Deduplication | None = None
+    expires: int | None = None
     schema: dict[str, Any] | None = None
     """The JSON Schema of the payload, as data."""
 

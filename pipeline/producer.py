@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,15 @@ from msgspec import Struct
 from pipeline.config.suggest import did_you_mean
 from pipeline.errors import InvalidOption, InvalidPayload, PayloadTooLarge, UnknownJob
 from pipeline.job import NO_OPTIONS, Options, encode, encode_record, has_nan
-from pipeline.policy import ID_PATTERN, MAX_PRIORITY, Backoff, JobPolicy, QueuePolicy, Timeout
+from pipeline.policy import (
+    ID_PATTERN,
+    MAX_PRIORITY,
+    Backoff,
+    Deduplication,
+    JobPolicy,
+    QueuePolicy,
+    Timeout,
+)
 from pipeline.store.store import Accepted, Call, NewJob, Store
 from pipeline.template import render
 from pipeline.units import milliseconds
@@ -23,6 +32,8 @@ ID = re.compile(ID_PATTERN)
 CHUNK = 1000
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5
 """Seconds between the tries of a call while the broker is away."""
+
+DEBOUNCE_SLACK = 60_000
 
 Duration = str | timedelta
 
@@ -39,6 +50,9 @@ class Wanted(NamedTuple):
     attempts: int | None = None
     backoff: Backoff | None = None
     timeout: Duration | None = None
+    expires: Duration | None = None
+    front: bool = False
+    deduplication: Deduplication | None = None
 
 
 class Plain(Struct, frozen=True):
@@ -74,6 +88,8 @@ def record(queue: QueuePolicy, at: int, name: str, data: Any) -> tuple[int, byte
     """The level and record of a job that has nothing of its own; None when it takes a closer look."""
     policy = queue.jobs.get(name, queue.others)
     if policy is None or policy.schema is not None or policy.deduplication is not None or policy.priority:
+        return None
+    if policy.expires is not None:
         return None
     try:
         written = encode((at, name, data))
@@ -120,11 +136,14 @@ def new_job(queue: QueuePolicy, at: int, job: Wanted) -> NewJob:
         raise UnknownJob(f"queue {queue.name!r} has no job {job.name!r}", near or f"it has {known}")
     if policy.schema is not None:
         _check_schema(queue.name, job.name, policy.schema, job.data)
-    key, window = _deduplication(queue, policy, job)
+    key, rule = _deduplication(queue, policy, job)
     priority = policy.priority if job.priority is None else _priority(job.priority)
-    options = _options(job, priority, key if window == "" else "")
+    debounced = rule is not None and rule.mode == "debounce"
+    due = _debounced(job, rule) if debounced and rule else _due(job)
+    until_done = key if rule is not None and rule.mode == "until_done" else ""
+    options = _options(job, priority, until_done, _expires(policy, job, due, at))
     written = _record(queue, at, job, options)
-    return NewJob(_id(job.id), priority, _due(job), key, window, written)
+    return NewJob(_id(job.id), priority, due, key, _window(rule), "debounce" if debounced else "", written)
 
 
 def _record(queue: QueuePolicy, at: int, job: Wanted, options: Options) -> bytes:
@@ -145,8 +164,8 @@ def _record(queue: QueuePolicy, at: int, job: Wanted, options: Options) -> bytes
     return written
 
 
-def _options(job: Wanted, priority: int, key: str) -> Options:
-    if not (priority or key) and (job.attempts, job.backoff, job.timeout) == (None, None, None):
+def _options(job: Wanted, priority: int, key: str, expires: int | None) -> Options:
+    if not (priority or key or expires) and (job.attempts, job.backoff, job.timeout) == (None, None, None):
         return NO_OPTIONS
     if job.attempts is not None and (type(job.attempts) is not int or job.attempts < 1):
         raise InvalidOption(
@@ -155,7 +174,7 @@ def _options(job: Wanted, priority: int, key: str) -> Options:
     if job.backoff is not None:
         _check_backoff(job.backoff)
     timeout = Timeout(hard=_milliseconds("timeout", job.timeout)) if job.timeout is not None else None
-    return Options(priority, job.attempts, job.backoff, timeout, key)
+    return Options(priority, job.attempts, job.backoff, timeout, key, expires)
 
 
 def _check_backoff(backoff: Backoff) -> None:
@@ -192,13 +211,32 @@ def _priority(priority: int) -> int:
 def _due(job: Wanted) -> str:
     if job.delay is not None and job.at is not None:
         raise InvalidOption("a job has a delay or a time, not both")
+    if job.front and (job.delay is not None or job.at is not None):
+        raise InvalidOption("a job goes to the front now, or has a delay or a time")
     if job.at is not None:
         if job.at.tzinfo is None:
             raise InvalidOption(f"{job.at} has no time zone", "use datetime.now(UTC) or a zoneinfo")
         return str(max(int((job.at - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(milliseconds=1)), 0))
     if job.delay is None:
-        return ""
+        return "front" if job.front else ""
     return f"+{_milliseconds('delay', job.delay)}"
+
+
+def _debounced(job: Wanted, rule: Deduplication) -> str:
+    """Under debounce every job is delayed by `ttl`."""
+    if job.delay is not None or job.at is not None or job.front:
+        raise InvalidOption(
+            f"{job.name!r} is debounced: its deduplication says when it runs", "leave delay, at and front out"
+        )
+    return f"+{rule.ttl or 1}"
+
+
+def _expires(policy: JobPolicy, job: Wanted, due: str, at: int) -> int | None:
+    """When a job that has not begun is cancelled, in ms since 1970: it counts from when the job may begin."""
+    span = policy.expires if job.expires is None else _milliseconds("expires", job.expires)
+    if span is None:
+        return None
+    return span + (at if due in ("", "front") else at + int(due[1:]) if due[0] == "+" else max(at, int(due)))
 
 
 def _milliseconds(option: str, duration: Duration) -> int:
@@ -208,20 +246,58 @@ def _milliseconds(option: str, duration: Duration) -> int:
         raise InvalidOption(f"{option}: {error}") from None
 
 
-def _deduplication(queue: QueuePolicy, policy: JobPolicy, job: Wanted) -> tuple[str, int | str]:
-    """The job's deduplication key and its window: '' until the job is done, else ms."""
-    rule = policy.deduplication
+def _deduplication(queue: QueuePolicy, policy: JobPolicy, job: Wanted) -> tuple[str, Deduplication | None]:
+    """The job's deduplication key and the rule that it follows; neither when it has no key."""
+    rule = job.deduplication or policy.deduplication
     if rule is None:
-        return "", ""
+        return "", None
+    if job.deduplication is not None:
+        return _own_key(job.deduplication), rule
     try:
-        key = render(rule.key, {"data": job.data, "name": job.name, "queue": queue.name})
+        key = render(rule.key, Roots(queue.name, job))
     except LookupError as error:
         reason = error.args[0]
         raise InvalidPayload(f"no deduplication key for {job.name!r}: {reason}") from None
-    if key is None:
-        return "", ""
-    # Under throttle the window alone counts; 1 ms is the least that the broker can keep.
-    return key, "" if rule.mode == "until_done" else max(rule.ttl or 1, 1)
+    return (key, rule) if key is not None else ("", None)
+
+
+class Roots(dict[str, Any]):
+    """What a template may name. The payload is only hashed when it is asked for."""
+
+    def __init__(self, queue: str, job: Wanted) -> None:
+        super().__init__(data=job.data, name=job.name, queue=queue)
+
+    def __missing__(self, root: str) -> str:
+        if root != "hash":
+            raise LookupError(root)
+        try:
+            written = msgspec.json.encode(self["data"], order="deterministic")
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise LookupError(f"the payload is not JSON: {error}") from None
+        return hashlib.sha256(written).hexdigest()[:32]
+
+
+def _own_key(rule: Deduplication) -> str:
+    """The key that a call brings, as it stands. Raises InvalidOption."""
+    if not isinstance(rule, Deduplication) or not isinstance(rule.key, str) or not rule.key:
+        raise InvalidOption("deduplication needs a key", 'for instance Deduplication("order-17")')
+    if rule.mode not in ("until_done", "throttle", "debounce"):
+        raise InvalidOption(f"deduplication has no mode {rule.mode!r}", "until_done, throttle or debounce")
+    if rule.mode != "until_done" and (type(rule.ttl) is not int or rule.ttl < 1):
+        raise InvalidOption(f"{rule.mode} needs a ttl, in ms", "for instance ttl=60_000")
+    return rule.key
+
+
+def _window(rule: Deduplication | None) -> int | str:
+    """How many ms the key is taken: '' is until the job is done."""
+    match rule.mode if rule is not None else "":
+        case "throttle":
+            # 1 ms is the least that the broker can keep.
+            return max((rule and rule.ttl) or 1, 1)
+        case "debounce":
+            # It counts while the job is delayed, which may take a little longer than its time.
+            return ((rule and rule.ttl) or 1) + DEBOUNCE_SLACK
+    return ""
 
 
 def _check_schema(queue: str, name: str, schema: dict[str, Any], data: Any) -> None:

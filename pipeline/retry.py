@@ -14,19 +14,20 @@ from pipeline.policy import Backoff, RetryPolicy
 
 class Failure(Struct, frozen=True):
     """How an attempt ended badly. `discard`: the handler said so; `later`: come back in so many ms, at no cost;
-    `hold`: and let nothing start before.
+    `hold`: and let nothing start before; `expired`: it did not begin in time.
     """
 
     error: AttemptError
     discard: bool = False
     later: int | None = None
     hold: bool = False
+    expired: bool = False
 
 
 class Verdict(Struct, frozen=True):
     """The move that follows; `spent` tells whether the attempt counts, `delay` is in ms."""
 
-    move: Literal["delayed", "back", "hold", "dead"]
+    move: Literal["delayed", "back", "hold", "dead", "cancelled"]
     delay: int = 0
     spent: bool = True
 
@@ -35,6 +36,8 @@ def decide(
     policy: RetryPolicy, attempt: int, failure: Failure, chance: random.Random | None = None
 ) -> Verdict:
     """The verdict on the failed `attempt` (counted from 1). `discard_on` is looked at first."""
+    if failure.expired:
+        return Verdict("cancelled", spent=False)
     if failure.hold and failure.later:
         return Verdict("hold", failure.later, spent=False)
     if failure.later is not None:

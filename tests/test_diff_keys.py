@@ -84,6 +84,7 @@ OF_JOBS = [
      ["deduplication.key  none -> {data.id}", "deduplication.mode  none -> until_done"]),
     ("deduplication", {"key": "{data.id}", "mode": "throttle", "ttl": "1m"}, {"key": "{data.no}", "mode": "throttle", "ttl": "1h"},
      ["deduplication.key  {data.id} -> {data.no}", "deduplication.ttl  1m -> 1h"]),
+    ("expires", NOTHING, "10m", ["expires  none -> 10m"]),
 ]  # fmt: skip
 OWNERS = ("queues.emails", "queues.payments.jobs.capture")
 TABLE = ELSEWHERE + [

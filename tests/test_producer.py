@@ -16,7 +16,7 @@ from pipeline.errors import (
 )
 from pipeline.job import Options, decode_job
 from pipeline.policy import Backoff, Deduplication, JobPolicy, QueuePolicy, Timeout
-from pipeline.producer import CHUNK, Each, Plain, Wanted, batches, new_job, record
+from pipeline.producer import CHUNK, DEBOUNCE_SLACK, Each, Plain, Wanted, batches, new_job, record
 
 SCHEMA = {"type": "object", "required": ["sku"], "properties": {"sku": {"type": "string"}}}
 QUEUE = QueuePolicy(
@@ -27,6 +27,9 @@ QUEUE = QueuePolicy(
         "urgent": JobPolicy(priority=9),
         "until_done": JobPolicy(deduplication=Deduplication("{queue}/{name}/{data.sku}", "until_done")),
         "throttled": JobPolicy(deduplication=Deduplication("{data.sku?}", "throttle", 60_000)),
+        "debounced": JobPolicy(deduplication=Deduplication("{data.sku}", "debounce", 5_000)),
+        "same": JobPolicy(deduplication=Deduplication("{hash}", "until_done")),
+        "brief": JobPolicy(expires=60_000),
     },
     max_payload=100,
 )
@@ -155,7 +158,7 @@ def test_every_refusal_is_an_enqueue_error_with_a_code() -> None:
 
 def test_a_plain_job_has_nothing_of_its_own() -> None:
     job = new_job(QUEUE, AT, Wanted("sync", {"n": 1}))
-    assert job == ("", 0, "", "", "", b'[1700000000000,"sync",{"n":1}]')
+    assert job == ("", 0, "", "", "", "", b'[1700000000000,"sync",{"n":1}]')
 
 
 @pytest.mark.parametrize(
@@ -198,6 +201,70 @@ def test_a_throttled_key_ends_with_its_window_alone() -> None:
     job = new_job(QUEUE, AT, wanted)
     assert (job.key, job.window) == ("A-1", 60_000)
     assert options(wanted).key == ""
+
+
+def test_a_debounced_job_is_delayed_by_its_ttl_and_its_key_lasts_a_little_longer() -> None:
+    job = new_job(QUEUE, AT, Wanted("debounced", {"sku": "A-1"}))
+    assert (job.key, job.due, job.mode) == ("A-1", "+5000", "debounce")
+    assert job.window == 5_000 + DEBOUNCE_SLACK
+
+
+@pytest.mark.parametrize(
+    "given", [{"delay": "1s"}, {"at": datetime(2030, 1, 1, tzinfo=UTC)}, {"front": True}]
+)
+def test_when_a_debounced_job_runs_is_not_for_the_caller_to_say(given: dict[str, Any]) -> None:
+    with pytest.raises(InvalidOption, match="is debounced"):
+        new_job(QUEUE, AT, Wanted("debounced", {"sku": "A-1"}, **given))
+
+
+def test_the_hash_of_a_payload_is_the_same_for_the_same_content_only() -> None:
+    one, other, another = (
+        new_job(QUEUE, AT, Wanted("same", data)).key
+        for data in ({"a": 1, "b": 2}, {"b": 2, "a": 1}, {"a": 1})
+    )
+    assert one == other != another
+
+
+def test_a_call_brings_its_own_deduplication() -> None:
+    wanted = Wanted("throttled", {"sku": "A-1"}, deduplication=Deduplication("{mine}"))
+    job = new_job(QUEUE, AT, wanted)
+    assert (job.key, job.window, options(wanted).key) == ("{mine}", "", "{mine}")
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        Deduplication(""),
+        Deduplication("k", "throttle"),
+        Deduplication("k", "debounce", 0),
+        Deduplication("k", "sometimes"),  # type: ignore[arg-type]
+        "k",
+    ],
+)
+def test_a_deduplication_that_cannot_be_is_refused(rule: Any) -> None:
+    with pytest.raises(InvalidOption):
+        new_job(QUEUE, AT, Wanted("sync", None, deduplication=rule))
+
+
+@pytest.mark.parametrize(
+    ("given", "expires"),
+    [
+        ({}, AT + 60_000),
+        ({"expires": "5s"}, AT + 5_000),
+        ({"delay": "1s"}, AT + 61_000),
+        ({"front": True}, AT + 60_000),
+        ({"at": datetime(2030, 1, 1, tzinfo=UTC)}, 1_893_456_060_000),
+        ({"at": datetime(1950, 1, 1, tzinfo=UTC)}, AT + 60_000),
+    ],
+)
+def test_a_job_expires_so_long_after_it_could_begin(given: dict[str, Any], expires: int) -> None:
+    assert options(Wanted("brief", None, **given)).expires == expires
+
+
+def test_a_job_goes_to_the_front_or_has_a_time() -> None:
+    assert new_job(QUEUE, AT, Wanted("sync", None, front=True)).due == "front"
+    with pytest.raises(InvalidOption, match="front"):
+        new_job(QUEUE, AT, Wanted("sync", None, front=True, delay="1s"))
 
 
 # --- batches -------------------------------------------------------------------------------------------

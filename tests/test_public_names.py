@@ -9,7 +9,16 @@ import pytest
 
 import pipeline
 
-NAMES = ["AsyncClient", "Client", "Discard", "Job", "PipelineError", "RateLimited", "RetryLater", "SoftTimeout"]
+NAMES = [
+    "AsyncClient",
+    "Client",
+    "Discard",
+    "Job",
+    "PipelineError",
+    "RateLimited",
+    "RetryLater",
+    "SoftTimeout",
+]
 
 
 def test_the_public_names_change_only_on_purpose() -> None:

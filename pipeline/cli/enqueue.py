@@ -36,6 +36,8 @@ CHUNK = 1_000
 @click.option("--delay", type=duration, help="Run it in so long: 30s, 1h30m, 7d.")
 @click.option("--at", type=time, help="Run it then: 2026-01-31T09:00:00Z.")
 @click.option("--priority", type=int, help="Higher runs first.")
+@click.option("--expires", type=duration, help="Cancel it if it has not begun so long after it could.")
+@click.option("--front", is_flag=True, help="Put it before those that wait.")
 @click.option(
     "--from", "source", type=click.File("rb"), help="A file with one payload a line; - is the input."
 )
@@ -49,19 +51,22 @@ def enqueue(
     delay: int | None,
     at: datetime | None,
     priority: int | None,
+    expires: int | None,
+    front: bool,  # noqa: FBT001
     source: IO[bytes] | None,
     as_json: bool,  # noqa: FBT001
     config_: str | None,
 ) -> None:
     """Put a job into QUEUE. DATA is its payload as JSON; - reads it from the input.
 
-    Prints the job's id, and `created` or `duplicate`.
+    Prints the job's id, and `created`, `duplicate` or `replaced`.
     """
     if source is not None and (data is not None or id_ is not None):
         raise click.UsageError("--from gives the payloads: leave out DATA and --id")
     payload = None if source is not None else read_payload(data)
-    options: dict[str, Any] = {"delay": None if delay is None else timedelta(milliseconds=delay)}
-    options |= {"at": at, "priority": priority}
+    spans = {"delay": delay, "expires": expires}
+    options: dict[str, Any] = {"at": at, "priority": priority, "front": front}
+    options |= {name: timedelta(milliseconds=ms) for name, ms in spans.items() if ms is not None}
     with client(config_) as to:
         if source is None:
             print_answer(queue, to.enqueue(queue, job, payload, id=id_, **options), as_json=as_json)

@@ -9,7 +9,7 @@ from pipeline import units
 from pipeline.config.findings import has_password
 from pipeline.config.model import JobBlock, QueueBlock, RetryBlock, SupervisorBlock, TimeoutBlock
 from pipeline.config.report import Report
-from pipeline.config.resolve import retry_of, timeout_of
+from pipeline.config.resolve import rate_of, retry_of, timeout_of
 from pipeline.config.suggest import near
 from pipeline.config.tree import Mapping, Node, Path, Scalar, Span, child, find, key_span, value_span
 from pipeline.retry import pauses
@@ -123,9 +123,9 @@ def _deduplication(scope: Scope, report: Report) -> None:
     if rule.key is None:
         help = 'for instance key: "{data.order_id}"'
         report.error("P309", "deduplication needs a `key`", scope.at("deduplication", key=True), path, help)
-    if rule.mode == "throttle" and rule.ttl is None:
+    if rule.mode != "until_done" and rule.ttl is None:
         place = scope.at("deduplication", key=True)
-        report.error("P303", "throttle needs a `ttl`", place, path, "for instance ttl: 10m")
+        report.error("P303", f"{rule.mode} needs a `ttl`", place, path, "for instance ttl: 10m")
     if rule.mode == "until_done" and rule.ttl is not None:
         place = scope.at("deduplication", "ttl", key=True)
         help = "remove `ttl`, or write mode: throttle"
@@ -157,16 +157,17 @@ def _retention(scope: Scope, report: Report) -> None:
 
 def _rate_limit(scope: Scope, report: Report) -> None:
     queue = scope.settings
-    limit = queue.rate_limit if isinstance(queue, QueueBlock) else None
-    if limit is None or not isinstance(queue, QueueBlock):
+    if not isinstance(queue, QueueBlock) or queue.rate_limit is None:
         return
     path: Path = (*scope.path, "rate_limit")
-    for name, value in (("max", limit.max), ("per", limit.per)):
-        if value is None:
-            place = scope.at("rate_limit", key=True)
-            report.error("P315", f"a rate limit needs `{name}`", place, path, "for instance {max: 50, per: 1s}")
-            return
-    assert limit.max is not None and limit.per is not None
+    limit = rate_of(queue.rate_limit)
+    if limit is None:
+        missing = "max" if queue.rate_limit.max is None else "per"
+        place = scope.at("rate_limit", key=True)
+        report.error(
+            "P315", f"a rate limit needs `{missing}`", place, path, "for instance {max: 50, per: 1s}"
+        )
+        return
     at_once = queue.concurrency * queue.processes
     if limit.max > at_once * limit.per / QUICKEST and not scope.touched & {"concurrency", "processes"}:
         message = f"{at_once:,} at once on this host never start {limit.max:,} in {units.words(limit.per)}"
@@ -176,7 +177,7 @@ def _rate_limit(scope: Scope, report: Report) -> None:
 
 def _window(scope: Scope, report: Report) -> None:
     rule = scope.settings.deduplication
-    if rule is None or rule.ttl is None:
+    if rule is None or rule.ttl is None or rule.mode != "throttle":
         return
     span = sum(pauses(retry_of(scope.settings.retry)))
     if span > rule.ttl:

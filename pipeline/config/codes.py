@@ -57,7 +57,7 @@ CODES: dict[str, str] = {
     "P112": "The broker's address cannot be used. It is `embedded`, or an URL that begins with redis://, "
     "rediss:// or unix://.",
     "P113": "The file says a version that this program does not know. This one reads version 1.",
-    "P114": "A template is text with fields in braces: {data.order.id}, {data.items.0.sku}, {name}, {queue}. "
+    "P114": "A template is text with fields in braces: {data.order.id}, {data.items.0.sku}, {name}, {queue}, {hash} (of the payload). "
     "A question mark ({data.x?}) allows the field to be missing. There are no expressions.",
     # References
     "P201": "`retry` or `extends` names a policy that `retries` does not have.",
@@ -75,7 +75,8 @@ CODES: dict[str, str] = {
     # Settings that cannot work together
     "P301": "The soft limit of a timeout must be shorter than the hard one, or the handler never sees it.",
     "P302": "`max` is shorter than `delay`, so the very first pause would already be cut.",
-    "P303": "Deduplication by `throttle` needs a `ttl`: the window in which repeats are duplicates.",
+    "P303": "Deduplication by `throttle` needs a `ttl`, the window in which repeats are duplicates; `debounce` needs one, "
+    "too: the job runs when nothing came for that long.",
     "P304": "Deduplication by `until_done` ends when the job does, so a `ttl` has no meaning there.",
     "P305": "A queue needs a `handler` or `jobs`. A queue that only stores is written `handler: null`.",
     "P306": "The backoff lacks what its type needs, or has what its type does not use. fixed, linear and "

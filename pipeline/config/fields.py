@@ -30,7 +30,7 @@ _WHOLE = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _WORDS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _IMPORT = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
-_FIELD = r"\{(?:name|queue|data(?:\.[\w-]+)+)\??\}"
+_FIELD = r"\{(?:name|queue|hash|data(?:\.[\w-]+)+)\??\}"
 _TEMPLATE = re.compile(rf"(?:[^{{}}]|{_FIELD})+")
 _DURATION_PATTERN = units.DURATION.pattern.replace(r"\d", "[0-9]")
 _SIZE_PATTERN = units.SIZE.pattern.replace(r"\d", "[0-9]")
@@ -196,7 +196,7 @@ def _error_class(value: Any) -> str:
 def _template(value: Any) -> str:
     text = _text(value)
     if not _TEMPLATE.fullmatch(text):
-        help = 'fields are {data.order.id}, {name} and {queue}; "?" before the brace allows it to be missing'
+        help = 'fields are {data.order.id}, {name}, {queue} and {hash}; "?" before the brace allows it to be missing'
         refuse("P114", f"{shown(value)} is not a template", help)
     return text
 

@@ -119,12 +119,15 @@ class DeduplicationBlock(Block):
     """When a second enqueue is a duplicate of an earlier one."""
 
     key: Template | None = optional(
-        "hot", "Jobs with the same key are duplicates, for instance {data.charge}."
+        "hot", "Jobs with the same key are duplicates, for instance {data.charge}, or {hash} of the payload."
     )
-    mode: Literal["until_done", "throttle"] = optional(
-        "hot", "until_done: while the first one has not ended. throttle: within `ttl`.", "until_done"
+    mode: Literal["until_done", "throttle", "debounce"] = optional(
+        "hot",
+        "until_done: while the first one has not ended. throttle: within `ttl`. debounce: runs when none came for `ttl`, "
+        "with the newest payload.",
+        "until_done",
     )
-    ttl: Duration | None = optional("hot", "The window of throttle.")
+    ttl: Duration | None = optional("hot", "The window of throttle, the quiet time of debounce.")
 
 
 class RateLimitBlock(Block):
@@ -152,6 +155,9 @@ class JobSettings(Block):
     retry: RetryValue | None = optional("hot", "A named policy, or one written here.")
     priority: PriorityValue = optional("hot", "Within the queue; HIGHER runs first.", 0)
     deduplication: DeduplicationBlock | None = optional("hot", "When an enqueue is a duplicate.")
+    expires: Duration | None = optional(
+        "hot", "A job that has not begun so long after it could is cancelled."
+    )
 
 
 class JobBlock(JobSettings):
@@ -195,7 +201,9 @@ class QueueSettings(JobSettings, PoolSettings):
         "hot", "Jobs at once in each process.", _POLICY.concurrency
     )
     max_active: Annotated[int, whole(1)] | None = optional("hot", "Jobs at once over all hosts.")
-    rate_limit: RateLimitBlock | None = optional("hot", "How many jobs may start within a time, over all hosts.")
+    rate_limit: RateLimitBlock | None = optional(
+        "hot", "How many jobs may start within a time, over all hosts."
+    )
     retention: RetentionBlock = optional("hot", "What is kept of ended jobs.", RetentionBlock())
     ids: IdsBlock = optional("hot", "How long ids are remembered.", IdsBlock())
     max_crashes: Annotated[int, whole(1, 100)] = optional(

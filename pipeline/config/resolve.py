@@ -118,7 +118,7 @@ def _queue(name: str, queue: QueueBlock, schemas: Schemas) -> QueuePolicy:
         others=_settings(queue, queue.handler) if others else None,
         concurrency=queue.concurrency,
         max_active=queue.max_active,
-        rate_limit=_rate(queue.rate_limit),
+        rate_limit=rate_of(queue.rate_limit),
         completed=Retention(kept.completed.count, kept.completed.age),
         dead=Retention(kept.dead.count, kept.dead.age),
         ids_keep=queue.ids.keep,
@@ -140,6 +140,7 @@ def _settings(settings: JobSettings, handler: str | None, schema: dict[str, Any]
         retry=retry_of(settings.retry),
         priority=settings.priority,
         deduplication=_deduplication(settings.deduplication),
+        expires=settings.expires,
         schema=schema,
     )
 
@@ -166,7 +167,8 @@ def backoff_of(retry: RetryBlock) -> Backoff | None:
     return Backoff(block.type, block.delay or 0, block.max, block.jitter, block.delays or ())
 
 
-def _rate(block: RateLimitBlock | None) -> Rate | None:
+def rate_of(block: RateLimitBlock | None) -> Rate | None:
+    """The limit, or None when there is none, or one that lacks a part."""
     return None if block is None or block.max is None or block.per is None else Rate(block.max, block.per)
 
 

@@ -76,7 +76,7 @@ class Move(NamedTuple):
     `unused` did not start; `hold` stops the whole queue for `delay`.
     """
 
-    move: Literal["completed", "dead", "delayed", "front", "unused", "hold", "back", "alone"]
+    move: Literal["completed", "dead", "cancelled", "delayed", "front", "unused", "hold", "back", "alone"]
     id: bytes
     lease: int
     level: int = 0
@@ -104,6 +104,7 @@ class NewJob(NamedTuple):
     due: str
     key: str
     window: int | str
+    mode: Literal["", "debounce"]
     record: bytes
 
 

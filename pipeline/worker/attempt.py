@@ -18,7 +18,7 @@ from pipeline.handler import CANNOT_START, Handler, load
 from pipeline.job import NO_RUNS, AttemptError, Job, Runs, decode_job, decode_runs
 from pipeline.policy import JobPolicy, QueuePolicy, RetryPolicy, Timeout
 from pipeline.retry import Failure
-from pipeline.units import milliseconds
+from pipeline.units import milliseconds, words
 
 
 class Buffered(NamedTuple):
@@ -113,8 +113,9 @@ class Handlers:
         handling = self.table.named.get(decode_job(record).name, self.table.others)
         return handling is None or handling.handler.is_async
 
-    def begin(self, held: Buffered, now: float) -> Attempt | Refused:
-        """The attempt at a held job, with its deadlines; or why it cannot be run."""
+    def begin(self, held: Buffered, now: float, offset: float = 0.0) -> Attempt | Refused:
+        """The attempt at a held job, with its deadlines; or why it cannot be run. `offset` turns our ms into the
+        server's."""
         try:
             job = decode_job(held.record)
             runs = decode_runs(held.runs) if held.runs else NO_RUNS
@@ -129,6 +130,10 @@ class Handlers:
         if handling is None:
             return self._refuse(held, job, runs, f"queue {job.queue!r} has no handler for {job.name!r}")
         policy, handler = handling.policy, handling.handler
+        if job.options.expires is not None and runs == NO_RUNS:
+            late = int(now * 1000 + offset) - job.options.expires
+            if late > 0:
+                return Refused(held.id, held.lease, job, runs, policy, expired(late))
         job.attempt = runs.attempts + 1
         job.attempts = job.options.attempts or policy.retry.attempts
         if handler.convert is not None:
@@ -190,6 +195,13 @@ def failure(error: BaseException) -> Failure:
         except (PipelineError, TypeError, ValueError) as wrong:
             return Failure(describe(wrong))
     return Failure(describe(error))
+
+
+def expired(late: int) -> Failure:
+    """The end of a job that did not begin in time, by so many ms."""
+    return Failure(
+        AttemptError("Expired", f"it did not begin in time, and is {words(late)} late"), expired=True
+    )
 
 
 def timed_out(limit: Timeout) -> Failure:

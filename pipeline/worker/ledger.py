@@ -85,10 +85,10 @@ class Ledger:
         if self._way_back(attempt) == "alone":
             # It ran alone and the process lives: the crashes before were another's.
             runs = Runs(runs.attempts, 0, runs.errors)
-        if verdict.move == "dead":
+        if verdict.move in ("dead", "cancelled"):
             started = self.server_ms(attempt.begun) if isinstance(attempt, Attempt) else None
             outcome = Outcome(attempt.runs.attempts + 1, started, at, None, runs.errors[-1])
-            move = Move("dead", attempt.id, attempt.lease, runs=encode(runs), outcome=encode(outcome))
+            move = Move(verdict.move, attempt.id, attempt.lease, runs=encode(runs), outcome=encode(outcome))
             move = self._ending(move, attempt)
         else:
             level = attempt.job.options.priority

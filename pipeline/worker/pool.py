@@ -247,7 +247,7 @@ class Pool:
             self._hand.set_aside(held)
             self._loop.call_soon_threadsafe(self.doubt)
             return None
-        attempt = self._handlers.begin(held, moment)
+        attempt = self._handlers.begin(held, moment, self.ledger.offset)
         if isinstance(attempt, Refused):
             self._board.skip()
             self._loop.call_soon_threadsafe(self._refuse, attempt)

@@ -19,6 +19,8 @@ def tell_failure(job: Job[Any], why: Failure, move: Move) -> None:
     run = f"{job.name} {job.id}, attempt {job.attempt} of {job.attempts}"
     if move.move == "dead":
         log.error("%s, is dead: %s", run, error)
+    elif move.move == "cancelled":
+        log.info("%s, is cancelled: %s", run, error)
     elif why.later is not None:
         log.info("%s, comes back in %s: %s", run, words(why.later), error)
     else:

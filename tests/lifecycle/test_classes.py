@@ -81,6 +81,7 @@ VALUES = {
     "deduplication.key": ("{data.a}", "{data.b}"),
     "deduplication.mode": ("until_done", "throttle"),
     "deduplication.ttl": ("1m", "2m"),
+    "expires": ("1h", "2h"),
     "concurrency": (3, 4),
     "max_active": (5, 6),
     "rate_limit": ({"max": 5, "per": "1s"}, {"max": 6, "per": "1s"}),

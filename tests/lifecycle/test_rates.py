@@ -39,7 +39,9 @@ def test_nothing_else_starts_while_a_handler_holds_the_queue(project):
     project.eventually(lambda: project.ask("ZCARD", workers) == 2, "both workers are there")
     (first,) = project.enqueue("a", {})
     project.sees("begin")
-    project.eventually(lambda: project.ask("HEXISTS", keys.meta(keys.base("test", "a")), "held"), "the queue is on hold")
+    project.eventually(
+        lambda: project.ask("HEXISTS", keys.meta(keys.base("test", "a")), "held"), "the queue is on hold"
+    )
     (second,) = project.enqueue("a", {})
     project.eventually(lambda: project.completed("a") == {first, second}, "both are completed")
     refused, *later = sorted(event.at for event in project.events("begin"))

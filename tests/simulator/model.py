@@ -105,7 +105,7 @@ class Model:
         self._born(producer, call, [(id, True) for id in ids])
 
     def _enqueue_each(self, args: tuple[bytes, ...], reply: Reply) -> None:
-        _, producer, call, _, own, _, _, key, window, _ = args
+        _, producer, call, _, own, _, _, key, window, *_ = args
         if isinstance(reply, Exception):
             return
         id, created = reply[0], reply[1] == b"created"

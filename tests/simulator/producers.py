@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Literal
 
 from pipeline.errors import BrokerRefused
 from pipeline.job import Options, encode_record
@@ -58,10 +59,12 @@ class Producer:
     def own(self, call: int) -> Steps:
         store, chance = self.world.store, self.world.random
         id, level = chance.choice(("", f"{self.name}-{call}", "shared", "shared")), chance.choice((0, 0, 5))
-        due, key = chance.choice(("", "", "+20", "+300")), chance.choice(("", "u", "u", "k"))
+        due, key = chance.choice(("", "", "+20", "+300")), chance.choice(("", "u", "u", "k", "d"))
         # A key until the job is done stands in its record, for whoever ends the job to free it.
         record = self.record(call, level, key if key == "u" else "")
-        job = NewJob(id, level, due, key, WINDOW if key == "k" else "", record)
+        mode: Literal["", "debounce"] = "debounce" if key == "d" else ""
+        due, window = ("+100", 200) if mode else (due, WINDOW if key == "k" else "")
+        job = NewJob(id, level, due, key, window, mode, record)
         answer = yield from self.put(
             lambda: store.enqueue_each(self.name, self.number, self.generation, [job]).command
         )
@@ -103,7 +106,9 @@ def editor(world: World, edits: int, first: int = 1) -> Client:
     for generation in range(first, first + edits):
         gone, limit = chance.random() < 0.15, chance.choice(("", "", 1, 3))
         rate = chance.choice(("", "", "1 40", "3 200"))
-        call = world.store.retract(generation) if gone else world.store.publish(generation, b"{}", limit, rate)
+        call = (
+            world.store.retract(generation) if gone else world.store.publish(generation, b"{}", limit, rate)
+        )
         with suppress(Lost):
             yield call.command
         # Others do a lot between two edits.

@@ -289,7 +289,9 @@ class Worker:
     def give_back(self, jobs: list[Held]) -> None:
         for job in reversed(jobs):
             way = way_back(runs_of(job), POLICY.max_crashes)
-            move = Move("unused" if way == "front" else way, job.id, int(job.lease), record_of(job).options.priority)
+            move = Move(
+                "unused" if way == "front" else way, job.id, int(job.lease), record_of(job).options.priority
+            )
             self.ended.append(Ended(move, self.world.epoch))
 
     def verdict(self, attempt: Attempt) -> Ended:

@@ -137,6 +137,30 @@ async def test_threads_that_begin_the_next_job_before_the_loop_heard_of_the_last
         assert len(ran) == len(set(ran)) == 3_000
 
 
+async def test_a_job_that_did_not_begin_in_time_is_cancelled_and_says_so(broker: str) -> None:
+    async def never(job: Job[Any]) -> None:
+        raise AssertionError("it ran")
+
+    async with shop(broker, never) as it:
+        id = await it.enqueue("never", expires="1ms")
+        await asyncio.sleep(0.01)
+        it.worker()
+        job = await it.ends_as(id, "cancelled")
+        assert job.error is not None
+        assert job.error.type == "Expired"
+
+
+async def test_a_job_that_began_in_time_may_run_again_later(broker: str) -> None:
+    async def once(job: Job[Any]) -> None:
+        if job.attempt == 1:
+            raise ValueError("not yet")
+
+    async with shop(broker, once, retry=RetryPolicy(2, Backoff("fixed", 700))) as it:
+        it.worker()
+        job = await it.ends_as(await it.enqueue("once", expires="600ms"), "completed", "cancelled")
+        assert (job.state, job.attempt) == ("completed", 2)
+
+
 # --- time limits ---------------------------------------------------------------------------------------
 
 

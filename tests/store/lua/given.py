@@ -201,9 +201,7 @@ class Queue:
     def purge(self, count: int) -> list[tuple[bytes, bytes]]:
         return run_blocking(self.connection, self.store.purge(count))[0]
 
-    def publish(
-        self, generation: int, policy: str = "{}", limited: int | str = "", rate: str = ""
-    ) -> int:
+    def publish(self, generation: int, policy: str = "{}", limited: int | str = "", rate: str = "") -> int:
         return run_blocking(self.connection, self.store.publish(generation, policy.encode(), limited, rate))
 
     def retract(self, generation: int) -> bool:
@@ -226,10 +224,17 @@ class Queue:
 
 
 def new(
-    record: str, *, id: str = "", level: int = 0, due: str = "", key: str = "", window: int | str = ""
+    record: str,
+    *,
+    id: str = "",
+    level: int = 0,
+    due: str = "",
+    key: str = "",
+    window: int | str = "",
+    mode: Any = "",
 ) -> NewJob:
     """A job with something of its own."""
-    return NewJob(id, level, due, key, window, record.encode())
+    return NewJob(id, level, due, key, window, mode, record.encode())
 
 
 def move(kind: Any, id: str, lease: int, **more: Any) -> Move:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from pipeline.store.store import Accepted, StalePolicy, StaleTurn
+from pipeline.store.reader import server_time
+from pipeline.store.store import Accepted, NewJob, StalePolicy, StaleTurn, run_blocking
 from tests.store.lua.given import HOUR, Queue, move, new
 
 
@@ -109,6 +112,63 @@ def test_a_throttled_key_is_held_for_its_window(queue: Queue) -> None:
     assert queue.each(new("b", key="k", window=60_000)) == duplicate("1")
     queue.send("PEXPIRE", f"{queue.name}:dedup:k", 0)
     assert queue.each(new("b", key="k", window=60_000)) == created("2")
+
+
+# --- debounce ------------------------------------------------------------------------------------------
+
+
+def debounced(record: str, ttl: int = 60_000, **more: Any) -> NewJob:
+    return new(record, key="k", due=f"+{ttl}", window=ttl + 60_000, mode="debounce", **more)
+
+
+def test_a_debounced_job_takes_the_place_of_the_one_that_is_delayed_and_its_time_starts_anew(
+    queue: Queue,
+) -> None:
+    queue.each(debounced("a"))
+    queue.age("delayed", 50_000)
+    with queue.changes() as changed:
+        assert queue.each(debounced("b", level=4)) == [Accepted("1", "replaced")]
+    assert changed["jobs"] == {"1": "b"}
+    assert changed["levelof"] == {"1": "4"}
+    assert changed["stats"] == {"duplicates": "1"}
+    (due,) = (
+        int(score) for score in queue.send("ZRANGE", f"{queue.name}:delayed", 0, -1, "WITHSCORES")[1::2]
+    )
+    assert due - run_blocking(queue.connection, server_time()) > 59_000
+
+
+def test_a_debounced_job_that_comes_when_the_last_one_waits_or_runs_is_a_new_one(queue: Queue) -> None:
+    queue.join("w1")
+    queue.each(debounced("a"))
+    queue.age("delayed", 60_000)
+    assert queue.turn(want=1).ids == ["1"]
+    assert queue.each(debounced("b")) == created("2")
+    assert queue.each(debounced("c")) == [Accepted("2", "replaced")]
+    assert queue.state()["jobs"] == {"1": "a", "2": "c"}
+
+
+def test_a_debounced_job_that_failed_and_is_delayed_keeps_its_payload(queue: Queue) -> None:
+    queue.join("w1")
+    queue.each(debounced("a", ttl=0))
+    leases = queue.take()
+    queue.turn(moves=[move("delayed", "1", leases["1"], delay=60_000, runs=b"[1,0,[]]")])
+    assert queue.each(debounced("b")) == created("2")
+    assert queue.state()["jobs"] == {"1": "a", "2": "b"}
+
+
+def test_a_replaced_job_that_is_now_the_next_to_come_due_wakes_whoever_sleeps(queue: Queue) -> None:
+    queue.each(debounced("a"))
+    queue.park("w1")
+    queue.each(debounced("b", ttl=5_000))
+    assert queue.state()["inbox:w1"] == [""]
+
+
+def test_a_job_for_the_front_goes_before_those_that_wait(queue: Queue) -> None:
+    queue.each(new("a"), new("b"), new("c", due="front"), new("d", due="front", level=2))
+    assert (queue.state()["wait:0"], queue.state()["wait:2"]) == (["3", "1", "2"], ["4"])
+
+
+# --- keys and the ends of their jobs --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", ["completed", "dead"])

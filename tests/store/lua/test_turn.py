@@ -248,6 +248,12 @@ def test_a_turn_that_was_seen_already_is_refused_whole(queue: Queue, number: int
         ("delayed", {"delay": 9_000}, {"delayed": ["1"]}),
         ("delayed", {"delay": 9_000, "level": 4}, {"delayed": ["1"], "levelof": {"1": "4"}}),
         ("alone", {}, {"alone": ["1"]}),
+        ("unused", {}, {"wait:0": ["1", "2"], "levels": ["0"]}),
+        (
+            "cancelled",
+            {"outcome": b"o"},
+            {"cancelled": ["1"], "outcomes": {"1": "o"}, "stats": {"cancelled": "1"}},
+        ),
         ("dead", {"outcome": b"o"}, {"dead": ["1"], "outcomes": {"1": "o"}, "stats": {"dead": "1"}}),
         (
             "completed",

@@ -12,14 +12,14 @@ local function settle(queue, worker, time, at, count)
     else
       redis.call('HDEL', active, id)
       if runs ~= '' then redis.call('HSET', queue .. ':runs', id, runs) end
-      if move == 'completed' or move == 'dead' then
+      if move == 'completed' or move == 'dead' or move == 'cancelled' then
         redis.call('HSET', queue .. ':outcomes', id, outcome)
         redis.call('HINCRBY', queue .. ':stats', move, 1)
         unlock(queue, time, id, key, keep)
-        if move == 'dead' then
-          redis.call('ZADD', queue .. ':dead', time, id)
-        else
+        if move == 'completed' then
           redis.call('LPUSH', queue .. ':completed', id)
+        else
+          redis.call('ZADD', queue .. ':' .. move, time, id)
         end
       elseif move == 'delayed' then
         redis.call('ZADD', queue .. ':delayed', time + delay, id)
