@@ -136,7 +136,7 @@ def last_id(queue: str) -> str:
 
 
 def last_lease(queue: str) -> str:
-    """string: the counter of lease numbers."""
+    """string: the last lease number; they follow the clock."""
     return f"{queue}:last_lease"
 
 

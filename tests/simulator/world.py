@@ -253,6 +253,7 @@ class World:
         kept, accepted = self._copied
         self._copied = None
         self.server.roll_back()
+        self.pass_time(1)
         self.limbo.clear()
         self.model.restore(kept)
         self.restored = dict(self.model.places)

@@ -3,6 +3,7 @@
 -- include now
 -- include put
 -- include wake
+-- include next_lease
 -- include hand_over
 local queue = unpack(KEYS)
 local producer, call, generation, level = unpack(ARGV)

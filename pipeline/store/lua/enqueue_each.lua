@@ -4,6 +4,7 @@
 -- include now
 -- include put
 -- include wake
+-- include next_lease
 -- include hand_over
 -- include holder
 local queue = unpack(KEYS)

@@ -14,6 +14,7 @@
 -- include promote
 -- include take
 -- include room
+-- include next_lease
 local queue = unpack(KEYS)
 local worker, number, want, park, holds, source, keep, done, runs, kept, moves = unpack(ARGV)
 -- rest: the completed jobs (see complete), the moves (see settle), then (counter, by) pairs
@@ -84,12 +85,10 @@ if #ids == 0 then
   return { time, refused, due, 0, {}, {}, {}, inbox }
 end
 
-local lease = redis.call('INCR', queue .. ':last_lease')
--- As text: the server writes a number anew for every command, with 17 digits' worth of care.
-local leases, text = {}, string.format('%d', lease)
+local lease, leases = next_lease(queue, time), {}
 for i = 1, #ids do
   leases[2 * i - 1] = ids[i]
-  leases[2 * i] = text
+  leases[2 * i] = lease
 end
 redis.call('HSET', active, unpack(leases))
 local records = redis.call('HMGET', queue .. ':jobs', unpack(ids))
@@ -97,4 +96,4 @@ local earlier = {}
 if redis.call('EXISTS', queue .. ':runs') == 1 then
   earlier = redis.call('HMGET', queue .. ':runs', unpack(ids))
 end
-return { time, refused, false, lease, ids, records, earlier, inbox }
+return { time, refused, false, tonumber(lease), ids, records, earlier, inbox }

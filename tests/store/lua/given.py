@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from pipeline.job import encode
 from pipeline.store.overrides import Overrides, Scale, read
+from pipeline.store.reader import server_time
 from pipeline.store.store import Accepted, Held, Move, NewJob, Store, run_blocking
 from pipeline.store.wire import BlockingConnection, parse
 
@@ -89,6 +90,16 @@ class Queue:
         """Let `ms` pass for the times that a sorted set holds."""
         for member in self.send("ZRANGE", f"{self.name}:{key}", 0, -1):
             self.send("ZINCRBY", f"{self.name}:{key}", -ms, member)
+
+    @property
+    def lease(self) -> int:
+        """The last lease number."""
+        return int(self.send("GET", f"{self.name}:last_lease"))
+
+    def until(self, time: int) -> None:
+        """Wait until the server's clock shows `time`."""
+        while run_blocking(self.connection, server_time()) < time:
+            pass
 
     def stat(self, name: str) -> int:
         """A total of the queue."""

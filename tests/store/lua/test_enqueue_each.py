@@ -184,7 +184,7 @@ def test_one_job_goes_straight_to_a_parked_worker(queue: Queue) -> None:
     queue.park("w1")
     queue.each(new("a", id="x", key="k"))
     state = queue.state()
-    assert (state["active:w1"], state["inbox:w1"]) == ({"x": "1"}, ["1 x a"])
+    assert (state["active:w1"], state["inbox:w1"]) == ({"x": f"{queue.lease}"}, [f"{queue.lease} x a"])
     assert "wait:0" not in state
 
 

@@ -157,7 +157,7 @@ def test_a_reclaim_moves_jobs_and_wakes_whoever_can_take_them(queue: Queue, leas
     assert len(changed.pop("idle")) == 1
     assert [changed.pop(name) for name in list(changed) if name.startswith("inbox:")] == [[""], [""]]
     assert changed == {
-        "active:w1": {"3": "2"},
+        "active:w1": {"3": str(queue.lease)},
         "wait:0": ["1", "2"],
         "levels": ["0"],
         "stats": {"reruns": "1"},

@@ -23,7 +23,7 @@ def delayed(queue: Queue) -> None:
 
 def alone(queue: Queue) -> None:
     active(queue)
-    queue.turn(moves=[move("alone", "x", 1)])
+    queue.turn(moves=[move("alone", "x", queue.lease)])
 
 
 def active(queue: Queue) -> None:
@@ -33,12 +33,13 @@ def active(queue: Queue) -> None:
 
 def completed(queue: Queue) -> None:
     active(queue)
-    queue.turn(moves=[move("completed", "x", 1, outcome=b"done", key="k", keep=HOUR)])
+    queue.turn(moves=[move("completed", "x", queue.lease, outcome=b"done", key="k", keep=HOUR)])
 
 
 def dead(queue: Queue) -> None:
     active(queue)
-    queue.turn(moves=[move("dead", "x", 1, runs=b"[1,0,[]]", outcome=b"died", key="k", keep=HOUR)])
+    ended = {"runs": b"[1,0,[]]", "outcome": b"died", "key": "k", "keep": HOUR}
+    queue.turn(moves=[move("dead", "x", queue.lease, **ended)])
 
 
 def cancelled(queue: Queue) -> None:

@@ -20,19 +20,33 @@ def test_jobs_are_leased_in_their_order_under_one_number(queue: Queue) -> None:
     queue.enqueue("a", "b", "c")
     with queue.changes() as changed:
         turn = queue.turn("w1", 2)
-    assert (turn.ids, turn.records, turn.lease, turn.due, turn.refused) == (
-        ["1", "2"],
-        ["a", "b"],
-        1,
-        None,
-        [],
-    )
+    assert (turn.ids, turn.records, turn.due, turn.refused) == (["1", "2"], ["a", "b"], None, [])
+    lease = str(turn.lease)
     assert changed == {
-        "active:w1": {"1": "1", "2": "1"},
+        "active:w1": {"1": lease, "2": lease},
         "wait:0": ["3"],
         "turns": {"w1": "1"},
-        "last_lease": "1",
+        "last_lease": lease,
     }
+
+
+def test_lease_numbers_follow_the_clock_and_rise(queue: Queue) -> None:
+    queue.join("w1")
+    queue.enqueue("a", "b", "c")
+    first, second = (queue.turn("w1", 1) for _ in range(2))
+    assert first.time * 1000 <= first.lease < second.lease
+    ahead = second.lease + 10**12
+    queue.send("SET", f"{queue.name}:last_lease", ahead)
+    assert queue.turn("w1", 1).lease == ahead + 1
+
+
+def test_no_lease_number_comes_again_when_the_server_is_back_with_an_older_state(queue: Queue) -> None:
+    queue.join("w1")
+    queue.enqueue("a", "b")
+    before = queue.turn("w1", 1).lease
+    queue.send("DEL", f"{queue.name}:last_lease")
+    queue.until(before // 1000 + 1)
+    assert queue.turn("w1", 1).lease > before
 
 
 def test_the_highest_level_runs_first_and_within_it_the_first_that_came(queue: Queue) -> None:
@@ -63,11 +77,11 @@ def test_a_turn_settles_and_reserves_in_one_call(queue: Queue) -> None:
         "jobs": {"2": "b", "3": "c"},
         "outcomes": {"2": HELD},
         "completed": ["2"],
-        "active:w1": {"3": "2"},
+        "active:w1": {"3": str(turn.lease)},
         "wait:0": None,
         "stats": {"completed": "2", "run:3": "2"},
         "turns": {"w1": "2"},
-        "last_lease": "2",
+        "last_lease": str(turn.lease),
     }
 
 
@@ -83,9 +97,9 @@ def test_delayed_jobs_that_are_due_are_promoted_at_their_level(queue: Queue) -> 
         "delayed": ["4"],
         "levelof": None,
         "wait:0": ["2"],
-        "active:w1": {"3": "1", "1": "1"},
+        "active:w1": dict.fromkeys(("3", "1"), str(turn.lease)),
         "turns": {"w1": "1"},
-        "last_lease": "1",
+        "last_lease": str(turn.lease),
     }
 
 
@@ -136,7 +150,7 @@ def test_a_turn_unparks_its_worker_first_and_returns_its_inbox(queue: Queue) -> 
     queue.enqueue("a")
     with queue.changes() as changed:
         turn = queue.turn("w1")
-    assert (turn.inbox, turn.ids) == (["1 1 a"], [])
+    assert (turn.inbox, turn.ids) == ([f"{queue.lease} 1 a"], [])
     assert changed == {"inbox:w1": None, "turns": {"w1": "2"}}
     queue.turn("w1", 1, park=True)
     queue.turn("w1")
@@ -172,7 +186,7 @@ def test_a_job_under_another_lease_is_refused_counted_and_its_outcome_not_stored
     assert turn.refused == ["2"]
     assert changed == {
         "jobs": {"2": "b", "3": "c"},
-        "active:w1": {"2": "1"},
+        "active:w1": {"2": str(leases["2"])},
         "outcomes": {"3": HELD},
         "completed": ["3"],
         "stats": {"completed": "2", "lost_leases": "1"},
@@ -186,7 +200,7 @@ def test_a_job_that_another_worker_holds_is_refused(queue: Queue) -> None:
     mine, theirs = queue.take("w1"), queue.take("w2")
     turn = queue.turn("w1", done={**mine, **theirs})
     assert turn.refused == list(theirs)
-    assert queue.state()["active:w2"] == {"2": "2"}
+    assert queue.state()["active:w2"] == {"2": str(theirs["2"])}
     assert queue.stat("lost_leases") == 1
 
 
@@ -216,7 +230,7 @@ def test_a_turn_that_was_seen_already_is_refused_whole(queue: Queue, number: int
     queue.join("w1")
     queue.enqueue("a", "b")
     queue.turn("w1", number=1)
-    leases = dict.fromkeys(queue.turn("w1", 1, number=2).ids, 1)
+    leases = dict.fromkeys(queue.turn("w1", 1, number=2).ids, queue.lease)
     with queue.changes() as changed, pytest.raises(BrokerRefused, match=f"STALE turn {number}"):
         queue.turn("w1", 1, number=number, done=leases)
     assert changed == {}
@@ -269,7 +283,7 @@ def test_jobs_given_back_wake_a_parked_worker(queue: Queue, kind: str) -> None:
     queue.enqueue("a")
     queue.turn("w2")
     queue.park("w3")
-    queue.turn("w2", moves=[move(kind, "1", 1)])
+    queue.turn("w2", moves=[move(kind, "1", queue.lease)])
     assert queue.state()["inbox:w3"] == [""]
 
 
@@ -310,7 +324,7 @@ def test_what_is_not_kept_leaves_nothing_behind(queue: Queue) -> None:
     queue.turn(done={"1": leases["1"]}, moves=[move("completed", "2", leases["2"], outcome=b"o")], keep=0)
     assert queue.state() == {
         "last_id": "2",
-        "last_lease": "1",
+        "last_lease": str(leases["1"]),
         "call:p": "1:1",
         "levels": ["0"],
         "turns": {"w1": "2"},
@@ -337,13 +351,13 @@ def test_progress_and_the_last_100_lines_stand_with_a_running_job(queue: Queue) 
     assert changed == {"logs:1": [f"line {n}" for n in range(20, 120)], "notes": {"1": "50"}}
 
 
-@pytest.mark.parametrize(("worker", "lease"), [("w1", 99), ("w2", 1)])
+@pytest.mark.parametrize(("worker", "off"), [("w1", 1), ("w2", 0)])
 def test_a_note_of_one_that_lost_the_lease_is_not_kept_but_counted(
-    queue: Queue, worker: str, lease: int
+    queue: Queue, worker: str, off: int
 ) -> None:
     queue.join("w1", "w2")
     queue.enqueue("a")
-    queue.take()
+    lease = queue.take()["1"] - off
     with queue.changes() as changed:
         assert note(queue, "1", lease, line="late", worker=worker) == 0
         assert note(queue, "1", lease, progress=b"1", worker=worker) == 0

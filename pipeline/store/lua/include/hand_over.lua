@@ -1,5 +1,5 @@
 -- Lease one job straight to a parked worker. Returns whether there was one. A worker whose lease has ended may
--- be gone, and one that finds others waiting must not overtake them: those are only woken. Needs now and wake.
+-- be gone, and one that finds others waiting must not overtake them: those are only woken. Needs now, next_lease and wake.
 local function hand_over(queue, id, record)
   local time
   for _ = 1, 10 do
@@ -12,7 +12,7 @@ local function hand_over(queue, id, record)
       redis.call('RPUSH', inbox, '')
       return false
     elseif ends and tonumber(ends) > time then
-      local lease = redis.call('INCR', queue .. ':last_lease')
+      local lease = next_lease(queue, time)
       redis.call('HSET', queue .. ':active:' .. worker, id, lease)
       redis.call('RPUSH', inbox, lease .. ' ' .. id .. ' ' .. record)
       return true
