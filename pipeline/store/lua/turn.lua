@@ -16,10 +16,7 @@
 -- include window
 -- include room
 -- include next_lease
-<<<<<<< HEAD
 -- include started
-=======
->>>>>>> main
 local queue = unpack(KEYS)
 local worker, number, want, park, holds, source, keep, done, runs, kept, moves = unpack(ARGV)
 -- rest: the completed jobs (see complete), the moves (see settle), then (counter, by) pairs
