@@ -223,6 +223,10 @@ class Store:
         )
         return Call(command, _plain)
 
+    def late(self, lease: int) -> Call[int]:
+        """What was reserved under this number starts only now, and counts from now on in the window of the rate."""
+        return Call(script("late").command(queue=self.queue, lease=lease), _plain)
+
     def renew(self, lease: int, workers: list[str]) -> Call[list[str | None]]:
         """These workers live. The result names those that were reclaimed meanwhile."""
         return Call(script("renew").command(queue=self.queue, lease=lease, rest=workers), _texts)

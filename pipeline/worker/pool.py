@@ -32,6 +32,7 @@ from pipeline.worker.link import Link
 from pipeline.worker.notes import Notes
 from pipeline.worker.report import listed
 from pipeline.worker.slots import now
+from pipeline.worker.starts import Starts
 from pipeline.worker.watch import STALL_SECONDS, Watch
 
 BATCH = 1000
@@ -79,6 +80,7 @@ class Pool:
         notes = Notes(self._store, plan.worker, self._link, self._running, self._hand.lose)
         handlers.note = notes.send
         self._ends = Ends(self._hand, self.ledger, notes)
+        self._starts = Starts(self._store, self._link)
         self._number = 0
         self._flight: Page | None = None
         self._turning = self._scheduled = self._parked = self._poked = self._joined = self._changed = False
@@ -170,7 +172,9 @@ class Pool:
         self._serves()
         page, self._flight = self._flight, None
         time, refused, due, lease, ids, records, runs, inbox = reply
-        self.ledger.offset = time - self._watch.seen() * 1000
+        seen = self._watch.seen()
+        self.ledger.offset = time - seen * 1000
+        self._starts.heard(time, seen)
         if page is not None:
             self._hand.let_go(page)
         if refused:
@@ -252,6 +256,8 @@ class Pool:
             self._board.skip()
             self._loop.call_soon_threadsafe(self._refuse, attempt)
             return None
+        if self.ledger.policy.rate_limit is not None:
+            self._starts.began(held.lease, moment)
         self._running[slot] = attempt
         deadline = 0 if attempt.hard == inf else int(attempt.hard * 1000)
         self._board.begin(slot, held.id, held.lease, int(moment * 1000), deadline)

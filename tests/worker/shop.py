@@ -18,6 +18,7 @@ from pipeline.policy import JobPolicy, QueuePolicy, RetryPolicy, Timeout
 from pipeline.store.reader import Counts, JobView, Reader
 from pipeline.store.store import Store, run
 from pipeline.store.wire import connect, parse
+from pipeline.supervisor.publish import rate
 from pipeline.worker.attempt import Handlers
 from pipeline.worker.board import Board
 from pipeline.worker.pool import Pool
@@ -107,7 +108,7 @@ async def shop(
     policy = QueuePolicy("q", jobs=jobs, **own)
     async with AsyncClient(broker, "shop") as client:
         connection = await connect(parse(broker))
-        await run(connection, Store("shop", "q").publish(1, msgspec.json.encode(policy), ""))
+        await run(connection, Store("shop", "q").publish(1, msgspec.json.encode(policy), "", rate(policy)))
         connection.close()
         found = Shop(broker, policy, client)
         try:

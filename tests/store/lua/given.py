@@ -45,6 +45,7 @@ class Queue:
     """The queue `emails` of the project `shop`. Records are opaque to the scripts, so any text will do."""
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self.connection = BlockingConnection(parse(url))
         self.store = Store("shop", "emails")
         self.name = self.store.queue
