@@ -5,7 +5,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import Discard, PipelineError, RateLimited, RetryLater, SoftTimeout
+from pipeline.errors import Discard, JobCancelled, PipelineError, RateLimited, RetryLater, SoftTimeout
 from pipeline.job import Job
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ __all__ = [
     "Client",
     "Discard",
     "Job",
+    "JobCancelled",
     "PipelineError",
     "RateLimited",
     "RetryLater",

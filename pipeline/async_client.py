@@ -16,6 +16,7 @@ from typing import Any, Self, TypeVar
 from msgspec import Struct
 
 from pipeline.errors import BrokerUnavailable, Unconfirmed
+from pipeline.followup import ENDED, cancelling, looks
 from pipeline.plan import Plan
 from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate, time_limit
 from pipeline.policy import Backoff, Deduplication
@@ -31,7 +32,7 @@ from pipeline.producer import (
     record,
 )
 from pipeline.store.confirm import Confirm, Confirming
-from pipeline.store.reader import JobView, Reader
+from pipeline.store.reader import JobView, Reader, server_time
 from pipeline.store.store import Accepted, Call, StalePolicy, Store, answer
 from pipeline.store.wire import Command, Connection, Reply, connect
 
@@ -130,6 +131,22 @@ class AsyncClient:
         return found(
             queue, id, await self._run(Reader(self._project, queue).show([id], self._policies.policy(queue)))
         )
+
+    async def wait(self, queue: str, id: str, timeout: Duration = "30s") -> JobView:
+        """The job once it has ended; see Client.wait."""
+        for pause in looks(queue, id, timeout):
+            job = await self.job(queue, id)
+            if job.state in ENDED:
+                return job
+            await asyncio.sleep(pause)
+        raise AssertionError("looks end with an error")
+
+    async def cancel(self, queue: str, id: str) -> str:
+        """Withdraw a job, or have it stopped when it runs; see Client.cancel."""
+        job = await self.job(queue, id)
+        at = await self._run(server_time())
+        call = cancelling(self._store(queue), job, self._policies.policy(queue), at)
+        return await self._run(call) or job.state
 
     async def close(self) -> None:
         """Hang up."""

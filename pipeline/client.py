@@ -17,12 +17,13 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from pipeline.errors import BrokerUnavailable, Unconfirmed
+from pipeline.followup import ENDED, cancelling, looks
 from pipeline.plan import Plan
 from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate, time_limit
 from pipeline.policy import Backoff, Deduplication
 from pipeline.producer import FIRST_PAUSE, LONGEST_PAUSE, Batch, Duration, Wanted, record
 from pipeline.store.confirm import Confirm, run_confirmed
-from pipeline.store.reader import JobView, Reader
+from pipeline.store.reader import JobView, Reader, server_time
 from pipeline.store.store import Accepted, Call, StalePolicy, Store, run_blocking
 from pipeline.store.wire import BlockingConnection
 
@@ -111,6 +112,28 @@ class Client:
         return found(
             queue, id, self._call(Reader(self._project, queue).show([id], self._policies.policy(queue)))
         )
+
+    def wait(self, queue: str, id: str, timeout: Duration = "30s") -> JobView:
+        """The job once it has ended: completed, dead or cancelled, with its result or error.
+
+        Raises TimeoutError when it has not by then, JobNotFound when it is not kept (see `retention`).
+        """
+        for pause in looks(queue, id, timeout):
+            job = self.job(queue, id)
+            if job.state in ENDED:
+                return job
+            time.sleep(pause)
+        raise AssertionError("looks end with an error")
+
+    def cancel(self, queue: str, id: str) -> str:
+        """Withdraw a job, or have it stopped when it runs: the state it was in. One that had ended stays as it is.
+
+        Raises JobNotFound.
+        """
+        job = self.job(queue, id)
+        at = self._call(server_time())
+        call = cancelling(self._store(queue), job, self._policies.policy(queue), at)
+        return self._call(call) or job.state
 
     def close(self) -> None:
         """Hang up."""

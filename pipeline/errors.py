@@ -28,6 +28,7 @@ PipelineError
 Discard, RetryLater, RateLimited
                            what a handler raises to say how its attempt ends
 SoftTimeout                raised inside a handler at its soft limit (a TimeoutError)
+JobCancelled               raised inside a plain handler, by `progress` or `log`, when its job was cancelled
 """
 
 from __future__ import annotations
@@ -211,3 +212,8 @@ class RateLimited(RetryLater):
 
 class SoftTimeout(TimeoutError):
     """Raised inside a handler when its soft time limit has passed."""
+
+
+class JobCancelled(Exception):
+    """A person cancelled the job that runs. `job.progress` and `job.log` raise it in a plain handler; an async one is
+    cancelled as any coroutine is."""

@@ -122,6 +122,30 @@ def test_a_job_that_is_not_kept_is_not_found(client: Client) -> None:
         client.job("emails", "99")
 
 
+def test_waiting_for_a_job_ends_with_its_end_or_in_time(client: Client) -> None:
+    id = client.enqueue("emails", "send").id
+    with pytest.raises(TimeoutError, match=f"job '{id}' of 'emails' has not ended within 20ms"):
+        client.wait("emails", id, "20ms")
+    assert client.cancel("emails", id) == "waiting"
+    assert client.wait("emails", id).state == "cancelled"
+    assert client.cancel("emails", id) == "cancelled"
+
+
+async def test_coroutines_wait_and_cancel_too(shop: Broker) -> None:
+    async with AsyncClient(shop.url, "shop") as client:
+        id = (await client.enqueue("emails", "send", delay="1h")).id
+        with pytest.raises(TimeoutError):
+            await client.wait("emails", id, "20ms")
+        assert await client.cancel("emails", id) == "delayed"
+        assert (await client.wait("emails", id)).state == "cancelled"
+
+
+def test_what_is_not_kept_can_be_neither_waited_for_nor_cancelled(client: Client) -> None:
+    for ask in (client.wait, client.cancel):
+        with pytest.raises(JobNotFound):
+            ask("emails", "99")
+
+
 def test_many_jobs_go_in_chunks_of_a_thousand_and_keep_their_order(shop: Broker, client: Client) -> None:
     client.enqueue("emails", "send")
     shop.forget_calls()

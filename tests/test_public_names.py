@@ -14,6 +14,7 @@ NAMES = [
     "Client",
     "Discard",
     "Job",
+    "JobCancelled",
     "PipelineError",
     "RateLimited",
     "RetryLater",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import islice
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pipeline.store.operator import Operator
     from pipeline.store.reader import JobView
 
+STOP_SECONDS = 2.0
 STATES = ("waiting", "delayed", "active", "blocked", "completed", "dead", "cancelled")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -167,8 +169,13 @@ def retry(hands: Operator, id: str) -> str:
 
 
 def cancel(hands: Operator, id: str) -> str:
-    hands.cancel(id)
-    return "cancelled"
+    """Withdraw one, or have it stopped; the state it is in a moment later."""
+    if hands.cancel(id) != "active":
+        return "cancelled"
+    until = time.monotonic() + STOP_SECONDS
+    while (state := hands.job(id).state) == "active" and time.monotonic() < until:
+        time.sleep(0.02)
+    return state if state != "active" else "active, told to stop"
 
 
 def remove(hands: Operator, id: str) -> str:
@@ -182,6 +189,6 @@ def promote(hands: Operator, id: str) -> str:
 
 
 mover("retry", "Let dead or cancelled jobs run again, from attempt 1.", retry)
-mover("cancel", "Withdraw jobs that wait or are delayed.", cancel)
+mover("cancel", "Withdraw jobs that wait or are delayed, and stop those that run.", cancel)
 mover("remove", "Delete jobs that do not run, whatever their state.", remove)
 mover("promote", "Let delayed jobs run now.", promote)

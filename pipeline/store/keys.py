@@ -130,6 +130,11 @@ def stats(queue: str) -> str:
     return f"{queue}:stats"
 
 
+def stops(queue: str) -> str:
+    """hash: id -> how a job ends that was cancelled while it ran."""
+    return f"{queue}:stops"
+
+
 def starts(queue: str) -> str:
     """Sorted set: lease number by the time of its reservation, within the window of the rate limit."""
     return f"{queue}:starts"

@@ -72,18 +72,16 @@ class Operator:
         """The server's clock, in ms since 1970."""
         return run_blocking(self.connection, server_time())
 
-    def cancel(self, id: str) -> None:
-        """Withdraw a job that waits or is delayed. Raises JobNotFound or WrongState."""
+    def cancel(self, id: str) -> str:
+        """Withdraw a job that waits or is delayed, or have one that runs stopped; the result is the state it was in.
+        Raises JobNotFound or WrongState."""
         job = self._find(id)
         outcome = encode(Outcome(job.attempt, None, self.time()))
         call = self._store.cancel(id, job.priority, job.key, self._keep(id), outcome)
         state = self._known(id, run_blocking(self.connection, call))
-        if state == "active":
-            raise WrongState(
-                f"job {id} of {self.queue!r} runs already", "only jobs that wait can be cancelled"
-            )
-        if state not in ("waiting", "delayed"):
+        if state not in ("waiting", "delayed", "active"):
             raise WrongState(f"job {id} of {self.queue!r} is {state} already", "there is nothing to cancel")
+        return state
 
     def remove(self, id: str) -> str:
         """Delete a job that does not run; the result is the state it was in. Raises JobNotFound or WrongState."""

@@ -20,6 +20,8 @@ from pipeline.policy import JobPolicy, QueuePolicy, RetryPolicy, Timeout
 from pipeline.retry import Failure
 from pipeline.units import milliseconds, words
 
+STOP = b"!"
+
 
 class Buffered(NamedTuple):
     """A job that this worker holds and has not begun."""
@@ -36,8 +38,14 @@ class Buffered(NamedTuple):
 
 def handed_over(inbox: list[bytes]) -> list[Buffered]:
     """The jobs that enqueues put into this worker's inbox."""
-    entries = [entry.split(b" ", 2) for entry in inbox if entry]
+    entries = [entry.split(b" ", 2) for entry in inbox if entry and entry[:1] != STOP]
     return [Buffered(id, int(lease), record) for lease, id, record in entries]
+
+
+def told_to_stop(inbox: list[bytes]) -> list[tuple[bytes, int]]:
+    """The jobs (id, lease) that a person cancelled."""
+    entries = [entry.split(b" ", 2) for entry in inbox if entry[:1] == STOP]
+    return [(id, int(lease)) for _, lease, id in entries]
 
 
 class Handling(Struct, frozen=True):
@@ -62,7 +70,7 @@ class Attempt(Struct):
     ended: float = 0.0
     result: bytes = b""
     stopped: str = ""
-    """Why it was told to stop: soft, hard, release or lost; `abandoned` once nobody waits for it."""
+    """Why it was told to stop: soft, hard, release, cancel or lost; `abandoned` once nobody waits for it."""
 
     @property
     def priority(self) -> int:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
+from pipeline.errors import JobCancelled
 from pipeline.worker.attempt import Attempt, Refused, failure, timed_out
 from pipeline.worker.hand import Hand
 from pipeline.worker.ledger import Ledger
 from pipeline.worker.notes import Notes
 from pipeline.worker.report import tell_failure
+
+GIVEN_BACK = ("release", "cancel")
 
 
 class Ends:
@@ -47,7 +50,7 @@ class Ends:
             self.fail(attempt, None)
         elif error is None:
             self._ledger.complete(attempt)
-        elif attempt.stopped == "release" and isinstance(error, asyncio.CancelledError):
+        elif attempt.stopped in GIVEN_BACK and isinstance(error, asyncio.CancelledError | JobCancelled):
             self._ledger.give_back([attempt])
         else:
             self.fail(attempt, error)

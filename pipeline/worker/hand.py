@@ -26,6 +26,7 @@ class Hand:
         self._ledger = ledger
         self._leases: dict[bytes, int] = {}
         self._aside: list[Buffered] = []
+        self._cancelled: set[tuple[bytes, int]] = set()
         self.running: dict[int, Attempt] = {}
         self.lanes: dict[bool, LoopSlots | ThreadSlots] = {}
         kinds = handlers.table.kinds or {True}
@@ -44,9 +45,14 @@ class Hand:
         """How many jobs no slot has begun."""
         return sum(map(len, self.lanes.values()))
 
-    def receive(self, jobs: list[Buffered]) -> None:
-        """The broker leased us these jobs."""
+    def receive(self, jobs: list[Buffered]) -> list[Buffered]:
+        """The broker leased us these jobs; the result are those that nobody cancelled meanwhile."""
         self._leases.update([(job.id, job.lease) for job in jobs])
+        if not self._cancelled:
+            return jobs
+        cancelled, self._cancelled = self._cancelled, set()
+        self._ledger.give_back([job for job in jobs if (job.id, job.lease) in cancelled])
+        return [job for job in jobs if (job.id, job.lease) not in cancelled]
 
     def begin(self, jobs: list[Buffered]) -> None:
         """Give jobs to the slots that can run them."""
@@ -115,7 +121,7 @@ class Hand:
                 # Unless a turn has leased it to us anew meanwhile.
                 del self._leases[job.id]
         new = self._unknown(told, leases)
-        self.receive(new)
+        new = self.receive(new)
         return ours + new
 
     def lose(self, attempt: Attempt) -> None:
@@ -131,6 +137,24 @@ class Hand:
         self._board.told(1)
         if attempt.handler.is_async:
             self.lanes[True].stop(slot, attempt, "lost")
+
+    def cancel(self, id: bytes, lease: int) -> None:
+        """A person cancelled this job: it goes back, and the broker knows better than to let it wait again. An async
+        handler is cancelled; in a thread the next note raises JobCancelled."""
+        for slot, attempt in list(self.running.items()):
+            if (attempt.id, attempt.lease) == (id, lease) and not attempt.stopped:
+                log.info("%s %s is cancelled: it is told to stop", attempt.job.name, attempt.job.id)
+                attempt.stopped = "cancel"
+                if attempt.handler.is_async:
+                    self.lanes[True].stop(slot, attempt, "cancel")
+                return
+        if self._leases.get(id) != lease:
+            # The letter was quicker than the job.
+            self._cancelled.add((id, lease))
+            return
+        buffered = self.take_back()
+        self._ledger.give_back([job for job in buffered if (job.id, job.lease) == (id, lease)])
+        self.begin([job for job in buffered if (job.id, job.lease) != (id, lease)])
 
     def _unknown(self, told: list[Held], leases: Mapping[bytes, int]) -> list[Buffered]:
         return [

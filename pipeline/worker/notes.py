@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
-from pipeline.errors import LeaseLost
+from pipeline.errors import JobCancelled, LeaseLost
 from pipeline.job import LOG_LINE_BYTES, SENT, Job, encode
 from pipeline.store.store import Store
 from pipeline.store.wire import Command, Reply
@@ -38,11 +38,13 @@ class Notes:
     def send(self, job: Job[Any], kind: str, value: Any) -> Awaitable[None]:
         """Send a note; awaiting it waits for the broker. While the broker is away notes are dropped.
 
-        Raises LeaseLost when the job is known to run elsewhere.
+        Raises LeaseLost when the job is known to run elsewhere, JobCancelled when a person cancelled it.
         """
         attempt = next((a for a in list(self._running.values()) if a.job is job), None)
         if attempt is not None and attempt.stopped == "lost":
             raise LeaseLost(f"the lease of {job.name} {job.id} is lost: what it does counts no more")
+        if attempt is not None and attempt.stopped == "cancel":
+            raise JobCancelled(f"{job.name} {job.id} was cancelled")
         turns = self._link.turns
         if attempt is None or turns is None:
             return SENT

@@ -22,6 +22,7 @@ from pipeline.worker.attempt import (
     Refused,
     Table,
     handed_over,
+    told_to_stop,
 )
 from pipeline.worker.board import Board
 from pipeline.worker.ends import Ends
@@ -183,7 +184,7 @@ class Pool:
             leases = [lease] * len(ids)
             self._receive(list(map(Buffered, ids, leases, records, runs or [None] * len(ids))))
         if inbox:
-            self._receive(handed_over(inbox))
+            self._read(inbox)
         self._parked = due is not None and due != UNKNOWN
         if due == UNKNOWN:
             self.doubt()
@@ -217,7 +218,6 @@ class Pool:
         self._link.refused(reply)
 
     def _park(self, due: int) -> None:
-        self._link.listen(self._woken)
         if self._due is not None:
             self._due.cancel()
             self._due = None
@@ -231,11 +231,19 @@ class Pool:
         if isinstance(reply, Exception):
             return
         if reply is not None:
-            self._receive(handed_over(reply[1]))
+            self._read(reply[1])
+        self._link.listen(self._woken)
         self.kick()
 
+    def _read(self, letters: list[bytes]) -> None:
+        jobs = handed_over(letters)
+        if jobs:
+            self._receive(jobs)
+        for id, lease in told_to_stop(letters):
+            self._hand.cancel(id, lease)
+
     def _receive(self, jobs: list[Buffered]) -> None:
-        self._hand.receive(jobs)
+        jobs = self._hand.receive(jobs)
         if self._leave.quiet:
             self.ledger.give_back(jobs)
             return
@@ -303,6 +311,7 @@ class Pool:
         except LeaseLost as error:
             self._reclaimed(error)
             return
+        self._link.listen(self._woken)
         self._turning = False
         self.kick()
 

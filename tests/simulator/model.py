@@ -25,6 +25,7 @@ SETTLED: dict[str, Place] = {
     "hold": "waiting",
     "back": "waiting",
     "alone": "alone",
+    "cancelled": "cancelled",
 }
 ANSWERED_BY_ERRORS = {"enqueue", "enqueue_each", "turn", "hold"}
 
@@ -45,6 +46,7 @@ class Model:
         self._calls: dict[bytes, int] = {}
         self._starts: list[tuple[int, bytes]] = []
         self._rate: object = None
+        self._stops: set[bytes] = set()
         self._steps: dict[str, Callable[[tuple[bytes, ...], Any], None]] = {
             "enqueue": self._enqueue,
             "enqueue_each": self._enqueue_each,
@@ -62,10 +64,10 @@ class Model:
 
     def kept(self) -> Any:
         """The account as it is now, for `restore`."""
-        return copy.deepcopy((self.places, self.born, self.counts, self._calls, self._starts))
+        return copy.deepcopy((self.places, self.born, self.counts, self._calls, self._starts, self._stops))
 
     def restore(self, kept: Any) -> None:
-        self.places, self.born, self.counts, self._calls, self._starts = copy.deepcopy(kept)
+        self.places, self.born, self.counts, self._calls, self._starts, self._stops = copy.deepcopy(kept)
 
     def under(self, rate: object) -> None:
         """Starts count from when a rate is set, or changed, on."""
@@ -168,6 +170,7 @@ class Model:
                 refused.append(id)
                 continue
             self.counts["completed"] += 1
+            self._stops.discard(id)
             if place < len(ids) - kept:
                 del self.places[id]
             else:
@@ -186,9 +189,12 @@ class Model:
             if not held:
                 refused.append(id)
                 continue
-            self.places[id] = SETTLED[move]
-            if move == "unused":
+            if move == "unused" and id not in self._stops:
                 self._starts = forget(self._starts, lease)
+            if id in self._stops and move not in ENDED:
+                move = "cancelled"
+            self._stops.discard(id)
+            self.places[id] = SETTLED[move]
             self.counts[move] += move in ENDED
         return refused
 
@@ -231,6 +237,8 @@ class Model:
 
     def _cancel(self, args: tuple[bytes, ...], reply: Reply) -> None:
         allowed = ("waiting", "alone", "delayed")
+        if isinstance(self.places.get(args[1]), Lease):
+            self._stops.add(args[1])
         self.counts["cancelled"] += self._answer("cancel", args[1], reply, allowed, "cancelled")
 
     def _hasten(self, args: tuple[bytes, ...], reply: Reply) -> None:

@@ -245,9 +245,19 @@ class Worker:
             self.buffer.append(job)
 
     def receive(self, letter: bytes) -> None:
-        if letter:
+        if letter[:1] == b"!":
+            _, lease, id = letter.split(b" ")
+            self.stop((id, int(lease)))
+        elif letter:
             lease, id, record = letter.split(b" ", 2)
             self.take(Held(id, lease, record, None))
+
+    def stop(self, job: tuple[bytes, int]) -> None:
+        """A person cancelled it: it goes back, and the broker knows that it is cancelled."""
+        attempt = self.running.pop(job, None)
+        if attempt is not None:
+            self.world.boards[self.name].discard(job)
+            self.give_back([attempt.job])
 
     def forget(self, told: list[Ended]) -> None:
         for ended in told:

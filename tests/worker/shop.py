@@ -13,6 +13,7 @@ import msgspec
 
 from pipeline import Job
 from pipeline.async_client import AsyncClient
+from pipeline.job import Outcome, encode
 from pipeline.plan import WorkerPlan
 from pipeline.policy import JobPolicy, QueuePolicy, RetryPolicy, Timeout
 from pipeline.store.reader import Counts, JobView, Reader
@@ -73,6 +74,15 @@ class Shop:
 
     async def enqueue(self, job: str, data: Any = None, **options: Any) -> str:
         return (await self.client.enqueue("q", job, data, **options)).id
+
+    async def cancel(self, id: str) -> str | None:
+        """What a person does; the state that the job was in."""
+        outcome = encode(Outcome(0, None, 0))
+        connection = await connect(parse(self.broker))
+        try:
+            return await run(connection, Store("shop", "q").cancel(id, 0, "", "", outcome))
+        finally:
+            connection.close()
 
     async def ends_as(self, id: str, *states: str) -> JobView:
         """The job, once it is in one of these states."""

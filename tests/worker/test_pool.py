@@ -161,6 +161,78 @@ async def test_a_job_that_began_in_time_may_run_again_later(broker: str) -> None
         assert (job.state, job.attempt) == ("completed", 2)
 
 
+async def test_a_running_job_that_a_person_cancels_is_cancelled_at_once(broker: str) -> None:
+    ends: list[str] = []
+
+    async def long(job: Job[Any]) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ends.append("cleaned up")
+
+    async with shop(broker, long, concurrency=1) as it:
+        it.worker()
+        id, other = await it.enqueue("long"), await it.enqueue("long")
+        await it.ends_as(id, "active")
+        began = time.monotonic()
+        assert await it.cancel(id) == "active"
+        await it.ends_as(id, "cancelled")
+        assert time.monotonic() - began < 1
+        assert ends == ["cleaned up"]
+        await it.ends_as(other, "active")
+
+
+async def test_a_plain_handler_hears_at_its_next_note_that_its_job_was_cancelled(broker: str) -> None:
+    def long(job: Job[Any]) -> None:
+        for _ in range(1000):
+            job.progress(1)
+            time.sleep(0.01)
+
+    async with shop(broker, long) as it:
+        it.worker()
+        id = await it.enqueue("long")
+        await it.ends_as(id, "active")
+        await it.cancel(id)
+        job = await it.ends_as(id, "cancelled", "completed", "dead")
+        assert job.state == "cancelled"
+
+
+async def test_a_job_that_is_cancelled_before_its_worker_begins_it_never_runs(broker: str) -> None:
+    ran: list[str] = []
+
+    free = threading.Event()
+
+    def quick(job: Job[Any]) -> None:
+        ran.append(job.id)
+        free.wait(PATIENCE)  # the others wait in the buffer meanwhile
+
+    async with shop(broker, quick, concurrency=1) as it:
+        ids = [await it.enqueue("quick") for _ in range(4)]
+        pool = it.worker()
+        pool.ledger.pace = 0.001
+        await it.ends_as(ids[-1], "active")
+        await it.cancel(ids[-1])
+        await it.ends_as(ids[-1], "cancelled")
+        free.set()
+        await it.ends_as(ids[-2], "completed")
+        assert ids[-1] not in ran
+
+
+async def test_a_cancelled_job_that_fails_does_not_run_again(broker: str) -> None:
+    async def defiant(job: Job[Any]) -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise ValueError("no") from None
+
+    async with shop(broker, defiant, retry=RetryPolicy(5)) as it:
+        it.worker()
+        id = await it.enqueue("defiant")
+        await it.ends_as(id, "active")
+        await it.cancel(id)
+        assert (await it.ends_as(id, "cancelled", "dead")).state == "cancelled"
+
+
 # --- time limits ---------------------------------------------------------------------------------------
 
 

@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- Withdraw a job that waits or is delayed. Returns the state it was in; only those two were cancelled.
+-- Withdraw a job that waits or is delayed. One that is active is cancelled as soon as it leaves its lease without having
+-- ended, and its worker is told to stop it. Returns the state it was in.
 -- include now
 -- include where
 -- include withdraw
@@ -7,7 +8,12 @@
 local queue = unpack(KEYS)
 local id, level, key, keep, outcome = unpack(ARGV)
 
-local state = where(queue, id)
+local state, worker = where(queue, id)
+if state == 'active' then
+  redis.call('HSET', queue .. ':stops', id, cjson.encode({ outcome, key, keep }))
+  local lease = redis.call('HGET', queue .. ':active:' .. worker, id)
+  redis.call('RPUSH', queue .. ':inbox:' .. worker, '! ' .. lease .. ' ' .. id)
+end
 if state ~= 'waiting' and state ~= 'delayed' then return state end
 local time = now()
 withdraw(queue, state, id, level)

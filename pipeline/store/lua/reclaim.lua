@@ -5,6 +5,7 @@
 -- include put
 -- include wake
 -- include unlock
+-- include stopped
 -- include settle
 local queue = unpack(KEYS)
 local worker, reruns, failed = unpack(ARGV)

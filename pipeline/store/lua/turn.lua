@@ -10,6 +10,7 @@
 -- include drop
 -- include unlock
 -- include complete
+-- include stopped
 -- include settle
 -- include promote
 -- include take
@@ -52,10 +53,11 @@ for i = at + 9 * moves + 1, #ARGV, 2 do
   redis.call('HINCRBY', stats, ARGV[i], ARGV[i + 1])
 end
 
--- A letter may have gone into a connection that was broken already, or away with an inbox.
+-- A letter may have gone into a connection that was broken already, or away with an inbox. Those with a mark tell the
+-- worker to stop a job.
 local letters = 0
 for i = 1, #inbox do
-  if inbox[i] ~= '' then letters = letters + 1 end
+  if inbox[i] ~= '' and string.sub(inbox[i], 1, 1) ~= '!' then letters = letters + 1 end
 end
 if holds ~= '' and redis.call('HLEN', active) - 1 ~= holds + letters then
   return { time, refused, -2, 0, {}, {}, {}, inbox }

@@ -61,7 +61,6 @@ CASES: list[tuple[Callable[[Queue], None], str, str | None, State, dict[str, int
     (waiting, "cancel", "waiting", CANCELLED | STALE, {"cancelled": 1}),
     (delayed, "cancel", "delayed", CANCELLED | {"delayed": None, "levelof": None}, {"cancelled": 1}),
     (alone, "cancel", "waiting", CANCELLED | {"alone": None}, {"cancelled": 1}),
-    (active, "cancel", "active", {}, {}),
     (completed, "cancel", "completed", {}, {}),
     (dead, "cancel", "dead", {}, {}),
     (cancelled, "cancel", "cancelled", {}, {}),
@@ -206,3 +205,62 @@ def test_the_keys_of_purged_jobs_are_freed_unless_another_holds_them(queue: Queu
     with queue.changes() as changed:
         run_blocking(queue.connection, queue.store.free([("1", "k", ""), ("1", "l", ""), ("1", "m", "")]))
     assert changed == {"dedup:k": None}
+
+
+# --- a job that runs is cancelled ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def running(queue: Queue) -> int:
+    """Job x runs in w1, and was cancelled; its lease."""
+    queue.join("w1")
+    queue.each(new("r", id="x", key="k"))
+    lease = queue.take()["x"]
+    assert queue.cancel("x", key="k", keep=HOUR) == "active"
+    return lease
+
+
+def test_its_worker_is_told_to_stop_it(queue: Queue, running: int) -> None:
+    assert queue.state()["inbox:w1"] == [f"! {running} x"]
+
+
+def test_a_letter_that_tells_to_stop_is_no_job(queue: Queue, running: int) -> None:
+    command = queue.store.turn(
+        "w1", 99, want=1, park=False, holds=1, source="", keep=-1, ids=[], leases=[], outcomes=[], moves=[], counters=[]
+    )  # fmt: skip
+    reply = queue.connection.call(command)
+    assert (reply[2], reply[7]) == (None, [f"! {running} x".encode()])
+
+
+@pytest.mark.parametrize("kind", ["front", "unused", "back", "delayed", "alone", "hold"])
+def test_it_is_cancelled_instead_of_running_again(queue: Queue, running: int, kind: str) -> None:
+    queue.turn(moves=[move(kind, "x", running, delay=5)])
+    state = queue.state()
+    assert (state["cancelled"], state["outcomes"]) == (["x"], {"x": "cancelled by ann"})
+    assert not {"stops", "active:w1", "wait:0", "delayed", "alone", "dedup:k"} & state.keys()
+    assert (state["ids"], queue.stat("cancelled")) == (["x"], 1)
+
+
+def test_it_is_cancelled_when_its_worker_dies(queue: Queue, running: int) -> None:
+    queue.expel("w1")
+    queue.reclaim("w1", move("front", "x", running, runs=b"[0,1,[]]"))
+    assert queue.state()["cancelled"] == ["x"]
+
+
+@pytest.mark.parametrize("kind", ["completed", "dead"])
+def test_one_that_ends_by_itself_before_it_is_stopped_has_ended_so(
+    queue: Queue, running: int, kind: str
+) -> None:
+    queue.turn(moves=[move(kind, "x", running, outcome=b"o", key="k")])
+    state = queue.state()
+    assert (state[kind], state["outcomes"]) == (["x"], {"x": "o"})
+    assert "stops" not in state
+
+
+def test_one_that_is_completed_in_bulk_forgets_that_it_was_to_be_stopped(queue: Queue) -> None:
+    queue.join("w1")
+    queue.enqueue("a")
+    leases = queue.take()
+    queue.cancel("1")
+    queue.turn(done=leases)
+    assert "stops" not in queue.state()

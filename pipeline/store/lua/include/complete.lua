@@ -13,6 +13,7 @@ local function complete(queue, active, at, done, runs, kept)
   local outcomes, completed = at + done + 2 * runs, queue .. ':completed'
   if #refused == 0 then
     redis.call('HDEL', active, unpack(ARGV, at + 1, at + done))
+    redis.call('HDEL', queue .. ':stops', unpack(ARGV, at + 1, at + done))
     if done > kept then drop(queue, { unpack(ARGV, at + 1, at + done - kept) }, true) end
     if kept > 0 then
       redis.call('HSET', queue .. ':outcomes', unpack(ARGV, outcomes + 1, outcomes + 2 * kept))
@@ -25,6 +26,7 @@ local function complete(queue, active, at, done, runs, kept)
       local id, nth = ARGV[at + i], i - (done - kept)
       if not lost[id] then
         redis.call('HDEL', active, id)
+        redis.call('HDEL', queue .. ':stops', id)
         if nth > 0 then
           redis.call('HSET', queue .. ':outcomes', id, ARGV[outcomes + 2 * nth])
           redis.call('LPUSH', completed, id)

@@ -2,15 +2,17 @@
 -- move, id, lease, level, delay, runs, outcome, key, keep. A move whose lease is not held is refused. `unused` gives a
 -- job back that did not start, `hold` one that stops the queue for `delay`; `front` and `back` tell where others wait.
 -- Returns the refused ids. A delayed job that is now the next to come due wakes whoever is parked, since they
--- sleep until the one before. Needs put, unlock and wake.
+-- sleep until the one before. Needs put, stopped, unlock and wake.
 local function settle(queue, worker, time, at, count)
   local refused, active = {}, queue .. ':active:' .. worker
+  local stops = redis.call('EXISTS', queue .. ':stops') == 1
   for i = at + 1, at + 9 * count, 9 do
     local move, id, lease, level, delay, runs, outcome, key, keep = unpack(ARGV, i, i + 8)
     if redis.call('HGET', active, id) ~= lease then
       refused[#refused + 1] = id
     else
       redis.call('HDEL', active, id)
+      if stops then move, outcome, key, keep = stopped(queue, id, move, outcome, key, keep) end
       if runs ~= '' then redis.call('HSET', queue .. ':runs', id, runs) end
       if move == 'completed' or move == 'dead' or move == 'cancelled' then
         redis.call('HSET', queue .. ':outcomes', id, outcome)
