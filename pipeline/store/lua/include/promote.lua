@@ -1,6 +1,6 @@
--- Delayed jobs that are due become takeable, at most 500 a call, each level's in the order of their times. Needs put.
+-- Delayed jobs that are due become takeable, at most 250 a call, each level's in the order of their times. Needs put.
 local function promote(queue, time)
-  local due = redis.call('ZRANGEBYSCORE', queue .. ':delayed', '-inf', time, 'LIMIT', 0, 500)
+  local due = redis.call('ZRANGEBYSCORE', queue .. ':delayed', '-inf', time, 'LIMIT', 0, 250)
   if #due == 0 then return end
   redis.call('ZREM', queue .. ':delayed', unpack(due))
   if redis.call('EXISTS', queue .. ':levelof') == 0 then return put(queue, '0', due, false) end
