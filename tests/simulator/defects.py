@@ -33,7 +33,7 @@ DEFECTS = {
     "an enqueue that comes late adds a job": Defect("enqueue", ">= tonumber(call)", "== tonumber(call)"),
     "a repeated enqueue of own jobs adds one": Defect("enqueue_each", "if before then", "if false then"),
     "a caller's id is taken twice": Defect(
-        "enqueue_each", "if redis.call('HEXISTS', queue .. ':jobs', id) == 1 then return id end", ""
+        "enqueue_each", "if redis.call('HEXISTS', queue .. ':jobs', id) == 1 then return true end", ""
     ),
     "a turn does not un-park": Defect("turn", "redis.call('SREM', queue .. ':idle', worker)", ""),
     "an enqueue wakes nobody": Defect(
@@ -54,7 +54,7 @@ DEFECTS = {
     "a live worker's lease counts as ended": Defect(
         "expel", "(mode == 'lapsed' and tonumber(ends) > now())", "false"
     ),
-    "a limit is not kept": Defect("turn", "math.max(limit, 0)", "1000"),
+    "a limit is not kept": Defect("turn", "math.max(limited, 0)", "1000"),
     "a job that ran alone is forgotten": Defect("turn", "redis.call('RPUSH', queue .. ':alone', id)", ""),
     "a clock that went back lets old leases hold": Defect(
         "amend", "redis.call('ZADD', queue .. ':workers', latest, late[i])", ""
@@ -69,6 +69,12 @@ DEFECTS = {
     ),
     "a settled job stays in its lease": Defect("turn reclaim", "      redis.call('HDEL', active, id)\n", ""),
     "a removed job keeps its record": Defect("remove", "drop(queue, { id })", ""),
+    "a rate is not kept": Defect("turn", "if free > 0 then return free end", "if true then return 1000 end"),
+    "a cancelled job that was given back runs again": Defect(
+        "turn reclaim",
+        "if stops then move, outcome, key, keep = stopped(queue, id, move, outcome, key, keep) end",
+        "",
+    ),
     "a job that is active can be cancelled": Defect(
         "cancel", "if state ~= 'waiting' and state ~= 'delayed' then return state end", ""
     ),
