@@ -13,7 +13,9 @@ local function complete(queue, active, at, done, runs, kept)
   local outcomes, completed = at + done + 2 * runs, queue .. ':completed'
   if #refused == 0 then
     redis.call('HDEL', active, unpack(ARGV, at + 1, at + done))
-    redis.call('HDEL', queue .. ':stops', unpack(ARGV, at + 1, at + done))
+    if redis.call('EXISTS', queue .. ':stops') == 1 then
+      redis.call('HDEL', queue .. ':stops', unpack(ARGV, at + 1, at + done))
+    end
     if done > kept then drop(queue, { unpack(ARGV, at + 1, at + done - kept) }, true) end
     if kept > 0 then
       redis.call('HSET', queue .. ':outcomes', unpack(ARGV, outcomes + 1, outcomes + 2 * kept))
