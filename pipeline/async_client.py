@@ -16,7 +16,7 @@ from typing import Any, Self, TypeVar
 from msgspec import Struct
 
 from pipeline.errors import BrokerUnavailable, Unconfirmed
-from pipeline.followup import ENDED, cancelling, looks
+from pipeline.followup import ENDED, looks
 from pipeline.plan import Plan
 from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate, time_limit
 from pipeline.policy import Backoff, Deduplication
@@ -32,6 +32,7 @@ from pipeline.producer import (
     record,
 )
 from pipeline.store.confirm import Confirm, Confirming
+from pipeline.store.operator import cancelling
 from pipeline.store.reader import JobView, Reader, server_time
 from pipeline.store.store import Accepted, Call, StalePolicy, Store, answer
 from pipeline.store.wire import Command, Connection, Reply, connect

@@ -17,7 +17,7 @@ from pipeline.store import listing, overrides
 from pipeline.store.listing import Filter
 from pipeline.store.overrides import Overrides, Pause, Scale
 from pipeline.store.reader import JobView, Reader, server_time
-from pipeline.store.store import Store, run_blocking
+from pipeline.store.store import Call, Store, run_blocking
 from pipeline.store.wire import BlockingConnection
 
 PURGE_CHUNK = 1_000
@@ -76,8 +76,7 @@ class Operator:
         """Withdraw a job that waits or is delayed, or have one that runs stopped; the result is the state it was in.
         Raises JobNotFound or WrongState."""
         job = self._find(id)
-        outcome = encode(Outcome(job.attempt, None, self.time()))
-        call = self._store.cancel(id, job.priority, job.key, self._keep(id), outcome)
+        call = cancelling(self._store, job, self.policy(), self.time())
         state = self._known(id, run_blocking(self.connection, call))
         if state not in ("waiting", "delayed", "active"):
             raise WrongState(f"job {id} of {self.queue!r} is {state} already", "there is nothing to cancel")
@@ -184,6 +183,13 @@ class Operator:
     def _keep(self, id: str) -> int | str:
         """How long a caller's id stays taken after its job, in ms; nothing for ids of ours."""
         return "" if id.isdigit() else self.policy().ids_keep
+
+
+def cancelling(store: Store, job: JobView, policy: QueuePolicy | None, at: int) -> Call[str | None]:
+    """The call that cancels a job; its result is the state that it was in. `at` is the server's time."""
+    keep: int | str = "" if job.id.isdigit() else (policy or QueuePolicy("")).ids_keep
+    outcome = encode(Outcome(job.attempt, None, at))
+    return store.cancel(job.id, job.priority, job.key, keep, outcome)
 
 
 def _chunks(entries: list[Entry]) -> Iterator[list[Entry]]:
