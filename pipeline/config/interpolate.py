@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_TOKEN = re.compile(r"\$\$|\$\{|\}")
+_BRACE = re.compile(r"(?:\$\$)+|\$\{|\}")
+_REFERENCE = re.compile(r"(?<!\$)(?:\$\$)*(\$\{)")
 _OPERATORS = (":-", ":?", ":+", "-", "?", "+")
 MAX_NESTING = 32
 MAX_TEXT = 1024 * 1024
@@ -48,15 +49,11 @@ class _Expansion:
         if depth > MAX_NESTING:
             raise BadReference("references are nested too deeply")
         parts: list[str] = []
-        while at < end and (token := _TOKEN.search(self._text, at, end)):
-            parts.append(self._text[at : token.start()])
-            at = token.end()
-            if token[0] == "${":
-                parts.append(self._reference(token.start(), depth))
-                at = self._ends[token.start()]
-            else:
-                parts.append(token[0][0])
-        parts.append(self._text[at:end])
+        while at < end and (found := _REFERENCE.search(self._text, at, end)):
+            start = found.start(1)
+            parts += [_literal(self._text[at:start]), self._reference(start, depth)]
+            at = self._ends[start]
+        parts.append(_literal(self._text[at:end]))
         return "".join(parts)
 
     def _reference(self, start: int, depth: int) -> str:
@@ -98,11 +95,15 @@ class _Expansion:
         return text
 
 
+def _literal(text: str) -> str:
+    return text.replace("$$", "$")
+
+
 def _ends(text: str) -> dict[int, int]:
     """Where each ${ that is closed ends, after its brace."""
     ends: dict[int, int] = {}
     open_: list[int] = []
-    for token in _TOKEN.finditer(text):
+    for token in _BRACE.finditer(text):
         if token[0] == "${":
             open_.append(token.start())
         elif token[0] == "}" and open_:

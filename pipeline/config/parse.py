@@ -105,37 +105,43 @@ class _Composer:
         self._documents = 0
         self.last_quoted: Span | None = None
         """The text in quotes that was read last, if it goes over several lines."""
+        self._takes = {
+            yaml.ScalarEvent: self._take_scalar,
+            yaml.AliasEvent: self._alias,
+            yaml.MappingStartEvent: self._open,
+            yaml.SequenceStartEvent: self._open,
+            yaml.MappingEndEvent: self._close_mapping,
+            yaml.SequenceEndEvent: self._close_sequence,
+            yaml.DocumentStartEvent: self._document,
+        }
 
     def take(self, event: Any) -> None:
         self._allowance.values -= 1
         if self._allowance.values < 0:
             self._stop("P013", "the file holds too many values", event, "is this the right file?")
-        match event:
-            case yaml.ScalarEvent():
-                self._check_tag(event)
-                self._add(self._scalar(event), 1, event.anchor)
-            case yaml.AliasEvent():
-                self._alias(event)
-            case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
-                self._check_tag(event)
-                self._open(event)
-            case yaml.MappingEndEvent():
-                self._close_mapping(event)
-            case yaml.SequenceEndEvent():
-                done = self._stack.pop()
-                self._add(Sequence(tuple(done.items), self._span(done.start, event)), done.size, done.anchor)
-            case yaml.DocumentStartEvent():
-                self._documents += 1
-                if self._documents > 1:
-                    self._stop("P010", "a second document begins here", event, "keep one document in a file")
+        if taken := self._takes.get(type(event)):
+            taken(event)
+
+    def _take_scalar(self, event: Any) -> None:
+        self._check_tag(event)
+        self._add(self._scalar(event), 1, event.anchor)
+
+    def _close_sequence(self, event: Any) -> None:
+        done = self._stack.pop()
+        self._add(Sequence(tuple(done.items), self._span(done.start, event)), done.size, done.anchor)
+
+    def _document(self, event: Any) -> None:
+        self._documents += 1
+        if self._documents > 1:
+            self._stop("P010", "a second document begins here", event, "keep one document in a file")
 
     def _stop(self, code: str, message: str, event: Any, help: str = "") -> NoReturn:
         self.report.error(code, message, self._span(event, event), help=help)
         raise Unreadable
 
     def _check_tag(self, event: Any) -> None:
-        tag, scalar = event.tag, isinstance(event, yaml.ScalarEvent)
-        if tag is not None and not (scalar and tag in _STRING_TAGS):
+        tag = event.tag
+        if tag is not None and not (tag in _STRING_TAGS and isinstance(event, yaml.ScalarEvent)):
             self._stop(
                 "P016",
                 f"the tag {tag.replace('tag:yaml.org,2002:', '!!')} is not supported",
@@ -158,6 +164,7 @@ class _Composer:
         return tuple(level.key.text for level in self._stack if level.key)
 
     def _open(self, event: Any) -> None:
+        self._check_tag(event)
         above = self._stack[-1] if self._stack else None
         if len(self._stack) >= MAX_DEPTH:
             self._stop("P013", TOO_DEEP, event)

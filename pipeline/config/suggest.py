@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 LONGEST = 100
 MOST = 500
@@ -39,6 +40,8 @@ def did_you_mean(word: str, names: Iterable[str]) -> str:
     return f"possible here: {', '.join(candidates)}" if 0 < len(candidates) <= 24 else ""
 
 
+# A file that has one mistake thousands of times asks thousands of times for the same two.
+@lru_cache(4096)
 def edits(a: str, b: str, limit: int) -> int:
     """Insertions, deletions, replacements and swaps of neighbours from `a` to `b`; `limit + 1` if more."""
     if abs(len(a) - len(b)) > limit:
