@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.plan import Plan, PoolPlan
-from pipeline.policy import Backoff, Deduplication, JobPolicy, QueuePolicy, Rate, Retention, Timeout
+from pipeline.policy import Backoff, Deduplication, JobPolicy, Lanes, QueuePolicy, Rate, Retention, Timeout
 from pipeline.units import size_words, words
 
 Leaves = dict[str, Any]
@@ -49,6 +49,7 @@ def of_queue(policy: QueuePolicy) -> Leaves:
         "concurrency": policy.concurrency,
         "max_active": policy.max_active,
         **_rate(policy.rate_limit),
+        **_lanes(policy.lanes),
         "executor": policy.executor,
         "paused": policy.paused,
         "max_crashes": policy.max_crashes,
@@ -77,6 +78,18 @@ def of_job(job: JobPolicy, *, two_limits: bool) -> Leaves:
 
 def _rate(limit: Rate | None) -> Leaves:
     return {} if limit is None else {"rate_limit.max": limit.max, "rate_limit.per": words(limit.per)}
+
+
+def _lanes(lanes: Lanes | None) -> Leaves:
+    if lanes is None:
+        return {}
+    return {
+        "lanes.key": lanes.key,
+        "lanes.max_active": lanes.max_active,
+        **{f"lanes.{path}": value for path, value in _rate(lanes.rate_limit).items()},
+        "lanes.order": "strict" if lanes.strict else None,
+        "lanes.fair": lanes.fair or None,
+    }
 
 
 def _retention(state: str, kept: Retention) -> Leaves:

@@ -57,11 +57,22 @@ class Rate(Struct, frozen=True):
     per: int
 
 
+class Lanes(Struct, frozen=True):
+    """What holds for each value of the template `key` apart. `strict`: one at a time, in the order in which they came.
+    `fair`: lanes take turns."""
+
+    key: str
+    max_active: int | None = None
+    rate_limit: Rate | None = None
+    strict: bool = False
+    fair: bool = False
+
+
 class Deduplication(Struct, frozen=True):
     """`key` is a template; `ttl` is the window of `throttle`, and the delay of `debounce`, in ms."""
 
     key: str
-    mode: Literal["until_done", "throttle", "debounce"] = "until_done"
+    mode: Literal["until_done", "throttle", "debounce", "keep_last"] = "until_done"
     ttl: int | None = None
 
 
@@ -88,6 +99,7 @@ class QueuePolicy(Struct, frozen=True):
     concurrency: int = 10
     max_active: int | None = None
     rate_limit: Rate | None = None
+    lanes: Lanes | None = None
     completed: Retention = Retention(100, 3_600_000)
     dead: Retention = Retention(10_000, 14 * 86_400_000)
     ids_keep: int = 86_400_000
@@ -100,6 +112,11 @@ class QueuePolicy(Struct, frozen=True):
     def every_job(self) -> list[JobPolicy]:
         """What holds for each job name, and for the names that are not listed."""
         return [*self.jobs.values(), *([self.others] if self.others else [])]
+
+    @property
+    def has_rate(self) -> bool:
+        """Whether the starts of jobs are counted, of the queue or of its lanes."""
+        return self.rate_limit is not None or (self.lanes is not None and self.lanes.rate_limit is not None)
 
     def job(self, name: str) -> JobPolicy | None:
         """What holds for this job name, or None when the queue does not know it."""

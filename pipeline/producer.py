@@ -89,7 +89,7 @@ def record(queue: QueuePolicy, at: int, name: str, data: Any) -> tuple[int, byte
     policy = queue.jobs.get(name, queue.others)
     if policy is None or policy.schema is not None or policy.deduplication is not None or policy.priority:
         return None
-    if policy.expires is not None:
+    if policy.expires is not None or queue.lanes is not None:
         return None
     try:
         written = encode((at, name, data))
@@ -122,7 +122,7 @@ def batches(queue: QueuePolicy, at: int, wanted: Sequence[Wanted]) -> list[Batch
 def batch_of(jobs: list[NewJob]) -> Batch:
     """The batch that these jobs (1 to 1,000) travel in."""
     level = jobs[0].level
-    if all(not (job.id or job.due or job.key) and job.level == level for job in jobs):
+    if all(not (job.id or job.due or job.key or job.lane) and job.level == level for job in jobs):
         return Plain(level, [job.record for job in jobs])
     return Each(jobs)
 
@@ -140,10 +140,24 @@ def new_job(queue: QueuePolicy, at: int, job: Wanted) -> NewJob:
     priority = policy.priority if job.priority is None else _priority(job.priority)
     debounced = rule is not None and rule.mode == "debounce"
     due = _debounced(job, rule) if debounced and rule else _due(job)
-    until_done = key if rule is not None and rule.mode == "until_done" else ""
+    until_done = key if rule is not None and rule.mode in ("until_done", "keep_last") else ""
     options = _options(job, priority, until_done, _expires(policy, job, due, at))
     written = _record(queue, at, job, options)
-    return NewJob(_id(job.id), priority, due, key, _window(rule), "debounce" if debounced else "", written)
+    lane = key if _mode(rule) == "keep_last" else _lane(queue, job)
+    return NewJob(_id(job.id), priority, due, key, _window(rule), _mode(rule), lane, written)
+
+
+def _mode(rule: Deduplication | None) -> Literal["", "debounce", "keep_last"]:
+    return rule.mode if rule is not None and rule.mode in ("debounce", "keep_last") else ""
+
+
+def _lane(queue: QueuePolicy, job: Wanted) -> str:
+    if queue.lanes is None:
+        return ""
+    try:
+        return render(queue.lanes.key, Roots(queue.name, job)) or ""
+    except LookupError as error:
+        raise InvalidPayload(f"no lane for {job.name!r}: {error.args[0]}") from None
 
 
 def _record(queue: QueuePolicy, at: int, job: Wanted, options: Options) -> bytes:
@@ -281,6 +295,8 @@ def _own_key(rule: Deduplication) -> str:
     """The key that a call brings, as it stands. Raises InvalidOption."""
     if not isinstance(rule, Deduplication) or not isinstance(rule.key, str) or not rule.key:
         raise InvalidOption("deduplication needs a key", 'for instance Deduplication("order-17")')
+    if rule.mode == "keep_last":
+        raise InvalidOption("keep_last is said in the file, for all jobs of a name")
     if rule.mode not in ("until_done", "throttle", "debounce"):
         raise InvalidOption(f"deduplication has no mode {rule.mode!r}", "until_done, throttle or debounce")
     if rule.mode != "until_done" and (type(rule.ttl) is not int or rule.ttl < 1):

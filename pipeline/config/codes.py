@@ -94,6 +94,12 @@ CODES: dict[str, str] = {
     "P314": "The embedded broker is one server without replicas, so it can confirm no job as `durability: {replicas: n}` "
     "asks. Use `fsync`, or a broker of your own that has replicas.",
     "P315": "A rate limit needs both: `max`, how many jobs may start, and `per`, within how long.",
+    "P320": "Lanes need a `key`, a template: jobs for which it gives the same text are in one lane.",
+    "P321": "Lanes are there to hold something for each key apart: `max_active`, a `rate_limit`, `order: strict` or `fair: true`.",
+    "P322": "`order: strict` means that a job of a lane begins when the one before it has ended, so there is never more than "
+    "one that runs. Leave `max_active` out, or `order`.",
+    "P323": "`mode: keep_last` lets the next job of a key wait for the one that runs: that is a lane for each key. A job cannot be "
+    "in two lanes.",
     # Warnings: what works and surprises
     "P401": "`supervisor.stop_timeout` is shorter than the time a job may take, so a stop can cut a job that "
     "is within its limit. It is released and runs again later, at no cost to its attempts.",

@@ -121,10 +121,10 @@ class DeduplicationBlock(Block):
     key: Template | None = optional(
         "hot", "Jobs with the same key are duplicates, for instance {data.charge}, or {hash} of the payload."
     )
-    mode: Literal["until_done", "throttle", "debounce"] = optional(
+    mode: Literal["until_done", "throttle", "debounce", "keep_last"] = optional(
         "hot",
         "until_done: while the first one has not ended. throttle: within `ttl`. debounce: runs when none came for `ttl`, "
-        "with the newest payload.",
+        "with the newest payload. keep_last: while one runs one more waits, with the newest payload.",
         "until_done",
     )
     ttl: Duration | None = optional("hot", "The window of throttle, the quiet time of debounce.")
@@ -135,6 +135,22 @@ class RateLimitBlock(Block):
 
     max: Annotated[int, whole(1)] | None = optional("hot", "So many starts ...")
     per: Annotated[int, lasting(100, 86_400_000)] | None = optional("hot", "... within any time this long.")
+
+
+class LanesBlock(Block):
+    """What holds for each key apart."""
+
+    key: Template | None = optional("rolling", "Jobs with the same key are in one lane, for instance {data.sku}.")
+    max_active: Annotated[int, whole(1)] | None = optional(
+        "rolling", "Jobs of a lane at once, over all hosts."
+    )
+    rate_limit: RateLimitBlock | None = optional(
+        "rolling", "How many jobs of a lane may start within a time, over all hosts."
+    )
+    order: Literal["strict"] | None = optional(
+        "rolling", "strict: one at a time, in the order in which they came; one that is retried keeps its place."
+    )
+    fair: Flag = optional("rolling", "Whether lanes take turns, however full they are.", default=False)
 
 
 RetryValue = Annotated[
@@ -204,6 +220,7 @@ class QueueSettings(JobSettings, PoolSettings):
     rate_limit: RateLimitBlock | None = optional(
         "hot", "How many jobs may start within a time, over all hosts."
     )
+    lanes: LanesBlock | None = optional("rolling", "What holds for each key apart.")
     retention: RetentionBlock = optional("hot", "What is kept of ended jobs.", RetentionBlock())
     ids: IdsBlock = optional("hot", "How long ids are remembered.", IdsBlock())
     max_crashes: Annotated[int, whole(1, 100)] = optional(

@@ -17,6 +17,7 @@ from pipeline.config.model import (
     DurabilityBlock,
     JobBlock,
     JobSettings,
+    LanesBlock,
     QueueBlock,
     RateLimitBlock,
     RetryBlock,
@@ -35,6 +36,7 @@ from pipeline.policy import (
     Backoff,
     Deduplication,
     JobPolicy,
+    Lanes,
     QueuePolicy,
     Rate,
     Retention,
@@ -119,6 +121,7 @@ def _queue(name: str, queue: QueueBlock, schemas: Schemas) -> QueuePolicy:
         concurrency=queue.concurrency,
         max_active=queue.max_active,
         rate_limit=rate_of(queue.rate_limit),
+        lanes=lanes_of(queue.lanes),
         completed=Retention(kept.completed.count, kept.completed.age),
         dead=Retention(kept.dead.count, kept.dead.age),
         ids_keep=queue.ids.keep,
@@ -170,6 +173,14 @@ def backoff_of(retry: RetryBlock) -> Backoff | None:
 def rate_of(block: RateLimitBlock | None) -> Rate | None:
     """The limit, or None when there is none, or one that lacks a part."""
     return None if block is None or block.max is None or block.per is None else Rate(block.max, block.per)
+
+
+def lanes_of(block: LanesBlock | None) -> Lanes | None:
+    """The lanes, or None when there are none, or they have no key."""
+    if block is None or block.key is None:
+        return None
+    strict = block.order == "strict"
+    return Lanes(block.key, 1 if strict else block.max_active, rate_of(block.rate_limit), strict, block.fair)
 
 
 def _deduplication(block: DeduplicationBlock | None) -> Deduplication | None:

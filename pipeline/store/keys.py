@@ -121,7 +121,7 @@ def call(queue: str, producer: str) -> str:
 
 
 def meta(queue: str) -> str:
-    """hash: generation, policy, limited, rate; removed; paused and scale, which people set; held, by a handler."""
+    """hash: generation, policy, limited, rate, lanes; removed; paused and scale, which people set; held, by a handler."""
     return f"{queue}:meta"
 
 
@@ -143,6 +143,56 @@ def starts(queue: str) -> str:
 def started(queue: str) -> str:
     """hash: lease number -> how many jobs it started; `all` is their sum."""
     return f"{queue}:started"
+
+
+def lane_of(queue: str) -> str:
+    """hash: id -> lane, of kept jobs that have one."""
+    return f"{queue}:lane_of"
+
+
+def laned(queue: str) -> str:
+    """hash: id -> "in level" when its lane has let it in, else its member in its lane; only until it has ended."""
+    return f"{queue}:laned"
+
+
+def lane(queue: str, name: str) -> str:
+    """Sorted set: "place level id" of jobs that wait in a lane, the next to be let in first."""
+    return f"{queue}:lane:{name}"
+
+
+def lane_in(queue: str) -> str:
+    """hash: lane -> how many of its jobs were let in, and have not left it."""
+    return f"{queue}:lane_in"
+
+
+def lane_listed(queue: str) -> str:
+    """hash: lane -> how many of those let in wait to be taken."""
+    return f"{queue}:lane_listed"
+
+
+def lane_sizes(queue: str) -> str:
+    """Sorted set: lane by how many wait in it; '' has the sum."""
+    return f"{queue}:lane_sizes"
+
+
+def lane_opens(queue: str) -> str:
+    """Sorted set: lane by the time at which it is to be looked at."""
+    return f"{queue}:lane_opens"
+
+
+def lane_held(queue: str) -> str:
+    """hash: lane -> until when a handler put it on hold."""
+    return f"{queue}:lane_held"
+
+
+def lane_starts(queue: str, name: str) -> str:
+    """Sorted set: "lease id" of a lane's starts by their time, within the window of its rate limit."""
+    return f"{queue}:lane_starts:{name}"
+
+
+def lane_place(queue: str) -> str:
+    """string: the counter of places in lanes."""
+    return f"{queue}:lane_place"
 
 
 def last_id(queue: str) -> str:

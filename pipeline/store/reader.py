@@ -62,6 +62,7 @@ class JobView(Struct, frozen=True, kw_only=True):
     crashes: int = 0
     worker: str | None = None
     due_at: int | None = None
+    lane: str | None = None
     key: str = ""
 
 
@@ -194,6 +195,7 @@ def _view(
     progress: bytes | None,
     worker: bytes | None,
     due: bytes | None,
+    lane: bytes | None,
     logs: list[bytes],
 ) -> JobView:
     """A job from what show.lua answers, in its order."""
@@ -221,6 +223,7 @@ def _view(
         crashes=runs.crashes,
         worker=worker.decode() if worker else None,
         due_at=None if due is None else int(due),
+        lane=_text(lane),
         logs=_texts(logs),
         key=job.options.key,
     )

@@ -73,7 +73,7 @@ def translate(error: BrokerRefused) -> BrokerRefused | LeaseLost:
 class Move(NamedTuple):
     """How one job leaves its lease, in the order of settle.lua. `level` is its priority, `delay` ms.
 
-    `unused` did not start; `hold` stops the whole queue for `delay`.
+    `unused` did not start; `hold` stops its lane, or the whole queue, for `delay`.
     """
 
     move: Literal["completed", "dead", "cancelled", "delayed", "front", "unused", "hold", "back", "alone"]
@@ -104,7 +104,8 @@ class NewJob(NamedTuple):
     due: str
     key: str
     window: int | str
-    mode: Literal["", "debounce"]
+    mode: Literal["", "debounce", "keep_last"]
+    lane: str
     record: bytes
 
 
@@ -223,9 +224,9 @@ class Store:
         )
         return Call(command, _plain)
 
-    def late(self, lease: int) -> Call[int]:
-        """What was reserved under this number starts only now, and counts from now on in the window of the rate."""
-        return Call(script("late").command(queue=self.queue, lease=lease), _plain)
+    def late(self, id: bytes, lease: int) -> Call[int]:
+        """A job reserved under this number starts only now, and counts from now on in the windows of the rates."""
+        return Call(script("late").command(queue=self.queue, lease=lease, id=id), _plain)
 
     def renew(self, lease: int, workers: list[str]) -> Call[list[str | None]]:
         """These workers live. The result names those that were reclaimed meanwhile."""
@@ -281,12 +282,18 @@ class Store:
         """Let the queue go on. Whether it was paused."""
         return Call(script("pause").command(queue=self.queue, paused="", by=""), bool)
 
-    def publish(self, generation: int, policy: bytes, limited: int | str, rate: str = "") -> Call[int]:
+    def publish(
+        self, generation: int, policy: bytes, limited: int | str, rate: str = "", lanes: str = ""
+    ) -> Call[int]:
         """Make a policy the one that counts; the result is the generation that runs."""
         command = script("publish").command(
-            queue=self.queue, generation=generation, policy=policy, limited=limited, rate=rate
+            queue=self.queue, generation=generation, policy=policy, limited=limited, rate=rate, lanes=lanes
         )
         return Call(command, _plain)
+
+    def open_lanes(self, cursor: bytes) -> Call[tuple[bytes, int]]:
+        """Let in what may come now of a page of lanes; the result is the next page's cursor, and how many were."""
+        return Call(script("open_lanes").command(queue=self.queue, cursor=cursor), tuple)
 
     def retract(self, generation: int) -> Call[bool]:
         """Close the queue that a generation does not have any more. Whether it was open until now."""

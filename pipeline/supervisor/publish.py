@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from pipeline.clock import now_ms
 from pipeline.diff import diff
 from pipeline.plan import Plan
-from pipeline.policy import QueuePolicy
+from pipeline.policy import QueuePolicy, Rate
 from pipeline.status.supervisors import SupervisorState
 from pipeline.store import history, keys
 from pipeline.store.confirm import Confirm
@@ -160,10 +160,31 @@ class Publisher:
         ]
 
 
-def rate(policy: QueuePolicy) -> str:
-    """The rate limit as the scripts read it; see SLACK."""
-    limit = policy.rate_limit
-    return "" if limit is None else f"{limit.max} {limit.per + SLACK}"
+def rate(limit: Rate | None, none: str = "") -> str:
+    """A rate limit as the scripts read it; see SLACK."""
+    return none if limit is None else f"{limit.max} {limit.per + SLACK}"
+
+
+def lanes(policy: QueuePolicy) -> str:
+    """What holds for each lane, as the scripts read it. What deduplication keeps the last of has lanes, too."""
+    own = policy.lanes
+    if own is not None:
+        starts = rate(own.rate_limit, none="0 0")
+        return f"{own.max_active or 0} {starts} {own.strict:d} {own.fair:d}"
+    keeps = any(job.deduplication and job.deduplication.mode == "keep_last" for job in policy.every_job)
+    return "1 0 0 1 0" if keeps else ""
+
+
+async def open_lanes(connection: Connection, store: Store) -> None:
+    """Let in whom a wider lane has room for: what waits must not depend on what comes next. Raises BrokerError."""
+    cursor, let = b"0", 0
+    while True:
+        cursor, more = await run(connection, store.open_lanes(cursor))
+        let += more
+        if cursor == b"0":
+            if not let:
+                return
+            let = 0
 
 
 async def publish_queue(
@@ -182,7 +203,9 @@ async def publish_queue(
         await run(connection, write("HSET", keys.meta(store.queue), "confirm", str(confirm)))
     before = await connection.call(("HGET", keys.meta(store.queue), "policy"))
     limited = "" if policy.max_active is None else policy.max_active
-    await run(connection, store.publish(generation, msgspec.json.encode(policy), limited, rate(policy)))
+    written = msgspec.json.encode(policy)
+    await run(connection, store.publish(generation, written, limited, rate(policy.rate_limit), lanes(policy)))
+    await open_lanes(connection, store)
     # A person's `pause` or `resume` beats the file until the file itself says something new.
     if policy.paused != (msgspec.json.decode(before, type=QueuePolicy).paused if before else False):
         if policy.paused:

@@ -157,7 +157,7 @@ class Ledger:
 
     def ahead(self, slots: int) -> int:
         """How many jobs to hold beyond the slots: a few ms of work, none for slow handlers or under a limit."""
-        limited = self.policy.max_active is not None or self.policy.rate_limit is not None
+        limited = self.policy.max_active is not None or self.policy.lanes is not None or self.policy.has_rate
         if not 0 < self.pace <= AHEAD_SECONDS or limited:
             return 0
         return min(int(slots * AHEAD_SECONDS / self.pace), AHEAD_JOBS)

@@ -30,11 +30,11 @@ class Starts:
         self._offset = max(time - at * 1000, self._offset - (at - self._at) * DRIFT_MS)
         self._at = at
 
-    def began(self, lease: int, moment: float) -> None:
+    def began(self, id: bytes, lease: int, moment: float) -> None:
         """A job of this reservation, whose number tells its time, starts at this moment. From any thread."""
         if moment * 1000 + self._offset - lease // 1000 > LATE_MS:
-            self._loop.call_soon_threadsafe(self._tell, lease)
+            self._loop.call_soon_threadsafe(self._tell, id, lease)
 
-    def _tell(self, lease: int) -> None:
+    def _tell(self, id: bytes, lease: int) -> None:
         if self._link.turns is not None:
-            self._link.turns.send(lambda _: None, self._store.late(lease).command)
+            self._link.turns.send(lambda _: None, self._store.late(id, lease).command)

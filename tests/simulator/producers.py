@@ -64,7 +64,7 @@ class Producer:
         record = self.record(call, level, key if key == "u" else "")
         mode: Literal["", "debounce"] = "debounce" if key == "d" else ""
         due, window = ("+100", 200) if mode else (due, WINDOW if key == "k" else "")
-        job = NewJob(id, level, due, key, window, mode, record)
+        job = NewJob(id, level, due, key, window, mode, "", record)
         answer = yield from self.put(
             lambda: store.enqueue_each(self.name, self.number, self.generation, [job]).command
         )

@@ -2,6 +2,9 @@
 -- Withdraw a job that waits or is delayed. One that is active is cancelled as soon as it leaves its lease without having
 -- ended, and its worker is told to stop it. Returns the state it was in.
 -- include now
+-- include put
+-- include wake
+-- include lanes
 -- include where
 -- include withdraw
 -- include unlock
@@ -16,7 +19,7 @@ if state == 'active' then
 end
 if state ~= 'waiting' and state ~= 'delayed' then return state end
 local time = now()
-withdraw(queue, state, id, level)
+withdraw(queue, time, state, id, level)
 redis.call('HSET', queue .. ':outcomes', id, outcome)
 redis.call('ZADD', queue .. ':cancelled', time, id)
 redis.call('HINCRBY', queue .. ':stats', 'cancelled', 1)

@@ -4,14 +4,18 @@
 -- include now
 -- include put
 -- include wake
+-- include lanes
+-- include where
 -- include next_lease
 -- include hand_over
 -- include holder
+-- include withdraw
 local queue = unpack(KEYS)
 local producer, call, generation = unpack(ARGV)
--- rest: id, level, due, key, window, mode, record for each job. An id of '' is made here; due is '' (now),
+-- rest: id, level, due, key, window, mode, lane, record for each job. An id of '' is made here; due is '' (now),
 -- 'front' (now, before those that wait), '+ms' or a time; window is '' (until the job is done) or ms; mode is ''
--- or 'debounce': while the job that holds the key is delayed, and has not run, this record takes its place.
+-- or 'debounce': while the job that holds the key is delayed, and has not run, this record takes its place; or
+-- 'keep_last': the same while it waits. lane is '' (none) or the lane that the job waits in.
 
 local memory = queue .. ':call:' .. producer
 local before = redis.call('GET', memory)
@@ -31,7 +35,7 @@ end
 
 local time, answers, own, repeated, nearer = now(), {}, 0, 0, false
 local fixed = 3
-local direct = #ARGV == fixed + 7 and not (meta[2] or meta[3] or meta[4] or meta[5])
+local direct = #ARGV == fixed + 8 and not (meta[2] or meta[3] or meta[4] or meta[5])
 
 local function taken(id)
   if id == '' then return false end
@@ -40,8 +44,10 @@ local function taken(id)
   return forget and tonumber(forget) > time
 end
 
-local function is_untouched(id)
-  return redis.call('ZSCORE', queue .. ':delayed', id) and redis.call('HEXISTS', queue .. ':runs', id) == 0
+-- Whether the record of a job may still be another: it has not run, and waits, or for debounce is delayed.
+local function is_replaceable(id, mode)
+  local state = mode ~= '' and redis.call('HEXISTS', queue .. ':runs', id) == 0 and where(queue, id)
+  return state == 'delayed' or (state == 'waiting' and mode == 'keep_last')
 end
 
 local function lock(key, window, id)
@@ -58,30 +64,47 @@ local function delay(id, level, due)
   nearer = nearer or redis.call('ZRANGE', queue .. ':delayed', 0, 0)[1] == id
 end
 
-local function place(id, level, due, record)
+local function place(id, level, due, lane, record)
+  if lane ~= '' then redis.call('HSET', queue .. ':lane_of', id, lane) end
   if due ~= '' and due ~= 'front' and tonumber(due) > time then
     delay(id, level, due)
+  elseif lane ~= '' then
+    arrive(queue, time, level, { id }, due == 'front')
   elseif not (direct and hand_over(queue, id, record)) then
     put(queue, level, { id }, due == 'front')
   end
 end
 
-for i = fixed + 1, #ARGV, 7 do
-  local id, level, due, key, window, mode, record = unpack(ARGV, i, i + 6)
+-- Debounce begins the job's time anew; under keep_last it stays where it is, unless its level is another.
+local function replace(id, level, due, mode)
+  if mode == 'debounce' then
+    redis.call('HDEL', queue .. ':levelof', id)
+    return delay(id, level, due)
+  end
+  local before = string.match(redis.call('HGET', queue .. ':laned', id) or '', '^%w+ (%-?%d+)')
+  if not before then
+    redis.call('HSET', queue .. ':levelof', id, level)
+  elseif before ~= level then
+    withdraw(queue, time, 'waiting', id, before)
+    arrive(queue, time, level, { id }, false)
+  end
+end
+
+for i = fixed + 1, #ARGV, 8 do
+  local id, level, due, key, window, mode, lane, record = unpack(ARGV, i, i + 7)
   if string.sub(due, 1, 1) == '+' then due = string.format('%d', time + string.sub(due, 2)) end
   local stands, status = taken(id) and id or nil, 'duplicate'
   if not stands then
     stands = holder(queue, key)
-    if stands and mode == 'debounce' then
+    if stands and mode ~= '' then
       status = 'replaced'
-      if not is_untouched(stands) then stands = nil end
+      if not is_replaceable(stands, mode) then stands = nil end
     end
   end
   if stands then
     if status == 'replaced' then
       redis.call('HSET', queue .. ':jobs', stands, record)
-      redis.call('HDEL', queue .. ':levelof', stands)
-      delay(stands, level, due)
+      replace(stands, level, due, mode)
       lock(key, window, stands)
     end
     repeated = repeated + 1
@@ -94,7 +117,7 @@ for i = fixed + 1, #ARGV, 7 do
     end
     redis.call('HSET', queue .. ':jobs', stands, record)
     if key ~= '' then lock(key, window, stands) end
-    place(stands, level, due, record)
+    place(stands, level, due, lane, record)
   end
   answers[#answers + 1] = stands
   answers[#answers + 1] = status

@@ -1,6 +1,10 @@
 #!lua flags=allow-oom
 -- Delete up to `count` waiting jobs. Their deduplication keys and own ids are freed by the caller's next
 -- step, from the records. Returns {ids, records, whether more may wait}.
+-- include now
+-- include put
+-- include wake
+-- include lanes
 -- include take
 -- include drop
 local queue = unpack(KEYS)
@@ -8,7 +12,17 @@ local count = unpack(ARGV)
 
 local ids = take(queue, tonumber(count))
 if #ids == 0 then ids = redis.call('LPOP', queue .. ':alone', count) or {} end
-local more = redis.call('EXISTS', queue .. ':levels', queue .. ':alone')
+if #ids > 0 then
+  leave_lanes(queue, now(), ids, true)
+else
+  -- What time alone holds back in a lane.
+  local fullest = redis.call('ZREVRANGE', queue .. ':lane_sizes', 0, 1)
+  local lane = fullest[1] == '' and fullest[2] or fullest[1]
+  local members = lane and redis.call('ZRANGE', queue .. ':lane:' .. lane, 0, count - 1) or {}
+  for i = 1, #members do ids[i] = string.match(members[i], '^%d+ %-?%d+ (.+)$') end
+  if #ids > 0 then leave_lanes(queue, now(), ids, false) end
+end
+local more = redis.call('EXISTS', queue .. ':levels', queue .. ':alone', queue .. ':lane_sizes')
 if #ids == 0 then return { ids, ids, more } end
 local records = redis.call('HMGET', queue .. ':jobs', unpack(ids))
 drop(queue, ids)

@@ -4,8 +4,11 @@
 -- include now
 -- include put
 -- include wake
+-- include lanes
 -- include unlock
 -- include stopped
+-- include unused
+-- include keep_back
 -- include settle
 local queue = unpack(KEYS)
 local worker, reruns, failed = unpack(ARGV)

@@ -1,9 +1,11 @@
 #!lua flags=allow-oom
 -- Dead or cancelled jobs wait again, at attempt 1. A job whose deduplication key another holds stays.
 -- Returns for each: the state it was in, nil when it is not kept, or 'duplicate of <id>'.
+-- include now
 -- include holder
 -- include put
 -- include wake
+-- include lanes
 -- include where
 local queue = unpack(KEYS)
 -- rest: id, level, key for each job
@@ -22,7 +24,7 @@ for i = 1, #ARGV, 3 do
       redis.call('HDEL', queue .. ':outcomes', id)
       redis.call('HDEL', queue .. ':runs', id)
       redis.call('ZREM', queue .. ':ids', id)
-      put(queue, level, { id }, false)
+      arrive(queue, now(), level, { id }, false)
       moved = moved + 1
     end
   end

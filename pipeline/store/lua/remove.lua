@@ -2,6 +2,9 @@
 -- Delete jobs that do not run, whatever their state. Returns for each the state it was in, nil when not kept.
 -- An active job stays. A job that had not ended counts as purged.
 -- include now
+-- include put
+-- include wake
+-- include lanes
 -- include drop
 -- include where
 -- include withdraw
@@ -14,7 +17,7 @@ for i = 1, #ARGV, 4 do
   local id, level, key, keep = unpack(ARGV, i, i + 3)
   local state = where(queue, id)
   if state == 'waiting' or state == 'delayed' then
-    withdraw(queue, state, id, level)
+    withdraw(queue, time, state, id, level)
     unlock(queue, time, id, key, keep)
     purged = purged + 1
   elseif state == 'dead' or state == 'cancelled' then

@@ -7,13 +7,17 @@
 -- include now
 -- include put
 -- include wake
+-- include lanes
 -- include drop
 -- include unlock
 -- include complete
 -- include stopped
+-- include unused
+-- include keep_back
 -- include settle
 -- include promote
 -- include take
+-- include take_in_lanes
 -- include window
 -- include room
 -- include next_lease
@@ -38,7 +42,7 @@ local fixed = 11
 want, keep, moves = tonumber(want), tonumber(keep), tonumber(moves)
 done, runs, kept = tonumber(done), tonumber(runs), tonumber(kept)
 
-local refused = done > 0 and complete(queue, active, fixed, done, runs, kept) or {}
+local refused = done > 0 and complete(queue, time, active, fixed, done, runs, kept) or {}
 local at = fixed + done + 2 * runs + 2 * kept
 if moves > 0 then
   local more = settle(queue, worker, time, at, moves)
@@ -64,14 +68,18 @@ if holds ~= '' and redis.call('HLEN', active) - 1 ~= holds + letters then
 end
 
 promote(queue, time)
-local paused, limited, rate, held = unpack(redis.call('HMGET', queue .. ':meta', 'paused', 'limited', 'rate', 'held'))
-local ids, due = {}, -1
+local paused, limited, rate, held, lanes =
+  unpack(redis.call('HMGET', queue .. ':meta', 'paused', 'limited', 'rate', 'held', 'lanes'))
+local ids, due, lease = {}, -1, nil
 if not paused then
   local free, opens = 1000, nil
   if limited or rate or held then free, opens = room(queue, time, limited, rate, held) end
   want = math.min(want, free)
   if want > 0 and source == 'alone' then
     ids = redis.call('LPOP', queue .. ':alone', want) or {}
+  elseif want > 0 and lanes then
+    lease = next_lease(queue, time)
+    ids = take_in_lanes(queue, time, want, lease)
   elseif want > 0 then
     ids = take(queue, want)
   end
@@ -89,10 +97,13 @@ if #ids == 0 then
   redis.call('SADD', queue .. ':idle', worker)
   local next = redis.call('ZRANGE', queue .. ':delayed', 0, 0, 'WITHSCORES')[2]
   if next and (due < 0 or next - time < due) then due = math.max(next - time, 0) end
+  local opens = lanes and redis.call('ZRANGE', queue .. ':lane_opens', 0, 0, 'WITHSCORES')[2]
+  if opens and (due < 0 or opens - time < due) then due = math.max(opens - time, 0) end
   return { time, refused, due, 0, {}, {}, {}, inbox }
 end
 
-local lease, leases = next_lease(queue, time), {}
+lease = lease or next_lease(queue, time)
+local leases = {}
 for i = 1, #ids do
   leases[2 * i - 1] = ids[i]
   leases[2 * i] = lease

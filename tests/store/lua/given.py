@@ -202,8 +202,10 @@ class Queue:
     def purge(self, count: int) -> list[tuple[bytes, bytes]]:
         return run_blocking(self.connection, self.store.purge(count))[0]
 
-    def publish(self, generation: int, policy: str = "{}", limited: int | str = "", rate: str = "") -> int:
-        return run_blocking(self.connection, self.store.publish(generation, policy.encode(), limited, rate))
+    def publish(
+        self, generation: int, policy: str = "{}", limited: int | str = "", rate: str = "", lanes: str = ""
+    ) -> int:
+        return run_blocking(self.connection, self.store.publish(generation, policy.encode(), limited, rate, lanes))
 
     def retract(self, generation: int) -> bool:
         return run_blocking(self.connection, self.store.retract(generation))
@@ -233,9 +235,10 @@ def new(
     key: str = "",
     window: int | str = "",
     mode: Any = "",
+    lane: str = "",
 ) -> NewJob:
     """A job with something of its own."""
-    return NewJob(id, level, due, key, window, mode, record.encode())
+    return NewJob(id, level, due, key, window, mode, lane, record.encode())
 
 
 def move(kind: Any, id: str, lease: int, **more: Any) -> Move:

@@ -156,7 +156,7 @@ def test_a_hold_of_a_clock_that_went_back_is_over(queue: Queue) -> None:
 def test_what_starts_late_counts_from_then_on(limited: Queue) -> None:
     leases = limited.take("w1", 4)
     limited.age("starts", 59_000)
-    assert run_blocking(limited.connection, limited.store.late(leases["1"])) == 1
+    assert run_blocking(limited.connection, limited.store.late(b"1", leases["1"])) == 1
     limited.age("starts", 1_000)
     assert limited.take("w2", 1) == {}
 
@@ -166,5 +166,5 @@ def test_a_late_start_of_a_window_that_is_over_counts_no_more(limited: Queue) ->
     limited.age("starts", 60_000)
     assert len(limited.take("w2", 1)) == 1
     with limited.changes() as changed:
-        assert run_blocking(limited.connection, limited.store.late(leases["1"])) == 0
+        assert run_blocking(limited.connection, limited.store.late(b"1", leases["1"])) == 0
     assert changed == {}

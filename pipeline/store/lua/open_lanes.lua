@@ -1,0 +1,17 @@
+#!lua flags=allow-oom
+-- What the lanes of a queue may hold has changed: let in who may come now, of the lanes of one page (see ZSCAN).
+-- Returns the cursor of the next page, "0" after the last, and how many were let in, 1,000 at most.
+-- include now
+-- include put
+-- include wake
+-- include lanes
+local queue = unpack(KEYS)
+local cursor = unpack(ARGV)
+
+local rule, time, let = lane_rule(queue), now(), 0
+local next, page = unpack(redis.call('ZSCAN', queue .. ':lane_sizes', cursor, 'COUNT', 100))
+for i = 1, #page, 2 do
+  if page[i] ~= '' then let = let + let_in(queue, rule, time, page[i], 1000 - let) end
+end
+if let > 0 then wake(queue, let) end
+return { next, let }
