@@ -68,6 +68,13 @@ def test_what_did_not_start_gives_its_place_back(limited: Queue) -> None:
     assert len(limited.take("w2", 6)) == 2
 
 
+def test_a_reservation_of_which_nothing_started_is_forgotten(limited: Queue) -> None:
+    leases = limited.take("w1", 2)
+    limited.turn("w1", moves=[move("unused", id, lease) for id, lease in leases.items()])
+    limited.age("starts", 60_000)
+    assert len(limited.take("w2", 6)) == 4
+
+
 def test_starts_of_a_clock_that_went_back_do_not_count(limited: Queue) -> None:
     limited.take("w1", 4)
     limited.age("starts", -3_600_000)
