@@ -63,6 +63,8 @@ def facts(job: JobView) -> Iterator[tuple[str, str]]:
     yield "attempt", f"{job.attempt} of {job.attempts}" + (f", {job.crashes} crashes" if job.crashes else "")
     if job.priority:
         yield "priority", str(job.priority)
+    if job.lane is not None:
+        yield "lane", job.lane
     if job.key:
         yield "key", job.key
     times = {

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 from pipeline import units
 from pipeline.config.findings import has_password
-from pipeline.config.model import JobBlock, QueueBlock, RateLimitBlock, RetryBlock, SupervisorBlock, TimeoutBlock
+from pipeline.config.model import (
+    JobBlock,
+    QueueBlock,
+    RateLimitBlock,
+    RetryBlock,
+    SupervisorBlock,
+    TimeoutBlock,
+)
 from pipeline.config.report import Report
 from pipeline.config.resolve import rate_of, retry_of, timeout_of
 from pipeline.config.suggest import near
@@ -173,7 +180,7 @@ def _rate_limit(scope: Scope, report: Report) -> None:
 
 def _incomplete(limit: RateLimitBlock, scope: Scope, path: Path, report: Report) -> None:
     missing = "max" if limit.max is None else "per"
-    place = scope.at(*path[len(scope.path) :], key=True)
+    place = scope.at(*map(str, path[len(scope.path) :]), key=True)
     report.error("P315", f"a rate limit needs `{missing}`", place, path, "for instance {max: 50, per: 1s}")
 
 
@@ -197,7 +204,12 @@ def _lanes(scope: Scope, report: Report) -> None:
 
 def _last(scope: Scope, report: Report) -> None:
     rule, queue = scope.settings.deduplication, scope.settings
-    if rule is not None and rule.mode == "keep_last" and isinstance(queue, QueueBlock) and queue.lanes is not None:
+    if (
+        rule is not None
+        and rule.mode == "keep_last"
+        and isinstance(queue, QueueBlock)
+        and queue.lanes is not None
+    ):
         message = "keep_last has lanes of its own, one for each deduplication key"
         help = "put these jobs into another queue, or choose another mode"
         path = (*scope.path, "deduplication", "mode")

@@ -137,18 +137,30 @@ class RateLimitBlock(Block):
     per: Annotated[int, lasting(100, 86_400_000)] | None = optional("hot", "... within any time this long.")
 
 
+class LaneRateBlock(RateLimitBlock):
+    """How many jobs of a lane may start within a time, over all hosts."""
+
+    max: Annotated[int, whole(1)] | None = optional("rolling", "So many starts ...")
+    per: Annotated[int, lasting(100, 86_400_000)] | None = optional(
+        "rolling", "... within any time this long."
+    )
+
+
 class LanesBlock(Block):
     """What holds for each key apart."""
 
-    key: Template | None = optional("rolling", "Jobs with the same key are in one lane, for instance {data.sku}.")
+    key: Template | None = optional(
+        "rolling", "Jobs with the same key are in one lane, for instance {data.sku}."
+    )
     max_active: Annotated[int, whole(1)] | None = optional(
         "rolling", "Jobs of a lane at once, over all hosts."
     )
-    rate_limit: RateLimitBlock | None = optional(
+    rate_limit: LaneRateBlock | None = optional(
         "rolling", "How many jobs of a lane may start within a time, over all hosts."
     )
     order: Literal["strict"] | None = optional(
-        "rolling", "strict: one at a time, in the order in which they came; one that is retried keeps its place."
+        "rolling",
+        "strict: one at a time, in the order in which they came; one that is retried keeps its place.",
     )
     fair: Flag = optional("rolling", "Whether lanes take turns, however full they are.", default=False)
 

@@ -21,8 +21,11 @@ from pipeline.status.history import History, Pace
 from pipeline.status.queues import QueueState
 from pipeline.status.snapshot import Snapshot
 from pipeline.status.supervisors import SupervisorState
+from pipeline.status.text import clean
 from pipeline.status.troubles import SUPERVISOR_STYLES, line, place, troubles
 
+LANE = 16
+"""Characters of a lane's name."""
 NARROW, WIDE = 72, 118
 BESIDE_BARS = 38
 WORKERS_SHOWN = 40
@@ -75,7 +78,8 @@ def _queue_name(name: str, queue: QueueState) -> Text:
     if not queue.in_file:
         return line(name, ("  not in the file", "yellow"))
     stands = "  paused" if queue.paused else "  on hold" if queue.held_until_at is not None else ""
-    return line(name, (stands, "yellow"))
+    lane = next((f"  {count:,} in lane {clean(lane)[:LANE]}" for lane, count in queue.lanes.items()), "")
+    return line(name, (stands, "yellow"), (lane, "dim"))
 
 
 def _cells(queue: QueueState, pace: Pace, count: int, *, live: bool) -> list[Text]:

@@ -18,6 +18,8 @@ from pipeline.store.wire import BlockingConnection
 
 LISTED: tuple[State, ...] = ("waiting", "delayed", "active", "completed", "dead", "cancelled")
 PAGE = 200
+LANES = 500
+"""So many lanes are looked into, the fullest."""
 Page = Callable[[int, int], list[str]]
 """The ids at the places `first` to `last` of a key."""
 
@@ -111,10 +113,15 @@ def _places(connection: BlockingConnection, reader: Reader, state: State) -> lis
     def from_the_tail(key: str) -> Page:
         return lambda first, last: ids("LRANGE", key, -last - 1, -first - 1)[::-1]
 
+    def in_lane(key: str) -> Page:
+        return lambda first, last: [member.split(" ", 2)[2] for member in ids("ZREVRANGE", key, first, last)]
+
     match state:
         case "waiting":
             levels = [int(level) for level in ids("ZRANGE", keys.levels(queue), 0, -1)]
-            return [from_the_tail(key) for key in (*(keys.wait(queue, n) for n in levels), keys.alone(queue))]
+            lists = (*(keys.wait(queue, n) for n in levels), keys.alone(queue))
+            lanes = [lane for lane in ids("ZREVRANGE", keys.lane_sizes(queue), 0, LANES) if lane]
+            return [*map(from_the_tail, lists), *(in_lane(keys.lane(queue, lane)) for lane in lanes)]
         case "completed":
             return [lambda first, last: ids("LRANGE", keys.completed(queue), first, last)]
         case "active":

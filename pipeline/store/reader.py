@@ -70,7 +70,7 @@ class Counts(Struct, frozen=True):
     """The figures of a queue at `time` (ms since 1970, the server's). `stats` are totals that only rise, as
     is `enqueued`; `oldest_at` is when the oldest waiting job came in. `paused` and `scale` are what people changed
     (overrides.py), `policy` what the file says, all as JSON; `removed` is the generation that lost the queue, and
-    `held` until when a handler put it on hold."""
+    `held` until when a handler put it on hold, and `lanes` says how many jobs wait in the fullest."""
 
     time: int
     generation: int | None
@@ -90,6 +90,7 @@ class Counts(Struct, frozen=True):
     policy: bytes | None = None
     removed: int | None = None
     held: int | None = None
+    lanes: dict[str, int] = {}
 
 
 class Reader:
@@ -166,7 +167,7 @@ def _pairs(reply: Reply) -> dict[str, bytes]:
 
 
 def _counts(reply: Reply) -> Counts:
-    time, meta_reply, stats, *figures, oldest, enqueued = reply
+    time, meta_reply, stats, *figures, oldest, enqueued, lanes = reply
     meta = _pairs(meta_reply)
     row: list[Any] = [
         time,
@@ -180,6 +181,7 @@ def _counts(reply: Reply) -> Counts:
         meta.get("policy"),
         _integer(meta.get("removed")),
         _integer(held[1] if (held := meta.get("held", b"").split())[1:] else None),
+        {name: int(count) for name, count in _pairs(lanes).items()},
     ]
     return Counts(*row)
 

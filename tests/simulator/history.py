@@ -18,8 +18,34 @@ LENGTHS = (10, 15, 20, 30, 30, 40, 60, 60, 100, 200)
 JUMPS = (-600_000, -3 * LEASE, 3 * LEASE, 3 * LEASE)
 ROUNDS, SHORT_ROUNDS = 200, 30
 """Jobs that kill what they run in run one after another, and die only when they are caught at it three times."""
-LEFT = {"last_id", "last_lease", "stats", "meta", "jobs", "runs", "outcomes", "notes", "logs", *ENDED}
-PASSING = {"call", "dedup", "workers", "turns", "idle", "active", "inbox", "ids", "starts", "started"}
+LEFT = {
+    "lane_place",
+    "lane_of",
+    "last_id",
+    "last_lease",
+    "stats",
+    "meta",
+    "jobs",
+    "runs",
+    "outcomes",
+    "notes",
+    "logs",
+    *ENDED,
+}
+PASSING = {
+    "call",
+    "dedup",
+    "workers",
+    "turns",
+    "idle",
+    "active",
+    "inbox",
+    "ids",
+    "starts",
+    "started",
+    "lane_starts",
+    "lane_opens",
+}
 
 
 def play(server: Server, seed: int, *, remember: int | None = 60) -> World:

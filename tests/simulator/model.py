@@ -74,9 +74,12 @@ class Model:
         if rate != self._rate:
             self._rate, self._starts = rate, []
 
-    def follow(self, name: str, args: tuple[Any, ...], reply: Reply, after: Places) -> None:
-        """A script was run and answered (an error: an exception). `after` is where the server has all jobs now."""
-        self._after = after
+    def follow(
+        self, name: str, args: tuple[Any, ...], reply: Reply, after: Places, listed: set[bytes]
+    ) -> None:
+        """A script was run and answered (an error: an exception). `after` is where the server has all jobs now,
+        `listed` are those that turns could take before."""
+        self._after, self._listed = after, listed
         if isinstance(reply, Exception) and name not in ANSWERED_BY_ERRORS:
             raise Violation(f"{name}: {reply}")
         step = self._steps.get(name)
@@ -126,7 +129,7 @@ class Model:
                 continue
             self._expect(f"a job was there when {id!r} was created", self.places.get(id), None)
             place = self._after.get(id, "waiting")
-            if isinstance(place, Lease) and "waiting" in self.places.values():
+            if isinstance(place, Lease) and self._listed:
                 raise Violation(f"job {id!r} was handed over past others that wait")
             self._visit(id, "hand over" if isinstance(place, Lease) else "enqueue", carried=True)
             self.places[id] = place

@@ -30,7 +30,7 @@ class Violation(AssertionError):
 
 class View(NamedTuple):
     """A look at the queue. `workers` says when each lease ends, `due` when each delayed job is, `letters` how many lie
-    in each inbox, `remains` whether there are lists that jobs wait in, or what they left there."""
+    in each inbox, `remains` whether there are lists that jobs wait in, or what they left there, `listed` who stands where turns take them."""
 
     places: Places
     workers: dict[bytes, int]
@@ -44,30 +44,33 @@ class View(NamedTuple):
     held: bool
     removed: bool
     generation: int
+    lanes: Reply
+    listed: set[bytes]
+    rule: str
 
     @property
     def takeable(self) -> int:
         """How many jobs an ordinary worker may take."""
-        counts = Counter(place for place in self.places.values() if isinstance(place, str))
-        room = counts["waiting"]
+        room = len(self.listed)
         if self.limit is not None:
             room = min(room, self.limit - sum(isinstance(place, Lease) for place in self.places.values()))
         # Under a rate, or on hold, it is for the parked to know when they may: whether they do shows at the end.
-        return 0 if self.paused or self.rate or self.held else max(room, 0)
+        return 0 if self.paused or self.rate or self.held or self.lanes[-2] else max(room, 0)
 
 
 def view(look: Reply) -> View:
     """What look.lua saw. Raises Violation when a job is in two places, or in none."""
-    jobs, delayed, dead, cancelled, completed, alone, levels, stale, held, parked, meta = look
+    jobs, delayed, dead, cancelled, completed, alone, levels, stale, held, parked, meta, lanes = look
     found: Places = {}
-    due = pairs(delayed)
+    due, listed = pairs(delayed), _waiting(levels, pairs(stale))
+    in_lanes = [member.split(b" ", 2)[2] for _, members in lanes[-1] for member in members]
     for place, ids in (
         ("delayed", due),
         ("dead", dead),
         ("cancelled", cancelled),
         ("completed", completed),
         ("alone", alone),
-        ("waiting", _waiting(levels, pairs(stale))),
+        ("waiting", [*listed, *in_lanes]),
     ):
         for id in ids:
             _put(found, id, place)
@@ -90,6 +93,9 @@ def view(look: Reply) -> View:
         meta[5] is not None,
         meta[2] is not None,
         int(meta[3] or 0),
+        lanes,
+        set(listed),
+        (meta[6] or b"").decode(),
     )
 
 

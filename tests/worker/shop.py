@@ -118,7 +118,10 @@ async def shop(
     policy = QueuePolicy("q", jobs=jobs, **own)
     async with AsyncClient(broker, "shop") as client:
         connection = await connect(parse(broker))
-        await run(connection, Store("shop", "q").publish(1, msgspec.json.encode(policy), "", rate(policy)))
+        await run(
+            connection,
+            Store("shop", "q").publish(1, msgspec.json.encode(policy), "", rate(policy.rate_limit)),
+        )
         connection.close()
         found = Shop(broker, policy, client)
         try:

@@ -47,7 +47,7 @@ async def reserve(broker: str, late: float) -> tuple[int, int]:
         starts.heard(turn.time, time.monotonic())
         before = int(queue.send("ZSCORE", keys.starts(queue.name), turn.lease))
         queue.until(turn.time + 2)
-        starts.began(turn.ids[0], turn.lease, time.monotonic() + late)
+        starts.began(turn.ids[0].encode(), turn.lease, time.monotonic() + late)
         await asyncio.sleep(0)
         assert link.turns is not None
         await link.turns.call(("PING",))
@@ -78,7 +78,7 @@ async def test_an_answer_that_was_read_late_hides_no_late_start(broker: str) -> 
         before = int(queue.send("ZSCORE", keys.starts(queue.name), turn.lease))
         queue.until(turn.time + 30)
         starts.heard(turn.time, time.monotonic())
-        starts.began(turn.ids[0], turn.lease, time.monotonic())
+        starts.began(turn.ids[0].encode(), turn.lease, time.monotonic())
         await asyncio.sleep(0)
         assert link.turns is not None
         await link.turns.call(("PING",))

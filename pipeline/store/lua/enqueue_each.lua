@@ -4,6 +4,7 @@
 -- include now
 -- include put
 -- include wake
+-- include lane_room
 -- include lanes
 -- include where
 -- include next_lease
@@ -65,7 +66,11 @@ local function delay(id, level, due)
 end
 
 local function place(id, level, due, lane, record)
-  if lane ~= '' then redis.call('HSET', queue .. ':lane_of', id, lane) end
+  if lane ~= '' then
+    redis.call('HSET', queue .. ':lane_of', id, lane)
+    -- Until a generation says what holds for lanes, they are narrow, for turns as well.
+    redis.call('HSETNX', queue .. ':meta', 'lanes', '1 0 0 1 0')
+  end
   if due ~= '' and due ~= 'front' and tonumber(due) > time then
     delay(id, level, due)
   elseif lane ~= '' then

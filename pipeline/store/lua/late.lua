@@ -2,9 +2,8 @@
 -- What was reserved under `lease` starts only now: in the windows of the rate limits, the queue's (see window) and that
 -- of the lane of job `id`, it counts from now on. Returns in how many it still counted.
 -- include now
--- include put
 -- include wake
--- include lanes
+-- include lane_room
 local queue = unpack(KEYS)
 local lease, id = unpack(ARGV)
 

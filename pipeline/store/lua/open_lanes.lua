@@ -4,11 +4,13 @@
 -- include now
 -- include put
 -- include wake
+-- include lane_room
 -- include lanes
 local queue = unpack(KEYS)
 local cursor = unpack(ARGV)
 
 local rule, time, let = lane_rule(queue), now(), 0
+if not rule then return { '0', 0 } end
 local next, page = unpack(redis.call('ZSCAN', queue .. ':lane_sizes', cursor, 'COUNT', 100))
 for i = 1, #page, 2 do
   if page[i] ~= '' then let = let + let_in(queue, rule, time, page[i], 1000 - let) end

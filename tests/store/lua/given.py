@@ -205,7 +205,9 @@ class Queue:
     def publish(
         self, generation: int, policy: str = "{}", limited: int | str = "", rate: str = "", lanes: str = ""
     ) -> int:
-        return run_blocking(self.connection, self.store.publish(generation, policy.encode(), limited, rate, lanes))
+        return run_blocking(
+            self.connection, self.store.publish(generation, policy.encode(), limited, rate, lanes)
+        )
 
     def retract(self, generation: int) -> bool:
         return run_blocking(self.connection, self.store.retract(generation))

@@ -172,7 +172,8 @@ def test_a_job_without_a_lane_is_not_held_by_any(queue: Queue) -> None:
 
 def test_without_fair_turns_who_came_first_goes_first(queue: Queue) -> None:
     given(queue, ONE, "aaabbb")
-    order, leases = [], queue.take(want=1)
+    order: list[str] = []
+    leases = queue.take(want=1)
     while leases:
         order += leases
         leases = end(queue, leases, want=1)
