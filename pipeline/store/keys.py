@@ -181,7 +181,7 @@ def lane_opens(queue: str) -> str:
 
 
 def lane_held(queue: str) -> str:
-    """hash: lane -> until when a handler put it on hold."""
+    """hash: lane -> since and until when a handler holds it."""
     return f"{queue}:lane_held"
 
 

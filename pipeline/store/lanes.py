@@ -49,7 +49,7 @@ def _lane(
         int(waiting),
         inside - waits_to_be_taken,
         waits_to_be_taken,
-        _future(held, time),
+        _future(held and held.split()[1], time),
         _future(opens, time),
     )
 

@@ -25,7 +25,7 @@ from pipeline import Client
 from pipeline.errors import BrokerUnavailable
 from pipeline.job import decode_outcome
 from pipeline.plan import BrokerPlan, Plan, PoolPlan, ReloadPlan, RestartPlan, SupervisorPlan
-from pipeline.policy import JobPolicy, QueuePolicy, RetryPolicy, Timeout
+from pipeline.policy import Backoff, JobPolicy, QueuePolicy, RetryPolicy, Timeout
 from pipeline.status.supervisors import SupervisorState
 from pipeline.store import keys
 from pipeline.store.wire import BlockingConnection, connect, parse
@@ -129,9 +129,10 @@ class Project:
         processes: int = 1,
         hard: int | None = None,
         attempts: int = 1,
+        backoff: Backoff | None = None,
         **policy: Any,
     ) -> None:
-        job = JobPolicy(handler=handler, timeout=Timeout(hard=hard), retry=RetryPolicy(attempts=attempts))
+        job = JobPolicy(handler=handler, timeout=Timeout(hard=hard), retry=RetryPolicy(attempts, backoff))
         self.queues[name] = QueuePolicy(name, others=job, **policy)
         self.pools[name] = PoolPlan((name,), processes)
 

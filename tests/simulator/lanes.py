@@ -30,7 +30,7 @@ def lanes(look: Reply) -> Lanes:
         {name: int(float(count)) for name, count in pairs(one).items()} for one in (inside, listed, sizes)
     ]
     return Lanes(
-        pairs(of), pairs(states), *numbers, set(opens), set(held), {lane: ids for lane, ids in waits}
+        pairs(of), pairs(states), *numbers, set(opens), set(held), dict(waits)
     )
 
 

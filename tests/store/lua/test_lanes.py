@@ -287,6 +287,14 @@ def test_a_late_start_counts_from_then(queue: Queue) -> None:
     assert taken(queue) == []
 
 
+def test_a_lane_that_a_clock_closed_that_went_back_opens(queue: Queue) -> None:
+    given(queue, "0 1 60000 0 0", "aa")
+    taken(queue)
+    for key in ("lane_starts:a", "lane_opens"):
+        queue.age(key, -3_600_000)
+    assert taken(queue) == ["2"]
+
+
 # --- on hold ------------------------------------------------------------------------------------------
 
 
@@ -306,11 +314,22 @@ def test_after_its_time_a_held_lane_goes_on_in_its_order(queue: Queue) -> None:
     leases = queue.take(want=1)
     queue.turn(moves=[move("hold", "1", leases["1"], delay=60_000)])
     assert taken(queue) == ["4"]
-    queue.send("HSET", f"{queue.name}:lane_held", "a", 1)
+    queue.send("HSET", f"{queue.name}:lane_held", "a", "0 1")
     queue.age("lane_opens", 60_000)
     again = queue.take(want=5)
     assert list(again) == ["1"]
     assert list(end(queue, again, want=5)) == ["2"]
+
+
+def test_a_hold_of_a_clock_that_went_back_does_not_count(queue: Queue) -> None:
+    given(queue, ONE, "aa")
+    leases = queue.take(want=1)
+    queue.turn(moves=[move("hold", "1", leases["1"], delay=60_000)])
+    assert taken(queue) == []
+    since, ends = queue.send("HGET", f"{queue.name}:lane_held", "a").split()
+    queue.send("HSET", f"{queue.name}:lane_held", "a", f"{int(since) + 3_600_000} {int(ends) + 3_600_000}")
+    queue.age("lane_opens", -3_600_000)
+    assert taken(queue) == ["1"]
 
 
 def test_resume_lifts_what_holds_lanes(queue: Queue) -> None:

@@ -33,10 +33,12 @@ local function lane_later(queue, lane, opens)
   if redis.call('ZRANGE', queue .. ':lane_opens', 0, 0)[1] == lane then wake(queue, 1) end
 end
 
+-- A hold of the future is that of a clock that went back.
 local function lane_is_held(queue, time, lane)
-  local ends = redis.call('HGET', queue .. ':lane_held', lane)
-  if not ends then return false end
-  if tonumber(ends) > time then return true end
+  local held = redis.call('HGET', queue .. ':lane_held', lane)
+  if not held then return false end
+  local since, ends = string.match(held, '^(%d+) (%d+)$')
+  if tonumber(since) <= time and time < tonumber(ends) then return true end
   redis.call('HDEL', queue .. ':lane_held', lane)
   return false
 end

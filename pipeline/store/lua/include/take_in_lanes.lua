@@ -2,6 +2,11 @@
 local function take_in_lanes(queue, time, want, lease)
   local rule, taken = lane_rule(queue), {}
   local opened = redis.call('ZRANGEBYSCORE', queue .. ':lane_opens', '-inf', time, 'LIMIT', 0, 100)
+  -- A clock that went back leaves lanes that would open much too late.
+  local late = redis.call('ZREVRANGE', queue .. ':lane_opens', 0, 9, 'WITHSCORES')
+  for i = 1, #late, 2 do
+    if late[i + 1] - time > rule.per and not lane_is_held(queue, time, late[i]) then opened[#opened + 1] = late[i] end
+  end
   if #opened > 0 then redis.call('ZREM', queue .. ':lane_opens', unpack(opened)) end
   for i = 1, #opened do
     lane_is_held(queue, time, opened[i])
