@@ -4,6 +4,7 @@
 -- include now
 -- include put
 -- include wake
+-- include lane_book
 -- include lane_room
 -- include lanes
 -- include where
@@ -65,6 +66,14 @@ local function delay(id, level, due)
   nearer = nearer or redis.call('ZRANGE', queue .. ':delayed', 0, 0)[1] == id
 end
 
+-- All that came together enter their lanes together.
+local entering, lanes = {}, {}
+local function enter_all()
+  if #entering == 0 then return end
+  enter_lanes(open_lanes_of(queue, time), entering, lanes)
+  entering, lanes = {}, {}
+end
+
 local function place(id, level, due, lane, record)
   if lane ~= '' then
     redis.call('HSET', queue .. ':lane_of', id, lane)
@@ -74,7 +83,8 @@ local function place(id, level, due, lane, record)
   if due ~= '' and due ~= 'front' and tonumber(due) > time then
     delay(id, level, due)
   elseif lane ~= '' then
-    arrive(queue, time, level, { id }, due == 'front')
+    entering[#entering + 1] = { level, id, due == 'front' }
+    lanes[#lanes + 1] = lane
   elseif not (direct and hand_over(queue, id, record)) then
     put(queue, level, { id }, due == 'front')
   end
@@ -86,6 +96,7 @@ local function replace(id, level, due, mode)
     redis.call('HDEL', queue .. ':levelof', id)
     return delay(id, level, due)
   end
+  enter_all()
   local before = string.match(redis.call('HGET', queue .. ':laned', id) or '', '^%w+ (%-?%d+)')
   if not before then
     redis.call('HSET', queue .. ':levelof', id, level)
@@ -128,6 +139,7 @@ for i = fixed + 1, #ARGV, 8 do
   answers[#answers + 1] = status
 end
 
+enter_all()
 if own > 0 then redis.call('HINCRBY', queue .. ':stats', 'own', own) end
 if repeated > 0 then redis.call('HINCRBY', queue .. ':stats', 'duplicates', repeated) end
 if nearer then

@@ -3,6 +3,7 @@
 -- include now
 -- include put
 -- include wake
+-- include lane_book
 -- include lane_room
 -- include lanes
 -- include where

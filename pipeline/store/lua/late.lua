@@ -2,8 +2,8 @@
 -- What was reserved under `lease` starts only now: in the windows of the rate limits, the queue's (see window) and that
 -- of the lane of job `id`, it counts from now on. Returns in how many it still counted.
 -- include now
--- include wake
--- include lane_room
+-- include put
+-- include lane_book
 local queue = unpack(KEYS)
 local lease, id = unpack(ARGV)
 
@@ -20,7 +20,7 @@ if not lane then return counted end
 local starts, start = queue .. ':lane_starts:' .. lane, lease .. ' ' .. id
 if redis.call('ZSCORE', starts, start) then
   redis.call('ZADD', starts, time, start)
-  redis.call('PEXPIRE', starts, lane_rule(queue).per)
+  redis.call('PEXPIRE', starts, open_lanes_of(queue, time).per)
   counted = counted + 1
 end
 return counted

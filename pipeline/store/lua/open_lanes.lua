@@ -4,16 +4,20 @@
 -- include now
 -- include put
 -- include wake
+-- include lane_book
 -- include lane_room
 -- include lanes
 local queue = unpack(KEYS)
 local cursor = unpack(ARGV)
 
-local rule, time, let = lane_rule(queue), now(), 0
-if not rule then return { '0', 0 } end
+local book, let, names = open_lanes_of(queue, now()), 0, {}
+if not book then return { '0', 0 } end
 local next, page = unpack(redis.call('ZSCAN', queue .. ':lane_sizes', cursor, 'COUNT', 100))
 for i = 1, #page, 2 do
-  if page[i] ~= '' then let = let + let_in(queue, rule, time, page[i], 1000 - let) end
+  if page[i] ~= '' then names[#names + 1] = page[i] end
 end
+read_lanes(book, names, #names)
+for i = 1, #names do let = let + let_in(book, book.lanes[names[i]], 1000 - let) end
+close_lanes(book)
 if let > 0 then wake(queue, let) end
 return { next, let }

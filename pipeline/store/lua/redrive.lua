@@ -5,6 +5,7 @@
 -- include holder
 -- include put
 -- include wake
+-- include lane_book
 -- include lane_room
 -- include lanes
 -- include where

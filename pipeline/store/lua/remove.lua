@@ -4,6 +4,7 @@
 -- include now
 -- include put
 -- include wake
+-- include lane_book
 -- include lane_room
 -- include lanes
 -- include drop

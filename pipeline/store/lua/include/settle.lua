@@ -7,7 +7,7 @@
 local function settle(queue, worker, time, at, count)
   local refused, active = {}, queue .. ':active:' .. worker
   local stops, lanes = redis.call('EXISTS', queue .. ':stops') == 1, redis.call('EXISTS', queue .. ':laned') == 1
-  local strict = lanes and lane_rule(queue).strict
+  local strict = lanes and open_lanes_of(queue, time).strict
   for i = at + 1, at + 9 * count, 9 do
     local move, id, lease, level, delay, runs, outcome, key, keep = unpack(ARGV, i, i + 8)
     if redis.call('HGET', active, id) ~= lease then

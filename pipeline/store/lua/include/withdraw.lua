@@ -5,7 +5,7 @@ local function withdraw(queue, time, state, id, level)
   if state == 'delayed' then
     redis.call('ZREM', queue .. ':delayed', id)
     redis.call('HDEL', queue .. ':levelof', id)
-  elseif not (place and not lane_is_in(place)) and redis.call('LREM', queue .. ':alone', 1, id) == 0 then
+  elseif not (place and not is_in(place)) and redis.call('LREM', queue .. ':alone', 1, id) == 0 then
     redis.call('HINCRBY', queue .. ':stale', level .. ':' .. id, 1)
     listed = true
   end
