@@ -75,6 +75,11 @@ DEFECTS = {
         "if stops then move, outcome, key, keep = stopped(queue, id, move, outcome, key, keep) end",
         "",
     ),
+    "who leaves a lane lets nobody in": Defect(
+        "turn reclaim cancel remove", "let = let + let_in(book, lane, 10)", ""
+    ),
+    "a lane is wider than it may be": Defect("turn enqueue_each", "lane.inside >= book.max or", ""),
+    "a hold of a lane is not heeded": Defect("turn", "if lane and lane.held then", "if false then"),
     "a job that is active can be cancelled": Defect(
         "cancel", "if state ~= 'waiting' and state ~= 'delayed' then return state end", ""
     ),

@@ -29,9 +29,7 @@ def lanes(look: Reply) -> Lanes:
     numbers = [
         {name: int(float(count)) for name, count in pairs(one).items()} for one in (inside, listed, sizes)
     ]
-    return Lanes(
-        pairs(of), pairs(states), *numbers, set(opens), set(held), dict(waits)
-    )
+    return Lanes(pairs(of), pairs(states), *numbers, set(opens), set(held), dict(waits))
 
 
 def check(look: Lanes, places: Places, listed: set[bytes], rule: str, *, opened: bool) -> None:

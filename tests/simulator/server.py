@@ -29,12 +29,7 @@ REPLACED = {
     "'EX', 60": "'PXAT', sim_after(60000)",
     "redis.call('PEXPIRE', queue .. ':starts', per)": "redis.call('PEXPIREAT', queue .. ':starts', sim_after(per))",
     "redis.call('PEXPIRE', queue .. ':started', per)": "redis.call('PEXPIREAT', queue .. ':started', sim_after(per))",
-    "redis.call('PEXPIRE', queue .. ':lane_starts:' .. lane, rule.per)": (
-        "redis.call('PEXPIREAT', queue .. ':lane_starts:' .. lane, sim_after(rule.per))"
-    ),
-    "redis.call('PEXPIRE', starts, lane_rule(queue).per)": (
-        "redis.call('PEXPIREAT', starts, sim_after(lane_rule(queue).per))"
-    ),
+    "redis.call('PEXPIRE', starts, book.per)": "redis.call('PEXPIREAT', starts, sim_after(book.per))",
     "redis.call('EXPIRE', memory, 60)": "redis.call('PEXPIREAT', memory, sim_after(60000))",
     "'PX', window": "'PXAT', sim_after(window)",
 }

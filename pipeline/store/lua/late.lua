@@ -17,10 +17,10 @@ if per and redis.call('ZSCORE', queue .. ':starts', lease) then
 end
 local lane = redis.call('HGET', queue .. ':lane_of', id)
 if not lane then return counted end
-local starts, start = queue .. ':lane_starts:' .. lane, lease .. ' ' .. id
-if redis.call('ZSCORE', starts, start) then
+local book, starts, start = open_lanes_of(queue, time), queue .. ':lane_starts:' .. lane, lease .. ' ' .. id
+if book and redis.call('ZSCORE', starts, start) then
   redis.call('ZADD', starts, time, start)
-  redis.call('PEXPIRE', starts, open_lanes_of(queue, time).per)
+  redis.call('PEXPIRE', starts, book.per)
   counted = counted + 1
 end
 return counted

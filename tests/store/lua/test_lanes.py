@@ -116,14 +116,13 @@ def test_a_removed_job_leaves_nothing_in_its_lane(queue: Queue) -> None:
 
 
 def test_a_job_that_makes_room_wakes_who_is_parked(queue: Queue) -> None:
-    given(queue, ONE, "aa")
-    queue.take("w1", 1)
+    given(queue, STRICT, "aa")
+    leases = queue.take(want=1)
+    queue.turn(moves=[move("delayed", "1", leases["1"], delay=60_000)])
     queue.park("w2")
-    with queue.changes() as changed:
-        queue.remove("1")
-    assert "inbox:w2" not in changed
-    queue.enqueue("x", generation="1")
-    assert queue.state()["inbox:w2"]
+    queue.cancel("1")
+    assert queue.state()["inbox:w2"] == [""]
+    assert taken(queue, worker="w2") == ["2"]
 
 
 def test_a_redriven_job_waits_in_its_lane_again(queue: Queue) -> None:
