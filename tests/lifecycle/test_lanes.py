@@ -41,7 +41,7 @@ def strict(project, keys, jobs):
 def begun_in_order(project, of_key):
     """Whether no job of a key began before the one before it had ended."""
     place = {id: (key, n) for key, ids in of_key.items() for n, id in enumerate(ids)}
-    ended = defaultdict(int)
+    ended: dict[int, int] = defaultdict(int)
     for line in (project.root / "events").read_text().splitlines():
         what, _, id, *_ = line.split()
         key, n = place[id]
@@ -141,7 +141,7 @@ def test_of_jobs_that_keep_the_last_one_runs_and_the_newest_follows(written):
 def test_a_thousand_strict_lanes_with_a_worker_killed_every_second(project):
     of_key = strict(project, keys=1_000, jobs=20)
     run = project.run()
-    pids = set()
+    pids: set[int] = set()
     while len({event.id for event in project.events("end")}) < 20_000:
         time.sleep(1)
         alive = {event.pid for event in project.events("begin")[-50:]} - pids

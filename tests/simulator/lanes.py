@@ -26,10 +26,20 @@ class Lanes(NamedTuple):
 
 def lanes(look: Reply) -> Lanes:
     of, states, inside, listed, sizes, opens, held, waits = look
-    numbers = [
-        {name: int(float(count)) for name, count in pairs(one).items()} for one in (inside, listed, sizes)
-    ]
-    return Lanes(pairs(of), pairs(states), *numbers, set(opens), set(held), dict(waits))
+    return Lanes(
+        pairs(of),
+        pairs(states),
+        _numbers(inside),
+        _numbers(listed),
+        _numbers(sizes),
+        set(opens),
+        set(held),
+        dict(waits),
+    )
+
+
+def _numbers(flat: list[bytes]) -> dict[bytes, int]:
+    return {name: int(float(count)) for name, count in pairs(flat).items()}
 
 
 def check(look: Lanes, places: Places, listed: set[bytes], rule: str, *, opened: bool) -> None:
