@@ -191,10 +191,12 @@ class Store:
         ids: list[bytes],
         leases: list[int],
         outcomes: list[bytes],
+        unlocks: Sequence[Argument] = (),
         moves: list[Move],
         counters: list[Argument],
     ) -> Command:
-        """Settle and reserve. The last len(outcomes) / 2 of `ids` are kept; `outcomes` is id, outcome, ..."""
+        """Settle and reserve. The last len(outcomes) / 2 of `ids` are kept; `outcomes` is id, outcome, ...; `unlocks` is id, key,
+        keep (ms, or '') of those `ids` that hold a deduplication key or their own id."""
         runs = [value for lease, same in groupby(leases) for value in (lease, sum(1 for _ in same))]
         return script("turn").command(
             queue=self.queue,
@@ -208,8 +210,9 @@ class Store:
             done=len(ids),
             runs=len(runs) // 2,
             kept=len(outcomes) // 2,
+            unlocks=len(unlocks) // 3,
             moves=len(moves),
-            rest=[*ids, *runs, *outcomes, *_flat(moves), *counters],
+            rest=[*ids, *runs, *outcomes, *unlocks, *_flat(moves), *counters],
         )
 
     def hold(self, worker: str, number: int) -> Call[tuple[int, list[Held]]]:

@@ -16,6 +16,7 @@ from msgspec import Struct
 from pipeline.job import NO_RUNS, Outcome, Runs, decode_runs, encode
 from pipeline.policy import QueuePolicy
 from pipeline.retry import Failure, decide, way_back
+from pipeline.store.scripts import Argument
 from pipeline.store.store import Move
 from pipeline.worker.attempt import Attempt, Buffered, Refused, retry_policy
 
@@ -66,14 +67,8 @@ class Ledger:
         return len(self._page)
 
     def complete(self, attempt: Attempt) -> None:
-        """A handler returned. The common case costs the turn no loop in the broker."""
-        if attempt.job.options.key or not attempt.id.isdigit():
-            move = Move("completed", attempt.id, attempt.lease, outcome=self._outcome(attempt))
-            self._page.moves.append(self._ending(move, attempt))
-            self._page.begun += 1
-            self._measure([attempt])
-        else:
-            self._page.done.append(attempt)
+        """A handler returned."""
+        self._page.done.append(attempt)
 
     def fail(self, attempt: Attempt | Refused, failure: Failure) -> Move:
         """A handler failed, or could not be called: the move that follows, by the policy that holds now."""
@@ -141,6 +136,7 @@ class Ledger:
             "ids": [attempt.id for attempt in page.done],
             "leases": [attempt.lease for attempt in page.done],
             "outcomes": self.outcomes(page.done),
+            "unlocks": self.unlocks(page.done),
             "moves": page.moves,
             "counters": [part for item in page.counters.items() for part in item],
         }
@@ -155,9 +151,16 @@ class Ledger:
             flat.append(self._outcome(attempt))
         return flat
 
+    def unlocks(self, done: list[Attempt]) -> list[Argument]:
+        """(id, deduplication key, how long the id stays taken), flat, of those that hold any."""
+        holding = [attempt for attempt in done if attempt.job.options.key or not attempt.id.isdigit()]
+        return [part for one in holding for part in (one.id, one.job.options.key, self._keep(one.id))]
+
     def ahead(self, slots: int) -> int:
-        """How many jobs to hold beyond the slots: a few ms of work, none for slow handlers or under a limit."""
-        limited = self.policy.max_active is not None or self.policy.lanes is not None or self.policy.has_rate
+        """How many jobs to hold beyond the slots: a few ms of work, none for slow handlers, or where only so many may be
+        active, or start in a lane."""
+        lanes = self.policy.lanes
+        limited = self.policy.max_active is not None or (lanes is not None and lanes.rate_limit is not None)
         if not 0 < self.pace <= AHEAD_SECONDS or limited:
             return 0
         return min(int(slots * AHEAD_SECONDS / self.pace), AHEAD_JOBS)
@@ -185,8 +188,10 @@ class Ledger:
         return PLAIN_OUTCOME % (attempt.job.attempt, begun, ended)
 
     def _ending(self, move: Move, attempt: Attempt | Refused) -> Move:
-        keep: int | str = "" if attempt.id.isdigit() else self.policy.ids_keep
-        return move._replace(key=attempt.job.options.key, keep=keep)
+        return move._replace(key=attempt.job.options.key, keep=self._keep(attempt.id))
+
+    def _keep(self, id: bytes) -> int | str:
+        return "" if id.isdigit() else self.policy.ids_keep
 
     def _measure(self, ended: list[Attempt]) -> None:
         """Histograms of run and wait time: bucket i counts what took less than 2**i tenths of a ms."""

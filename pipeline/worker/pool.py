@@ -265,7 +265,8 @@ class Pool:
             self._loop.call_soon_threadsafe(self._refuse, attempt)
             return None
         if self.ledger.policy.has_rate:
-            self._starts.began(held.id, held.lease, moment)
+            apart = self.ledger.policy.lanes is not None
+            self._starts.began(held.id, held.lease, moment, apart=apart)
         self._running[slot] = attempt
         deadline = 0 if attempt.hard == inf else int(attempt.hard * 1000)
         self._board.begin(slot, held.id, held.lease, int(moment * 1000), deadline)

@@ -142,10 +142,12 @@ class Model:
         names = script("turn").arguments
         given = dict(zip(names, args, strict=False))
         worker, source, keep = given["worker"], given["source"], int(given["keep"])
-        done, runs, kept, count = (int(given[name]) for name in ("done", "runs", "kept", "moves"))
+        done, runs, kept, unlocks, count = (
+            int(given[name]) for name in ("done", "runs", "kept", "unlocks", "moves")
+        )
         ids, rest = args[len(names) : len(names) + done], args[len(names) + done :]
         leases = [lease for at in range(0, 2 * runs, 2) for lease in [rest[at]] * int(rest[at + 1])]
-        moves = list(chunks(rest[2 * (runs + kept) : 2 * (runs + kept) + 9 * count], 9))
+        moves = list(chunks(rest[2 * (runs + kept) + 3 * unlocks :][: 9 * count], 9))
         if isinstance(reply, Exception):
             for id, lease in zip(ids, leases, strict=True):
                 self._visit(id, "completed", carried=False, worker=worker, lease=lease)

@@ -12,6 +12,7 @@
 -- include lanes
 -- include drop
 -- include unlock
+-- include unlock_all
 -- include complete
 -- include stopped
 -- include unused
@@ -25,8 +26,8 @@
 -- include next_lease
 -- include started
 local queue = unpack(KEYS)
-local worker, number, want, park, holds, source, keep, done, runs, kept, moves = unpack(ARGV)
--- rest: the completed jobs (see complete), the moves (see settle), then (counter, by) pairs
+local worker, number, want, park, holds, source, keep, done, runs, kept, unlocks, moves = unpack(ARGV)
+-- rest: the completed jobs (see complete), (id, key, keep) of those that hold something, the moves (see settle), then (counter, by) pairs
 
 local last = redis.call('HGET', queue .. ':turns', worker)
 if not last then
@@ -40,12 +41,12 @@ local inbox = redis.call('LPOP', queue .. ':inbox:' .. worker, 1000) or {}
 
 local time = now()
 local active, stats = queue .. ':active:' .. worker, queue .. ':stats'
-local fixed = 11
+local fixed = 12
 want, keep, moves = tonumber(want), tonumber(keep), tonumber(moves)
-done, runs, kept = tonumber(done), tonumber(runs), tonumber(kept)
+done, runs, kept, unlocks = tonumber(done), tonumber(runs), tonumber(kept), tonumber(unlocks)
 
-local refused = done > 0 and complete(queue, time, active, fixed, done, runs, kept) or {}
-local at = fixed + done + 2 * runs + 2 * kept
+local refused = done > 0 and complete(queue, time, active, fixed, done, runs, kept, unlocks) or {}
+local at = fixed + done + 2 * runs + 2 * kept + 3 * unlocks
 if moves > 0 then
   local more = settle(queue, worker, time, at, moves)
   for i = 1, #more do refused[#refused + 1] = more[i] end

@@ -137,6 +137,7 @@ class Queue:
         keep: int = -1,
         done: dict[str, int] | None = None,
         kept: dict[str, str] | None = None,
+        unlocks: Sequence[str | int] = (),
         moves: Sequence[Move] = (),
         counters: Sequence[str | int] = (),
     ) -> Turn:
@@ -153,6 +154,7 @@ class Queue:
             ids=[id.encode() for id in ids],
             leases=[done[id] for id in ids],
             outcomes=[part.encode() for pair in kept.items() for part in pair],
+            unlocks=unlocks,
             moves=list(moves),
             counters=list(counters),
         )

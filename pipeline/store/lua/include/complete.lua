@@ -1,7 +1,7 @@
 -- Settle the `done` completed jobs that stand behind `ARGV[at]`: their ids, their leases as `runs` pairs of (lease,
--- how many in a row), then (id, outcome) of the last `kept` of them; the others are forgotten at once.
--- Returns the refused ids. Needs drop, lanes.
-local function complete(queue, time, active, at, done, runs, kept)
+-- how many in a row), then (id, outcome) of the last `kept` of them; the others are forgotten at once. Then the `unlocks`.
+-- Returns the refused ids. Needs drop, lanes, unlock_all.
+local function complete(queue, time, active, at, done, runs, kept, unlocks)
   local held, refused, place = redis.call('HMGET', active, unpack(ARGV, at + 1, at + done)), {}, 0
   for run = at + done + 1, at + done + 2 * runs, 2 do
     local lease = ARGV[run]
@@ -10,7 +10,7 @@ local function complete(queue, time, active, at, done, runs, kept)
       if held[place] ~= lease then refused[#refused + 1] = ARGV[at + place] end
     end
   end
-  local outcomes, completed = at + done + 2 * runs, queue .. ':completed'
+  local outcomes, completed, lost = at + done + 2 * runs, queue .. ':completed', {}
   if #refused == 0 then
     redis.call('HDEL', active, unpack(ARGV, at + 1, at + done))
     if redis.call('EXISTS', queue .. ':stops', queue .. ':laned') > 0 then
@@ -23,7 +23,6 @@ local function complete(queue, time, active, at, done, runs, kept)
       redis.call('LPUSH', completed, unpack(ARGV, at + done - kept + 1, at + done))
     end
   else
-    local lost = {}
     for i = 1, #refused do lost[refused[i]] = true end
     for i = 1, done do
       local id, nth = ARGV[at + i], i - (done - kept)
@@ -40,6 +39,7 @@ local function complete(queue, time, active, at, done, runs, kept)
       end
     end
   end
+  if unlocks > 0 then unlock_all(queue, time, outcomes + 2 * kept, unlocks, lost) end
   if done > #refused then redis.call('HINCRBY', queue .. ':stats', 'completed', done - #refused) end
   return refused
 end
