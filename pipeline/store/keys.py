@@ -145,6 +145,11 @@ def started(queue: str) -> str:
     return f"{queue}:started"
 
 
+def schedules(queue: str) -> str:
+    """hash: "schedule:field" -> how far a schedule of the queue has come; see store/schedules.py."""
+    return f"{queue}:schedules"
+
+
 def last_id(queue: str) -> str:
     """string: the counter of our ids."""
     return f"{queue}:last_id"

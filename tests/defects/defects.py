@@ -66,7 +66,7 @@ DEFECTS = {
         ),
     ),
     "the id of a caller guards nothing": Defect(
-        f"{LUA}/enqueue_each.lua",
+        f"{LUA}/include/admit.lua",
         "if redis.call('HEXISTS', queue .. ':jobs', id) == 1 then return true end",
         "",
         ("tests/test_client.py::test_a_callers_id_is_a_duplicate_the_second_time",),
