@@ -119,6 +119,11 @@ def ticks(schedule: SchedulePlan, after: int) -> Iterator[int]:
     return found if end is None else takewhile(lambda tick: tick <= end, found)
 
 
+def next_tick(schedule: SchedulePlan, after: int) -> int | None:
+    """The first tick later than `after`; None when the schedule has ended."""
+    return next(ticks(schedule, after), None)
+
+
 def jittered(name: str, schedule: SchedulePlan, tick: int) -> int:
     """When the job of a tick may begin: by chance, and the same chance whoever looks."""
     if not schedule.jitter:

@@ -25,6 +25,7 @@ from pipeline.config.profiles import choose, split
 from pipeline.config.references import References
 from pipeline.config.report import Report, TooManyErrors
 from pipeline.config.resolve import build
+from pipeline.config.schedules import check_schedules
 from pipeline.config.secrets import Need, resolve
 from pipeline.config.translate import translate
 from pipeline.config.tree import Entry, Node, Span, child, dotted, filled, is_null, leaves, without
@@ -173,8 +174,9 @@ class _Project:
         check_pools(layers.pools(), scopes, tree, report)
         check_secrets(tree, written, report)
         check_cases(filled_in, written, references, report)
-        references.tell(written)
         schemas = read_schemas(scopes, self._root, report)
+        check_schedules(tree, written, scopes, schemas, references, report)
+        references.tell(written)
         secrets = resolve(tree, written, self._root, self._env, self._need, report)
         for name in (*schemas, *secrets.files):
             self._files.inputs[str(self._root / name)] = None
