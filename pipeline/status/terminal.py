@@ -14,11 +14,13 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.schedule import LATE
 from pipeline.status.failures import Failure
 from pipeline.status.feed import Look
-from pipeline.status.figures import BARS, PLAIN_BARS, rate, size, span, spans, spark
+from pipeline.status.figures import BARS, PLAIN_BARS, clock, rate, size, span, spans, spark
 from pipeline.status.history import History, Pace
 from pipeline.status.queues import QueueState
+from pipeline.status.schedules import ScheduleState
 from pipeline.status.snapshot import Snapshot
 from pipeline.status.supervisors import SupervisorState
 from pipeline.status.troubles import SUPERVISOR_STYLES, line, place, troubles
@@ -26,6 +28,7 @@ from pipeline.status.troubles import SUPERVISOR_STYLES, line, place, troubles
 NARROW, WIDE = 72, 118
 BESIDE_BARS = 38
 WORKERS_SHOWN = 40
+SCHEDULES_SHOWN = 20
 FAILURES_SHOWN = 5
 # Lines around the queues, around the failures, and kept for the log.
 FRAME, FAILURES_FRAME, LOG = 6, 2, 6
@@ -96,6 +99,31 @@ def _cells(queue: QueueState, pace: Pace, count: int, *, live: bool) -> list[Tex
     return [*cells, Text(spans(pace.run_ms)), Text(spans(pace.wait_ms))][:count]
 
 
+def schedule_table(snapshot: Snapshot) -> Table:
+    """The schedules, one a row, those that fire next first."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for name, width in (("schedule", 24), ("next", 16), ("last", 16), ("when", None)):
+        table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=width)
+    ordered = sorted(snapshot.schedules.items(), key=lambda pair: (pair[1].next_at is None, pair[1].next_at))
+    for name, one in ordered[:SCHEDULES_SHOWN]:
+        last = "-" if one.last_at is None else clock(one.last_at, snapshot.at)
+        table.add_row(line(name), line(next_run(one, snapshot.at)), line(last), line((one.when, "dim")))
+    if len(ordered) > SCHEDULES_SHOWN:
+        table.add_row(line((f"and {len(ordered) - SCHEDULES_SHOWN} more", "dim")))
+    return table
+
+
+def next_run(one: ScheduleState, now: int) -> tuple[str, str]:
+    """When a schedule fires next, and the style of it."""
+    if one.paused:
+        return "paused", "yellow"
+    if not one.applied:
+        return "not applied yet", "yellow"
+    if one.next_at is None:
+        return "ended", "dim"
+    return ("due", "yellow") if one.next_at < now - LATE else (clock(one.next_at, now), "")
+
+
 def worker_table(snapshot: Snapshot) -> Table:
     """The worker processes, one a row, with the version of the user's code that each runs."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
@@ -140,6 +168,8 @@ def status(snapshot: Snapshot, width: int, file: str) -> RenderableType:
     parts += troubles(snapshot)
     if snapshot.queues:
         parts += [Text(), queue_table(snapshot.queues, None, width)]
+    if snapshot.schedules:
+        parts += [Text(), schedule_table(snapshot)]
     if any(one.workers for one in snapshot.live):
         parts += [Text(), worker_table(snapshot)]
     hints = list(_hints(snapshot, file))
