@@ -90,12 +90,11 @@ def _read(tree: Tree, report: Report) -> Iterator[_Schedule]:
 
 
 def _is_mistaken(schedule: _Schedule, written: Tree) -> bool:
-    """Whether something that says when it fires has a finding, and so is not in the tree any more."""
+    """Whether something of it has a finding, and so is not in the tree any more: it may have said when it fires."""
+    was = block(find(written, schedule.path)).entries
     return any(
-        child(schedule.node, step) is None
-        and (was := find(written, (*schedule.path, step)))
-        and not is_null(was)
-        for step in ("cron", "every", "timezone", "start", "end")
+        name not in schedule.node.entries and not is_null(entry.value) and not name.startswith("x-")
+        for name, entry in was.items()
     )
 
 
