@@ -18,7 +18,7 @@ from pipeline.store.wire import Connection
 class ScheduleState(Struct, frozen=True, kw_only=True):
     """A schedule of the file. Times are ms since 1970. `next_at` is None when it is paused, has ended, or no supervisor
     has applied it yet (`applied`); one that lies behind is due. `last_at` is the tick that last made a job, `last_job`
-    the id that stood, and `last_state` what became of that, None when it is not kept.
+    the id of that, and `last_state` what became of it, None when it is not kept.
 
     `skipped_total` are ticks whose job before had not ended, or whose deduplication key was held; `missed_total` those
     at which nothing ran, and that got no job later.

@@ -19,7 +19,7 @@ from pipeline.store.wire import Reply
 
 class Standing(Struct, frozen=True):
     """A schedule in the broker. Its next tick is later than `after`; `ran` is the last one that made a job, and `job` the
-    id that stood then. Times are ms since 1970. The counts rise until its rhythm changes."""
+    id of that. Times are ms since 1970. The counts rise until its rhythm changes."""
 
     rhythm: str
     after: int

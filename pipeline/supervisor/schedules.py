@@ -217,5 +217,5 @@ def went_on(seen: Standing, step: Step, word: str, id: str) -> Standing:
         skipped=seen.skipped + (word == "skipped"),
         missed=seen.missed + step.missed,
         ran=step.tick if fired else seen.ran,
-        job=id or seen.job,
+        job=id if fired else seen.job,
     )

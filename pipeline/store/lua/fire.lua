@@ -42,6 +42,6 @@ local direct = not (meta[2] or meta[3] or meta[4] or meta[5])
 local id, status = unpack(admit(queue, time, direct, fixed))
 local word = status == 'duplicate' and 'skipped' or 'fired'
 redis.call('HINCRBY', schedules, name .. ':' .. word, 1)
-redis.call('HSET', schedules, name .. ':job', id)
-if word == 'fired' then redis.call('HSET', schedules, name .. ':ran', tick) end
+-- One that kept ours out is another's: it is not ours to wait for, or to replace.
+if word == 'fired' then redis.call('HSET', schedules, name .. ':ran', tick, name .. ':job', id) end
 return { word, id }
