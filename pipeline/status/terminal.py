@@ -28,7 +28,7 @@ from pipeline.status.troubles import SUPERVISOR_STYLES, line, place, troubles
 NARROW, WIDE = 72, 118
 BESIDE_BARS = 38
 WORKERS_SHOWN = 40
-SCHEDULES_SHOWN = 20
+SCHEDULES_SHOWN, NAME_WIDTH = 20, 24
 FAILURES_SHOWN = 5
 # Lines around the queues, around the failures, and kept for the log.
 FRAME, FAILURES_FRAME, LOG = 6, 2, 6
@@ -99,18 +99,29 @@ def _cells(queue: QueueState, pace: Pace, count: int, *, live: bool) -> list[Tex
     return [*cells, Text(spans(pace.run_ms)), Text(spans(pace.wait_ms))][:count]
 
 
-def schedule_table(snapshot: Snapshot) -> Table:
+def schedule_table(snapshot: Snapshot, width: int) -> Table:
     """The schedules, one a row, those that fire next first."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for name, width in (("schedule", 24), ("next", 16), ("last", 16), ("when", None)):
-        table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=width)
     ordered = sorted(snapshot.schedules.items(), key=lambda pair: (pair[1].next_at is None, pair[1].next_at))
-    for name, one in ordered[:SCHEDULES_SHOWN]:
-        last = "-" if one.last_at is None else clock(one.last_at, snapshot.at)
-        table.add_row(line(name), line(next_run(one, snapshot.at)), line(last), line((one.when, "dim")))
-    if len(ordered) > SCHEDULES_SHOWN:
-        table.add_row(line((f"and {len(ordered) - SCHEDULES_SHOWN} more", "dim")))
+    rows = [
+        (line(name), line(next_run(one, snapshot.at)), line(_last(one, snapshot.at)), line((one.when, "dim")))
+        for name, one in ordered[:SCHEDULES_SHOWN]
+    ]
+    names, following, last = (max(map(len, column)) for column in (*zip(*rows, strict=True),)[:3])
+    names = min(max(names, len("schedule")), NAME_WIDTH)
+    # When it fires is cut first: the times are what one looks for.
+    rest = max(width - names - max(following, 4) - max(last, 4) - 6, 8)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for name, most in (("schedule", names), ("next", None), ("last", None), ("when", rest)):
+        table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=most)
+    for row in rows:
+        table.add_row(*row)
+    if len(ordered) > len(rows):
+        table.add_row(line((f"and {len(ordered) - len(rows)} more", "dim")))
     return table
+
+
+def _last(one: ScheduleState, now: int) -> str:
+    return "-" if one.last_at is None else clock(one.last_at, now)
 
 
 def next_run(one: ScheduleState, now: int) -> tuple[str, str]:
@@ -169,7 +180,7 @@ def status(snapshot: Snapshot, width: int, file: str) -> RenderableType:
     if snapshot.queues:
         parts += [Text(), queue_table(snapshot.queues, None, width)]
     if snapshot.schedules:
-        parts += [Text(), schedule_table(snapshot)]
+        parts += [Text(), schedule_table(snapshot, width)]
     if any(one.workers for one in snapshot.live):
         parts += [Text(), worker_table(snapshot)]
     hints = list(_hints(snapshot, file))
