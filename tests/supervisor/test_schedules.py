@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -22,18 +23,23 @@ HOUR = 3_600_000
 BASE = keys.base("test", "a")
 
 
+def fake(**fields: Any) -> Any:
+    """Something that only has these."""
+    return SimpleNamespace(**fields)
+
+
 class Stage:
     """One supervisor's schedules; its clock is the broker's as of the last look."""
 
     def __init__(self, connection, plan):
         self.connection = connection
-        self.fleet = SimpleNamespace(plan=plan)
+        self.fleet = fake(plan=plan)
         self.publisher = Publisher("ours")
-        self.leases = SimpleNamespace(server_ms=0)
-        self.link = SimpleNamespace(connection=connection)
-        self.lines = []
+        self.leases = fake(server_ms=0)
+        self.link = fake(connection=connection)
+        self.lines: list[str] = []
         self.stopping = False
-        logs = SimpleNamespace(say=self.lines.append)
+        logs = fake(say=self.lines.append)
         self.scheduler = Scheduler(
             self.fleet, self.publisher, self.leases, self.link, logs, lambda: self.stopping
         )
