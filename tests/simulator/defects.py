@@ -75,6 +75,13 @@ DEFECTS = {
         "if stops then move, outcome, key, keep = stopped(queue, id, move, outcome, key, keep) end",
         "",
     ),
+    "a tick is fired by everybody who saw it due": Defect("fire", "if seen[1] ~= after or", "if false and"),
+    "a tick that is skipped is not gone on to": Defect(
+        "fire", "redis.call('HSET', schedules, name .. ':after', tick)", ""
+    ),
+    "a schedule adds a job beside the one before": Defect(
+        "fire", "if state and not ended[state] then", "if false then"
+    ),
     "a job that is active can be cancelled": Defect(
         "cancel", "if state ~= 'waiting' and state ~= 'delayed' then return state end", ""
     ),
