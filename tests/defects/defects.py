@@ -88,7 +88,7 @@ DEFECTS = {
         ("tests/test_schedule.py::test_in_the_second_of_two_equal_hours_a_fixed_time_is_over",),
     ),
     "the id of a caller guards nothing": Defect(
-        f"{LUA}/include/admit.lua",
+        f"{LUA}/include/accept.lua",
         "if redis.call('HEXISTS', queue .. ':jobs', id) == 1 then return true end",
         "",
         ("tests/test_client.py::test_a_callers_id_is_a_duplicate_the_second_time",),

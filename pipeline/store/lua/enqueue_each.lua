@@ -1,4 +1,4 @@
--- Store jobs that have something of their own: an id, a level, a time, a deduplication key. Returns what admit does.
+-- Store jobs that have something of their own: an id, a level, a time, a deduplication key. Returns what accept does.
 -- Refuses when `generation` is not the one that runs.
 -- include now
 -- include put
@@ -6,10 +6,10 @@
 -- include next_lease
 -- include hand_over
 -- include holder
--- include admit
+-- include accept
 local queue = unpack(KEYS)
 local producer, call, generation = unpack(ARGV)
--- rest: id, level, due, key, window, mode, record for each job; see admit
+-- rest: id, level, due, key, window, mode, record for each job; see accept
 
 local memory = queue .. ':call:' .. producer
 local before = redis.call('GET', memory)
@@ -29,6 +29,6 @@ end
 
 local fixed = 3
 local direct = #ARGV == fixed + 7 and not (meta[2] or meta[3] or meta[4] or meta[5])
-local answers = admit(queue, now(), direct, fixed)
+local answers = accept(queue, now(), direct, fixed)
 redis.call('SET', memory, call .. ':' .. cjson.encode(answers), 'EX', 60)
 return answers

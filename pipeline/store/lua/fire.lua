@@ -10,7 +10,7 @@
 -- include next_lease
 -- include hand_over
 -- include holder
--- include admit
+-- include accept
 -- include where
 -- include withdraw
 -- include unlock
@@ -39,7 +39,7 @@ if state and not ended[state] then
 end
 if level ~= '' then cancel(queue, time, before, level, key, keep, outcome) end
 local direct = not (meta[2] or meta[3] or meta[4] or meta[5])
-local id, status = unpack(admit(queue, time, direct, fixed))
+local id, status = unpack(accept(queue, time, direct, fixed))
 local word = status == 'duplicate' and 'skipped' or 'fired'
 redis.call('HINCRBY', schedules, name .. ':' .. word, 1)
 -- One that kept ours out is another's: it is not ours to wait for, or to replace.

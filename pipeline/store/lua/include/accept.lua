@@ -3,7 +3,7 @@
 -- mode is '' or 'debounce': while the job that holds the key is delayed, and has not run, this record takes its place.
 -- `direct`: one alone may go straight to a parked worker. Returns id, status, id, status ...; a status is created,
 -- duplicate or replaced, and the id is the one that stands. Needs hand_over, holder, put and wake.
-local function admit(queue, time, direct, at)
+local function accept(queue, time, direct, at)
   local answers, own, repeated, nearer = {}, 0, 0, false
 
   local function taken(id)
