@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from pipeline.leaves import Leaves, of_job, of_pool, of_project, of_queue
-from pipeline.plan import Plan, PoolPlan
+from pipeline.leaves import Leaves, of_job, of_pool, of_project, of_queue, of_schedule
+from pipeline.plan import Plan, PoolPlan, SchedulePlan
 from pipeline.policy import JobPolicy, QueuePolicy
 
 Class = Literal["hot", "rolling", "restart"]
@@ -116,6 +116,8 @@ def _differences(old: Plan, new: Plan) -> Iterator[Change]:
             continue
         yield from _home(_home_of(old, name), _home_of(new, name), place)
         yield from _queue(old.queues[name], new.queues[name], place)
+    for name in _both(old.schedules, new.schedules):
+        yield from _schedule(Place(f"schedules.{name}"), old.schedules.get(name), new.schedules.get(name))
 
 
 def _both(old: Iterable[str], new: Iterable[str]) -> Iterator[str]:
@@ -138,6 +140,13 @@ def _changes(pairs: Pairs, place: Place) -> Iterator[Change]:
         path = f"{place.path}.{leaf}" if place.path else leaf
         owner = (place.queue, place.job, place.pool)
         yield Change(path, "changed", before, after, class_of(leaf), *owner, leaf)
+
+
+def _schedule(place: Place, old: SchedulePlan | None, new: SchedulePlan | None) -> Iterator[Change]:
+    if old is None or new is None:
+        yield _came_or_went(place, "hot", came=new is not None)
+    else:
+        yield from _changes(_pairs(of_schedule(old), of_schedule(new)), place)
 
 
 # --- the project ----------------------------------------------------------------------------------------

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.plan import Plan, PoolPlan
+from pipeline.job import encode
+from pipeline.plan import Plan, PoolPlan, SchedulePlan
 from pipeline.policy import Backoff, Deduplication, JobPolicy, Lanes, QueuePolicy, Rate, Retention, Timeout
+from pipeline.schedule import written
 from pipeline.units import size_words, words
 
 Leaves = dict[str, Any]
@@ -73,6 +75,25 @@ def of_job(job: JobPolicy, *, two_limits: bool) -> Leaves:
         "retry.discard_on": _list(job.retry.discard_on or None),
         **_deduplication(job.deduplication),
         "expires": _time(job.expires),
+    }
+
+
+def of_schedule(own: SchedulePlan) -> Leaves:
+    """What `schedules.<name>` says."""
+    start, end = (None if at is None else written(at, own.timezone) for at in (own.start, own.end))
+    return {
+        "queue": own.queue,
+        "job": own.job,
+        "cron": own.cron,
+        "every": _time(own.every),
+        "timezone": own.timezone,
+        "data": None if own.data is None else encode(own.data).decode(),
+        "start": start,
+        "end": end,
+        "limit": own.limit,
+        "overlap": own.overlap,
+        "catch_up": own.catch_up,
+        "jitter": _time(own.jitter),
     }
 
 

@@ -6,7 +6,7 @@ Times are in milliseconds.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -71,6 +71,24 @@ class PoolPlan(Struct, frozen=True):
     recycle: RecyclePlan = RecyclePlan()
 
 
+class SchedulePlan(Struct, frozen=True, kw_only=True):
+    """When a job of this name goes into a queue by itself: by `cron` in `timezone`, or `every` so many ms from `start`
+    on, or else from 1970. `start` and `end` are ms since 1970, `jitter` ms."""
+
+    queue: str
+    job: str
+    cron: str | None = None
+    every: int | None = None
+    timezone: str = "UTC"
+    data: Any = None
+    start: int | None = None
+    end: int | None = None
+    limit: int | None = None
+    overlap: Literal["allow", "skip", "replace"] = "allow"
+    catch_up: Literal["latest", "none", "all"] = "latest"
+    jitter: int | None = None
+
+
 class Plan(Struct, frozen=True):
     """`root` is the project's folder (absolute); `hash` names the content it was made from.
 
@@ -90,6 +108,7 @@ class Plan(Struct, frozen=True):
     profile: str | None = None
     inputs: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
+    schedules: dict[str, SchedulePlan] = {}
 
 
 class WorkerPlan(Struct, frozen=True):

@@ -29,6 +29,7 @@ BASE: Document = {
         "a": {"handler": "hands:a", "pool": "small"},
         "b": {"handler": "hands:b", "pool": "small"},
     },
+    "schedules": {"tidy": {"queue": "a", "job": "tidy", "every": "5m"}},
 }
 
 

@@ -69,6 +69,20 @@ ELSEWHERE = [
      ["~ queues.payments.jobs.capture.schema  none -> a schema  (hot)"]),
     ("queues.payments.jobs.capture.schema", "one.json", NOTHING,
      ["~ queues.payments.jobs.capture.schema  a schema -> none  (hot)"]),
+    ("schedules.tidy.queue", "a", "b", ["~ schedules.tidy.queue  a -> b  (hot)"]),
+    ("schedules.tidy.job", "tidy", "sweep", ["~ schedules.tidy.job  tidy -> sweep  (hot)"]),
+    ("schedules.tidy", {"queue": "a", "job": "tidy", "every": "5m"}, {"queue": "a", "job": "tidy", "cron": "@daily"},
+     ["~ schedules.tidy.cron  none -> @daily  (hot)", "~ schedules.tidy.every  5m -> none  (hot)"]),
+    ("schedules.tidy", {"queue": "a", "job": "tidy", "cron": "@daily"},
+     {"queue": "a", "job": "tidy", "cron": "@daily", "timezone": "Europe/Paris"},
+     ["~ schedules.tidy.timezone  UTC -> Europe/Paris  (hot)"]),
+    ("schedules.tidy.data", NOTHING, {"all": True}, ['~ schedules.tidy.data  none -> {"all":true}  (hot)']),
+    ("schedules.tidy.start", NOTHING, "2030-06-01", ["~ schedules.tidy.start  none -> 2030-06-01T00:00:00+00:00  (hot)"]),
+    ("schedules.tidy.end", NOTHING, "2090-06-01T08:00+02:00", ["~ schedules.tidy.end  none -> 2090-06-01T06:00:00+00:00  (hot)"]),
+    ("schedules.tidy.limit", NOTHING, 5, ["~ schedules.tidy.limit  none -> 5  (hot)"]),
+    ("schedules.tidy.overlap", NOTHING, "skip", ["~ schedules.tidy.overlap  allow -> skip  (hot)"]),
+    ("schedules.tidy.catch_up", NOTHING, "none", ["~ schedules.tidy.catch_up  latest -> none  (hot)"]),
+    ("schedules.tidy.jitter", NOTHING, "10s", ["~ schedules.tidy.jitter  none -> 10s  (hot)"]),
 ]  # fmt: skip
 # What both a queue and a job name can say, with the lines below them.
 OF_JOBS = [
@@ -112,7 +126,12 @@ def test_a_change_is_told_at_its_key_with_both_values(
 
 def test_the_table_has_every_key_that_says_something_of_what_runs() -> None:
     told = {line.split()[1] for *_, expected in TABLE for line in expected}
-    names = {"queues.(emails|payments|a)": "queues.*", "jobs.capture": "jobs.*", "pools.small": "pools.*"}
+    names = {
+        "queues.(emails|payments|a)": "queues.*",
+        "jobs.capture": "jobs.*",
+        "pools.small": "pools.*",
+        "schedules.tidy": "schedules.*",
+    }
     for name, star in names.items():
         told = {re.sub(name, star, path) for path in told}
     assert told == set(leaves())

@@ -37,6 +37,7 @@ COMMANDS = {
     "jobs": "jobs:jobs",
     "dead": "dead:dead",
     "lanes": "lanes:lanes",
+    "schedules": "schedules:schedules",
     "pause": "queue:pause",
     "resume": "queue:resume",
     "scale": "scale:scale",

@@ -35,7 +35,7 @@ CODES: dict[str, str] = {
     "most, and a pattern may look through 10,000 files.",
     "P023": "No file matches a pattern of `include`. That is fine for a folder that is still empty, and a surprise "
     "after a typing error. A path without *, ? or [ must exist.",
-    "P024": "An included file holds `queues`, `retries`, `pools`, `include` and x-* keys. All else is about the whole "
+    "P024": "An included file holds `queues`, `retries`, `pools`, `schedules`, `include` and x-* keys. All else is about the whole "
     "project and stands in the file that is run.",
     "P025": "The file has so many errors, or so many profiles and values, that the rest was not looked at.",
     # Keys and values
@@ -59,6 +59,12 @@ CODES: dict[str, str] = {
     "P113": "The file says a version that this program does not know. This one reads version 1.",
     "P114": "A template is text with fields in braces: {data.order.id}, {data.items.0.sku}, {name}, {queue}, {hash} (of the payload). "
     "A question mark ({data.x?}) allows the field to be missing. There are no expressions.",
+    "P121": "The value is not a cron expression. It has five fields (minute, hour, day of the month, month, day of the "
+    "week) of numbers, *, lists (1,15), ranges (MON-FRI) and steps (*/5), or is @hourly, @daily, @weekly, @monthly or "
+    "@yearly. Seconds are not a field: `every: 10s` is the way to more than one run a minute.",
+    "P122": "The time zone is not in the database of time zones. It is named as in Europe/Paris or America/New_York.",
+    "P123": "The value is not a time. It is written as in 2030-06-01, 2030-06-01T08:00 or 2030-06-01T08:00:00+02:00; "
+    "without an offset it is meant in the schedule's `timezone`.",
     # References
     "P201": "`retry` or `extends` names a policy that `retries` does not have.",
     "P202": "Policies extend each other in a circle, so none of them has a beginning.",
@@ -72,6 +78,7 @@ CODES: dict[str, str] = {
     "P208": "A secret that is used has no value here: its variable or file is missing or empty, or cannot be read. "
     "That is an error where the value is needed, for instance in `pipeline run`, and a note in `validate`.",
     "P209": "A policy test names a queue, a job or a retry policy that the file does not have.",
+    "P221": "A schedule names a queue or a job that the file does not have.",
     # Settings that cannot work together
     "P301": "The soft limit of a timeout must be shorter than the hard one, or the handler never sees it.",
     "P302": "`max` is shorter than `delay`, so the very first pause would already be cut.",
@@ -100,6 +107,15 @@ CODES: dict[str, str] = {
     "one that runs. Leave `max_active` out, or `order`.",
     "P323": "`mode: keep_last` lets the next job of a key wait for the one that runs: that is a lane for each key. A job cannot be "
     "in two lanes.",
+    "P331": "A schedule has either `cron` or `every`.",
+    "P332": "The schedule never fires: its days do not exist (30 February), or no time of it lies between `start` and `end`.",
+    "P333": "`timezone` says where the times of `cron`, and of `start` and `end` without an offset, are meant. With `every` "
+    "and none of them it would have no effect.",
+    "P334": "The job could not be enqueued as the schedule would do it: `data` does not fit its payload schema, lacks what "
+    "the deduplication key is made of, or is larger than `max_payload`; or the job is debounced, and so cannot have `jitter`.",
+    "P335": "Deduplication by `until_done` keeps a job out until the one before has ended, also while that is being cancelled, "
+    "so it cannot be replaced. Use overlap: skip, or leave the deduplication to other jobs.",
+    "P336": "A file has at most 1,000 schedules.",
     # Warnings: what works and surprises
     "P401": "`supervisor.stop_timeout` is shorter than the time a job may take, so a stop can cut a job that "
     "is within its limit. It is released and runs again later, at no cost to its attempts.",
@@ -122,6 +138,7 @@ CODES: dict[str, str] = {
     "error.",
     "P410": "A rate limit that is never reached limits nothing: even if a job took a millisecond only, the processes of "
     "this host could not start that many. On many hosts it may make sense.",
+    "P431": "The schedule's `end` has passed, so it does not fire any more.",
     # Handlers, checked by importing them
     "P501": "The module of a handler does not exist below the project's root or among the installed packages.",
     "P502": "The module exists and has nothing of that name.",

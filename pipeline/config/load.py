@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -25,6 +26,7 @@ from pipeline.config.profiles import choose, split
 from pipeline.config.references import References
 from pipeline.config.report import Report, TooManyErrors
 from pipeline.config.resolve import build
+from pipeline.config.schedules import check_schedules
 from pipeline.config.secrets import Need, resolve
 from pipeline.config.translate import translate
 from pipeline.config.tree import Entry, Node, Span, child, dotted, filled, is_null, leaves, without
@@ -82,10 +84,23 @@ def load(
     empty text in its place. With `every_profile` the profiles that were not chosen are checked too.
     """
     project = _Project(path, os.environ if env is None else env, secrets)
+    with _without_collector():
+        try:
+            return project.load(profile, every_profile=every_profile)
+        except TooManyErrors:
+            return project.refused()
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """What is read stays alive to the end, and the collector would go through all of it again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
     try:
-        return project.load(profile, every_profile=every_profile)
-    except TooManyErrors:
-        return project.refused()
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def require(path: Path, *, profile: str | None = None, env: Mapping[str, str] | None = None) -> Plan:
@@ -173,8 +188,9 @@ class _Project:
         check_pools(layers.pools(), scopes, tree, report)
         check_secrets(tree, written, report)
         check_cases(filled_in, written, references, report)
-        references.tell(written)
         schemas = read_schemas(scopes, self._root, report)
+        check_schedules(tree, written, scopes, schemas, references, report)
+        references.tell(written)
         secrets = resolve(tree, written, self._root, self._env, self._need, report)
         for name in (*schemas, *secrets.files):
             self._files.inputs[str(self._root / name)] = None

@@ -14,6 +14,7 @@ from pipeline.config.block import Block, kind_of, optional, required
 from pipeline.config.cases import CaseBlock
 from pipeline.config.fields import (
     BrokerUrl,
+    Cron,
     DurabilityWord,
     Duration,
     ErrorClass,
@@ -21,22 +22,27 @@ from pipeline.config.fields import (
     Fraction,
     HandlerPath,
     Memory,
+    Moment,
     Name,
     Pause,
+    Payload,
     PlainText,
     PolicyName,
     Profile,
     Size,
     Template,
+    Zone,
     lasting,
     whole,
 )
-from pipeline.plan import BrokerPlan, PoolPlan, ReloadPlan, RestartPlan, SupervisorPlan
+from pipeline.plan import BrokerPlan, PoolPlan, ReloadPlan, RestartPlan, SchedulePlan, SupervisorPlan
 from pipeline.policy import MAX_CONCURRENCY, MAX_PRIORITY, MAX_PROCESSES, QueuePolicy, RetryPolicy
 
 _POLICY = QueuePolicy("")
 _BROKER, _SUPERVISOR, _RESTART, _RELOAD = BrokerPlan(), SupervisorPlan(), RestartPlan(), ReloadPlan()
+_SCHEDULE = SchedulePlan(queue="", job="")
 HARD_TIMEOUT = 600_000
+MAX_EVERY = 366 * 86_400_000
 MAX_REPLICAS = 16
 
 
@@ -257,6 +263,35 @@ class QueueBlock(QueueSettings):
     pool: Name | None = optional("rolling", "The pool that it shares with other queues; see `pools`.")
 
 
+class ScheduleBlock(Block):
+    """When a job goes into a queue by itself: by `cron`, or `every` so often."""
+
+    queue: Name = required("hot", "The queue of its jobs.")
+    job: Name = required("hot", "The name of its jobs.")
+    cron: Cron | None = optional("hot", "Five fields, or @hourly and kin.")
+    every: Annotated[int, lasting(100, MAX_EVERY)] | None = optional(
+        "hot", "So often, counted from `start`, or else from 1970 in UTC."
+    )
+    timezone: Zone | None = optional(
+        "hot", "Where the times of `cron`, `start` and `end` are meant; else UTC."
+    )
+    data: Payload = optional("hot", "The payload of its jobs.")
+    start: Moment | None = optional("hot", "Nothing before this time.")
+    end: Moment | None = optional("hot", "Nothing after this time.")
+    limit: Annotated[int, whole(1, 1_000_000_000)] | None = optional("hot", "So many jobs, then no more.")
+    overlap: Literal["allow", "skip", "replace"] = optional(
+        "hot",
+        "While the job before has not ended: another one, none, or another one in its place.",
+        _SCHEDULE.overlap,
+    )
+    catch_up: Literal["latest", "none", "all"] = optional(
+        "hot",
+        "Of times at which nothing ran: one job for the last of them, none, or one for each.",
+        _SCHEDULE.catch_up,
+    )
+    jitter: Duration | None = optional("hot", "Each job is delayed by up to this, by chance.")
+
+
 class SecretBlock(Block):
     """Where a secret is kept."""
 
@@ -354,5 +389,6 @@ class Config(Block):
     defaults: QueueSettings = optional("hot", "Merged under every queue.", QueueSettings())
     queues: dict[Name, QueueBlock] = required("hot", "The queues by name.")
     pools: dict[Name, PoolBlock] = optional("hot", "The pools that several queues share, by name.", {})
+    schedules: dict[Name, ScheduleBlock] = optional("hot", "What runs by itself, by its name.", {})
     profiles: dict[Name, Profile] = optional("hot", "What --profile NAME lays over the file.", {})
     tests: tuple[CaseBlock, ...] = optional("hot", "Policy tests, run by `pipeline test`.", ())

@@ -21,6 +21,7 @@ from pipeline.config.model import (
     QueueBlock,
     RateLimitBlock,
     RetryBlock,
+    ScheduleBlock,
     TimeoutBlock,
 )
 from pipeline.plan import (
@@ -30,6 +31,7 @@ from pipeline.plan import (
     RecyclePlan,
     ReloadPlan,
     RestartPlan,
+    SchedulePlan,
     SupervisorPlan,
 )
 from pipeline.policy import (
@@ -43,6 +45,7 @@ from pipeline.policy import (
     RetryPolicy,
     Timeout,
 )
+from pipeline.schedule import moment
 
 Schemas = Mapping[str, dict[str, Any]]
 
@@ -51,17 +54,21 @@ def build(config: Config, schemas: Schemas, root: Path, file: Path) -> Plan:
     """The plan of a resolved config (layers.py). `schemas` holds the content of every schema file."""
     queues = {name: _queue(name, queue, schemas) for name, queue in config.queues.items()}
     pools = {name: _pool(config, name, members) for name, members in members_of(config.queues).items()}
+    schedules = {name: schedule_of(schedule) for name, schedule in config.schedules.items()}
     supervisor = _supervisor(config)
     return Plan(
         name=config.name,
         root=str(root),
         file=str(file),
-        hash=_digest(config.name, config.setup, _durability(config.broker), supervisor, queues, pools),
+        hash=_digest(
+            config.name, config.setup, _durability(config.broker), supervisor, queues, pools, schedules
+        ),
         broker=BrokerPlan(_address(config.broker), _durability(config.broker), config.broker.allow_eviction),
         supervisor=supervisor,
         setup=config.setup,
         queues=queues,
         pools=pools,
+        schedules=schedules,
     )
 
 
@@ -129,6 +136,25 @@ def _queue(name: str, queue: QueueBlock, schemas: Schemas) -> QueuePolicy:
         max_payload=queue.max_payload,
         executor=queue.executor,
         paused=queue.paused,
+    )
+
+
+def schedule_of(block: ScheduleBlock) -> SchedulePlan:
+    """The plain schedule of a block."""
+    timezone = block.timezone or "UTC"
+    return SchedulePlan(
+        queue=block.queue,
+        job=block.job,
+        cron=block.cron,
+        every=block.every,
+        timezone=timezone,
+        data=block.data,
+        start=None if block.start is None else moment(block.start, timezone),
+        end=None if block.end is None else moment(block.end, timezone),
+        limit=block.limit,
+        overlap=block.overlap,
+        catch_up=block.catch_up,
+        jitter=block.jitter,
     )
 
 

@@ -44,6 +44,9 @@ def troubles(snapshot: Snapshot) -> Iterator[Text]:
         if queue.held_until_at is not None:
             until = clock(queue.held_until_at, snapshot.at)
             yield line(("! ", "yellow"), f"{name} is on hold until {until}: a handler raised RateLimited")
+    for name, schedule in snapshot.schedules.items():
+        if schedule.paused:
+            yield line(("! ", "yellow"), f"schedule {name} is paused, by {schedule.paused_by}")
 
 
 def _supervisors(snapshot: Snapshot) -> Iterator[Text]:

@@ -195,6 +195,11 @@ def lane_place(queue: str) -> str:
     return f"{queue}:lane_place"
 
 
+def schedules(queue: str) -> str:
+    """hash: "schedule:field" -> how far a schedule of the queue has come; see store/schedules.py."""
+    return f"{queue}:schedules"
+
+
 def last_id(queue: str) -> str:
     """string: the counter of our ids."""
     return f"{queue}:last_id"

@@ -187,9 +187,13 @@ class Operator:
 
 def cancelling(store: Store, job: JobView, policy: QueuePolicy | None, at: int) -> Call[str | None]:
     """The call that cancels a job; its result is the state that it was in. `at` is the server's time."""
+    return store.cancel(job.id, *cancelled(job, policy, at))
+
+
+def cancelled(job: JobView, policy: QueuePolicy | None, at: int) -> tuple[int, str, int | str, bytes]:
+    """What a job is cancelled with: its level, key and keep, and how it ends."""
     keep: int | str = "" if job.id.isdigit() else (policy or QueuePolicy("")).ids_keep
-    outcome = encode(Outcome(job.attempt, None, at))
-    return store.cancel(job.id, job.priority, job.key, keep, outcome)
+    return job.priority, job.key, keep, encode(Outcome(job.attempt, None, at))
 
 
 def _chunks(entries: list[Entry]) -> Iterator[list[Entry]]:

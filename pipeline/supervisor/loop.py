@@ -35,6 +35,7 @@ from pipeline.supervisor.records import remove_record
 from pipeline.supervisor.reload import Reloader
 from pipeline.supervisor.report import record_of, start_lines
 from pipeline.supervisor.requests import Requests
+from pipeline.supervisor.schedules import Scheduler
 from pipeline.supervisor.signals import Bell, own_stacks
 from pipeline.supervisor.spawn import reap_strangers
 from pipeline.supervisor.transition import Transition
@@ -91,6 +92,7 @@ class Supervisor:
             self._record,
             self._denied,
         )
+        self._scheduler = Scheduler(self.fleet, self._publisher, self._leases, link, logs, self._is_stopping)
         watcher = Watcher(self.fleet, self._reloader)
         self._watcher = watcher
         self._requests = Requests(
@@ -153,6 +155,8 @@ class Supervisor:
             tasks.create_task(self._watcher.run())
             if until_empty:
                 tasks.create_task(self._stop_when_empty(before))
+            else:
+                tasks.create_task(self._scheduler.run())
 
     async def _greet(self, connection: Connection) -> None:
         """With every new connection: it may be another server than before, or one that lost its memory."""

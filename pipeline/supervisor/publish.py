@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from pipeline.clock import now_ms
 from pipeline.diff import diff
-from pipeline.plan import Plan
+from pipeline.plan import Plan, SchedulePlan
 from pipeline.policy import QueuePolicy, Rate
 from pipeline.status.supervisors import SupervisorState
 from pipeline.store import history, keys
@@ -18,6 +18,7 @@ from pipeline.store.confirm import Confirm
 from pipeline.store.history import Applied, Cause
 from pipeline.store.overrides import BY_FILE, Pause
 from pipeline.store.reader import server_time
+from pipeline.store.schedules import Schedules
 from pipeline.store.store import Store, run, write
 from pipeline.store.wire import Connection
 from pipeline.supervisor.records import read_records, write_record
@@ -69,6 +70,7 @@ class Publisher:
             changed = {change.path for change in diff(before.plan, plan)} if before else set()
             published = Published(await self._begin(connection, plan, cause))
         await self._publish_queues(connection, plan, published.generation, changed)
+        await self._arrange(connection, plan, published.generation)
         self.published = published
         await self.retract(connection, plan)
 
@@ -100,6 +102,16 @@ class Publisher:
             if changed & {f"queues.{name}.processes", f"pools.{name}.processes"}:
                 for queue in pool.queues:
                     await run(connection, Store(plan.name, queue).unscale())
+
+    async def _arrange(self, connection: Connection, plan: Plan, generation: int) -> None:
+        """The schedules of every queue, also of those that the plan lacks: what it has no more is forgotten."""
+        known = {name.decode() for name in await connection.call(("SMEMBERS", keys.queues(plan.name)))}
+        await asyncio.gather(
+            *(
+                run(connection, Schedules(plan.name, queue).arrange(generation, schedules_of(plan, queue)))
+                for queue in known
+            )
+        )
 
     async def _hashes(self, connection: Connection, plan: Plan) -> list[str]:
         return [one.decode() for one in await connection.call(("LRANGE", keys.generations(plan.name), 0, -1))]
@@ -158,6 +170,11 @@ class Publisher:
             for name in sorted(gone - served)
             if await run(connection, Store(plan.name, name).retract(generation))
         ]
+
+
+def schedules_of(plan: Plan, queue: str) -> dict[str, SchedulePlan]:
+    """The schedules whose jobs go into this queue."""
+    return {name: one for name, one in plan.schedules.items() if one.queue == queue}
 
 
 def rate(limit: Rate | None, none: str = "") -> str:

@@ -89,7 +89,10 @@ def test_every_default_is_a_value_of_its_key(loaded: Callable[..., Loaded]) -> N
         if key.default is not None:
             value = yaml.safe_load(key.default)
             text = yaml.safe_dump(_merged(BASE, _placed(key.path.split("."), value)), sort_keys=False)
-            assert [one.message for one in loaded(text).findings if one.code[:2] == "P1"] == [], key
+            found = [
+                one.message for one in loaded(text).findings if one.code[:2] == "P1" and one.code != "P102"
+            ]
+            assert found == [], key
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ NAMES = {
     "pools.*": "shared",
     "secrets.*": "one",
     "profiles.*": "dev",
+    "schedules.*": "tidy",
 }
 # What each kind of key is changed from and to. A longer ending of a path goes before a shorter one.
 VALUES = {
@@ -115,10 +116,32 @@ VALUES = {
     "pool": (None, "shared"),
     "pools": ({"shared": {"processes": 1}}, {"shared": {"processes": 2}}),
     "pools.*": ({"processes": 1}, {"processes": 2}),
+    "schedules": (
+        {"tidy": {"queue": "a", "job": "job", "every": "1h"}},
+        {"tidy": {"queue": "a", "job": "job", "every": "2h"}},
+    ),
+    "schedules.*": (
+        {"queue": "a", "job": "job", "every": "1h"},
+        {"queue": "a", "job": "job", "cron": "@daily"},
+    ),
+    "schedules.*.queue": ("a", "b"),
+    "schedules.*.job": ("job", "other"),
+    "every": ("1h", "2h"),
+    "cron": ("@daily", "@weekly"),
+    "timezone": ("UTC", "Europe/Paris"),
+    "data": ({"a": 1}, {"a": 2}),
+    "start": ("2030-06-01", "2030-07-01"),
+    "end": ("2090-06-01", "2090-07-01"),
+    "limit": (5, 6),
+    "overlap": ("allow", "skip"),
+    "catch_up": ("latest", "none"),
+    "schedules.*.jitter": ("1s", "2s"),
     "profiles": ({}, {"dev": {"defaults": {"concurrency": 1}}}),
     "profiles.*": ({"defaults": {"concurrency": 1}}, {"defaults": {"concurrency": 2}}),
     "tests": ([], [{"name": "curve", "retry": "standard", "expect": {"delays": []}}]),
 }
+HOURLY = {"queue": "a", "job": "job", "every": "1h"}
+DAILY = {"queue": "a", "job": "job", "cron": "@daily"}
 # What a key needs beside it, by the ending of its path.
 BESIDE: dict[str, dict[str, Any]] = {
     "backoff.type": {"delay": "1s"},
@@ -131,6 +154,12 @@ BESIDE: dict[str, dict[str, Any]] = {
     "rate_limit.max": {"per": "1s"},
     "rate_limit.per": {"max": 5},
     "jobs.*.schema": {"handler": "hands:work"},
+    "schedules.*.timezone": DAILY,
+    "schedules.*.cron": {"queue": "a", "job": "job"},
+    **{
+        f"schedules.*.{key}": HOURLY
+        for key in ("queue", "job", "every", "data", "start", "end", "limit", "overlap", "catch_up", "jitter")
+    },
 }
 # They change nothing that runs: what they say is used elsewhere, or nowhere yet.
 SILENT = ("include", "secrets", "profiles", "tests")

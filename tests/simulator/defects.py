@@ -80,6 +80,13 @@ DEFECTS = {
     ),
     "a lane is wider than it may be": Defect("turn enqueue_each", "lane.inside >= book.max or", ""),
     "a hold of a lane is not heeded": Defect("turn", "if lane and lane.held then", "if false then"),
+    "a tick is fired by everybody who saw it due": Defect("fire", "if seen[1] ~= after or", "if false and"),
+    "a tick that is skipped is not gone on to": Defect(
+        "fire", "redis.call('HSET', schedules, name .. ':after', tick)", ""
+    ),
+    "a schedule adds a job beside the one before": Defect(
+        "fire", "if state and not ended[state] then", "if false then"
+    ),
     "a job that is active can be cancelled": Defect(
         "cancel", "if state ~= 'waiting' and state ~= 'delayed' then return state end", ""
     ),

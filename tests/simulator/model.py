@@ -27,7 +27,7 @@ SETTLED: dict[str, Place] = {
     "alone": "alone",
     "cancelled": "cancelled",
 }
-ANSWERED_BY_ERRORS = {"enqueue", "enqueue_each", "turn", "hold"}
+ANSWERED_BY_ERRORS = {"enqueue", "enqueue_each", "fire", "turn", "hold"}
 
 
 def plain(value: Any) -> bytes:
@@ -47,9 +47,12 @@ class Model:
         self._starts: list[tuple[int, bytes]] = []
         self._rate: object = None
         self._stops: set[bytes] = set()
+        self.fired: dict[bytes, bytes] = {}
+        """The job of each tick that was fired."""
         self._steps: dict[str, Callable[[tuple[bytes, ...], Any], None]] = {
             "enqueue": self._enqueue,
             "enqueue_each": self._enqueue_each,
+            "fire": self._fire,
             "turn": self._turn,
             "reclaim": self._reclaim,
             "relieve": self._relieve,
@@ -64,10 +67,12 @@ class Model:
 
     def kept(self) -> Any:
         """The account as it is now, for `restore`."""
-        return copy.deepcopy((self.places, self.born, self.counts, self._calls, self._starts, self._stops))
+        kept = (self.places, self.born, self.counts, self._calls, self._starts, self._stops, self.fired)
+        return copy.deepcopy(kept)
 
     def restore(self, kept: Any) -> None:
-        self.places, self.born, self.counts, self._calls, self._starts, self._stops = copy.deepcopy(kept)
+        kept = copy.deepcopy(kept)
+        self.places, self.born, self.counts, self._calls, self._starts, self._stops, self.fired = kept
 
     def under(self, rate: object) -> None:
         """Starts count from when a rate is set, or changed, on."""
@@ -127,14 +132,33 @@ class Model:
                 self._expect(f"job {id!r} stands but never came, answer", id in self.born, True)
                 self._visit(id, "enqueue", carried=False)
                 continue
-            self._expect(f"a job was there when {id!r} was created", self.places.get(id), None)
-            place = self._after.get(id, "waiting")
-            if isinstance(place, Lease) and self._listed:
-                raise Violation(f"job {id!r} was handed over past others that wait")
-            self._visit(id, "hand over" if isinstance(place, Lease) else "enqueue", carried=True)
-            self.places[id] = place
-            self.born.add(id)
-            self.counts["enqueued"] += 1
+            self._created(id)
+
+    def _created(self, id: bytes) -> None:
+        self._expect(f"a job was there when {id!r} was created", self.places.get(id), None)
+        place = self._after.get(id, "waiting")
+        if isinstance(place, Lease) and self._listed:
+            raise Violation(f"job {id!r} was handed over past others that wait")
+        self._visit(id, "hand over" if isinstance(place, Lease) else "enqueue", carried=True)
+        self.places[id] = place
+        self.born.add(id)
+        self.counts["enqueued"] += 1
+
+    def _fire(self, args: tuple[bytes, ...], reply: Reply) -> None:
+        _, _, _, _, before, tick, _, overlap, level, *_ = args
+        if isinstance(reply, Exception) or reply[0] in (b"early", b"passed"):
+            return
+        unended = self.places.get(before, "dead") not in ENDED
+        self._expect(f"tick {tick!r}", reply[0], b"skipped" if overlap == b"skip" and unended else b"fired")
+        if reply[0] == b"skipped":
+            return
+        self._expect(f"tick {tick!r} was fired before", self.fired.get(tick), None)
+        if level:
+            place = self.places.get(before)
+            told = "active" if isinstance(place, Lease) else "waiting" if place == "alone" else place
+            self._cancel((b"", before), told.encode() if told else None)
+        self._created(reply[1])
+        self.fired[tick] = reply[1]
 
     # --- workers and those who take their jobs back ------------------------------------------------------
 
