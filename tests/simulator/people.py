@@ -70,7 +70,7 @@ def with_a_job(world: World) -> Steps:
     call: Call[Any] = chance.choice(
         (
             store.cancel(text, level, key, keep_of(id), encode(Outcome(0, None, world.time))),
-            store.redrive([(text, level, key)]),
+            store.redrive([(text, level, key, b"")]),
             store.hasten(text, level),
             store.remove([(text, level, key, keep_of(id))]),
         )
