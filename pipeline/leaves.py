@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.plan import Plan, PoolPlan
-from pipeline.policy import Backoff, Deduplication, JobPolicy, QueuePolicy, Rate, Retention, Timeout
+from pipeline.plan import AlertPlan, Plan, PoolPlan
+from pipeline.policy import (
+    Backoff,
+    Deduplication,
+    JobPolicy,
+    QueuePolicy,
+    Rate,
+    Retention,
+    Timeout,
+    WaitLimit,
+)
 from pipeline.units import size_words, words
 
 Leaves = dict[str, Any]
@@ -32,6 +41,18 @@ def of_project(plan: Plan) -> Leaves:
     }
 
 
+def of_alert(alert: AlertPlan) -> Leaves:
+    """What `alerts.<name>` says."""
+    return {
+        "url": f"the secret {alert.secret} ({alert.file or alert.env})" if alert.secret else alert.url,
+        "command": _list(alert.command or None),
+        "format": alert.format,
+        "throttle": words(alert.throttle),
+        "events": list(alert.events),
+        "allow_private": alert.allow_private,
+    }
+
+
 def of_pool(pool: PoolPlan) -> Leaves:
     """What `pools.<name>` says, or a queue with a pool of its own."""
     memory = pool.recycle.max_memory
@@ -49,6 +70,9 @@ def of_queue(policy: QueuePolicy) -> Leaves:
         "concurrency": policy.concurrency,
         "max_active": policy.max_active,
         **_rate(policy.rate_limit),
+        **_wait_limit(policy.wait_limit),
+        "dead_letter.queue": policy.dead_letter.queue,
+        "dead_letter.alert": policy.dead_letter.alert,
         "executor": policy.executor,
         "paused": policy.paused,
         "max_crashes": policy.max_crashes,
@@ -77,6 +101,10 @@ def of_job(job: JobPolicy, *, two_limits: bool) -> Leaves:
 
 def _rate(limit: Rate | None) -> Leaves:
     return {} if limit is None else {"rate_limit.max": limit.max, "rate_limit.per": words(limit.per)}
+
+
+def _wait_limit(limit: WaitLimit | None) -> Leaves:
+    return {} if limit is None else {"wait_limit.max": words(limit.max), "wait_limit.alert": limit.alert}
 
 
 def _retention(state: str, kept: Retention) -> Leaves:

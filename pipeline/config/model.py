@@ -26,15 +26,16 @@ from pipeline.config.fields import (
     PlainText,
     PolicyName,
     Profile,
+    ReceiverUrl,
     Size,
     Template,
     lasting,
     whole,
 )
-from pipeline.plan import BrokerPlan, PoolPlan, ReloadPlan, RestartPlan, SupervisorPlan
+from pipeline.plan import AlertPlan, BrokerPlan, PoolPlan, ReloadPlan, RestartPlan, SupervisorPlan
 from pipeline.policy import MAX_CONCURRENCY, MAX_PRIORITY, MAX_PROCESSES, QueuePolicy, RetryPolicy
 
-_POLICY = QueuePolicy("")
+_POLICY, _ALERT = QueuePolicy(""), AlertPlan()
 _BROKER, _SUPERVISOR, _RESTART, _RELOAD = BrokerPlan(), SupervisorPlan(), RestartPlan(), ReloadPlan()
 HARD_TIMEOUT = 600_000
 MAX_REPLICAS = 16
@@ -137,6 +138,20 @@ class RateLimitBlock(Block):
     per: Annotated[int, lasting(100, 86_400_000)] | None = optional("hot", "... within any time this long.")
 
 
+class WaitLimitBlock(Block):
+    """How long a job may wait before somebody is told."""
+
+    max: Duration | None = optional("hot", "A job that waits longer ...")
+    alert: Name | None = optional("hot", "... raises this alert; see `alerts`.")
+
+
+class DeadLetterBlock(Block):
+    """What happens beside when a job dies."""
+
+    queue: Name | None = optional("hot", "Another queue that gets a copy of the job.")
+    alert: Name | None = optional("hot", "The alert that tells of it; see `alerts`.")
+
+
 RetryValue = Annotated[
     Annotated[PolicyName, Tag("scalar")] | Annotated[RetryBlock, Tag("map")], Discriminator(kind_of)
 ]
@@ -204,6 +219,8 @@ class QueueSettings(JobSettings, PoolSettings):
     rate_limit: RateLimitBlock | None = optional(
         "hot", "How many jobs may start within a time, over all hosts."
     )
+    wait_limit: WaitLimitBlock | None = optional("hot", "How long a job may wait before somebody is told.")
+    dead_letter: DeadLetterBlock | None = optional("hot", "What happens beside when a job dies.")
     retention: RetentionBlock = optional("hot", "What is kept of ended jobs.", RetentionBlock())
     ids: IdsBlock = optional("hot", "How long ids are remembered.", IdsBlock())
     max_crashes: Annotated[int, whole(1, 100)] = optional(
@@ -244,6 +261,38 @@ class SecretReference(Block):
 UrlValue = Annotated[
     Annotated[BrokerUrl, Tag("scalar")] | Annotated[SecretReference, Tag("map")], Discriminator(kind_of)
 ]
+
+
+class AlertSecret(Block):
+    """A secret in the place of an alert's address."""
+
+    secret: Name = required("hot", "The name of the secret.")
+
+
+ReceiverValue = Annotated[
+    Annotated[ReceiverUrl, Tag("scalar")] | Annotated[AlertSecret, Tag("map")], Discriminator(kind_of)
+]
+
+
+class AlertBlock(Block):
+    """Who is told when something goes wrong: a receiver by HTTPS, or a command."""
+
+    url: ReceiverValue | None = optional("hot", "Where it is sent: https://, or {secret: NAME}.")
+    command: tuple[PlainText, ...] | None = optional(
+        "hot", "A command that gets it as JSON on standard input, and its arguments. No shell is involved."
+    )
+    format: Literal["json", "slack"] = optional("hot", "What is sent to the address.", _ALERT.format)
+    throttle: Duration = optional(
+        "hot", "The first one is sent at once, then at most one of a kind in this time.", _ALERT.throttle
+    )
+    events: tuple[Literal["fatal", "rejected"], ...] = optional(
+        "hot",
+        "What it tells beside what queues name it for: a pool that is FATAL, a file that cannot be applied.",
+        ("fatal", "rejected"),
+    )
+    allow_private: Flag = optional(
+        "hot", "Whether the receiver may be at a private address, by http too.", _ALERT.allow_private
+    )
 
 
 class DurabilityBlock(Block):
@@ -316,6 +365,7 @@ class Config(Block):
         "hot", "More files, by their names or patterns, from the folder of this one.", ()
     )
     broker: BrokerBlock = optional("restart", "The server that holds the jobs.", BrokerBlock())
+    alerts: dict[Name, AlertBlock] = optional("hot", "Who is told when something goes wrong, by name.", {})
     setup: HandlerPath | None = optional("rolling", "Called once in a worker, before handlers are imported.")
     supervisor: SupervisorBlock = optional("hot", "How worker processes are kept.", SupervisorBlock())
     secrets: dict[Name, SecretBlock] = optional(

@@ -10,6 +10,8 @@ from typing import Any, Literal
 import msgspec
 
 from pipeline.config.model import (
+    AlertBlock,
+    AlertSecret,
     BackoffBlock,
     BrokerBlock,
     Config,
@@ -20,9 +22,12 @@ from pipeline.config.model import (
     QueueBlock,
     RateLimitBlock,
     RetryBlock,
+    SecretBlock,
     TimeoutBlock,
+    WaitLimitBlock,
 )
 from pipeline.plan import (
+    AlertPlan,
     BrokerPlan,
     Plan,
     PoolPlan,
@@ -33,6 +38,7 @@ from pipeline.plan import (
 )
 from pipeline.policy import (
     Backoff,
+    DeadLetter,
     Deduplication,
     JobPolicy,
     QueuePolicy,
@@ -40,6 +46,7 @@ from pipeline.policy import (
     Retention,
     RetryPolicy,
     Timeout,
+    WaitLimit,
 )
 
 Schemas = Mapping[str, dict[str, Any]]
@@ -50,16 +57,18 @@ def build(config: Config, schemas: Schemas, root: Path, file: Path) -> Plan:
     queues = {name: _queue(name, queue, schemas) for name, queue in config.queues.items()}
     pools = {name: _pool(config, name, members) for name, members in members_of(config.queues).items()}
     supervisor = _supervisor(config)
+    alerts = {name: alert_of(alert, config.secrets) for name, alert in config.alerts.items()}
     return Plan(
         name=config.name,
         root=str(root),
         file=str(file),
-        hash=_digest(config.name, config.setup, _durability(config.broker), supervisor, queues, pools),
+        hash=_digest(config.name, config.setup, _durability(config.broker), supervisor, queues, pools, alerts),
         broker=BrokerPlan(_address(config.broker), _durability(config.broker), config.broker.allow_eviction),
         supervisor=supervisor,
         setup=config.setup,
         queues=queues,
         pools=pools,
+        alerts=alerts,
     )
 
 
@@ -119,6 +128,10 @@ def _queue(name: str, queue: QueueBlock, schemas: Schemas) -> QueuePolicy:
         concurrency=queue.concurrency,
         max_active=queue.max_active,
         rate_limit=rate_of(queue.rate_limit),
+        wait_limit=wait_limit_of(queue.wait_limit),
+        dead_letter=DeadLetter(queue.dead_letter.queue, queue.dead_letter.alert)
+        if queue.dead_letter
+        else DeadLetter(),
         completed=Retention(kept.completed.count, kept.completed.age),
         dead=Retention(kept.dead.count, kept.dead.age),
         ids_keep=queue.ids.keep,
@@ -170,6 +183,34 @@ def backoff_of(retry: RetryBlock) -> Backoff | None:
 def rate_of(block: RateLimitBlock | None) -> Rate | None:
     """The limit, or None when there is none, or one that lacks a part."""
     return None if block is None or block.max is None or block.per is None else Rate(block.max, block.per)
+
+
+def wait_limit_of(block: WaitLimitBlock | None) -> WaitLimit | None:
+    """The limit, or None when there is none, or one that lacks a part."""
+    return (
+        None
+        if block is None or block.max is None or block.alert is None
+        else WaitLimit(block.max, block.alert)
+    )
+
+
+def alert_of(alert: AlertBlock, secrets: Mapping[str, SecretBlock]) -> AlertPlan:
+    """Who is told. Of a secret the plan has the place, and not the value."""
+    url = alert.url if isinstance(alert.url, str) else None
+    secret = alert.url.secret if isinstance(alert.url, AlertSecret) else None
+    source = secrets.get(secret, SecretBlock()) if secret is not None else SecretBlock()
+    return AlertPlan(
+        url,
+        secret,
+        source.file,
+        source.env,
+        alert.command or (),
+        alert.format,
+        alert.throttle,
+        # Sorted: the order of the file does not change what runs.
+        tuple(sorted(set(alert.events))),
+        alert.allow_private,
+    )
 
 
 def _deduplication(block: DeduplicationBlock | None) -> Deduplication | None:

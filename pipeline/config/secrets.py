@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from pydantic import ValidationError
 
 from pipeline.config.inputs import read_regular
-from pipeline.config.model import BrokerBlock, Config
+from pipeline.config.model import AlertBlock, BrokerBlock, Config
 from pipeline.config.report import Report
 from pipeline.config.suggest import did_you_mean
 from pipeline.config.translate import explained
@@ -19,11 +19,11 @@ from pipeline.config.tree import Mapping as Tree
 from pipeline.config.tree import Node, Scalar, Text, child, find
 from pipeline.config.tree import Path as Steps
 
-Need = Literal["required", "noted"]
-"""Whether a secret that is used and not set is an error, or a note."""
+Need = Literal["required", "broker", "noted"]
+"""Whether a secret that is used and not set is an error, or a note. `broker`: only those are read that lead there."""
 MAX_BYTES = 64 * 1024
 SHORTEST_HIDDEN = 4
-_PLACES: tuple[Steps, ...] = (("broker", "url"),)
+_BROKER: Steps = ("broker", "url")
 
 
 class Unset(Exception):
@@ -71,7 +71,7 @@ def resolve(
     """
     values: dict[Steps, str] = {}
     files: list[str] = []
-    for place, reference in _references(tree):
+    for place, reference in _references(tree, need):
         name = str(reference.value)
         declared = find(tree, ("secrets", name))
         if declared is None:
@@ -88,8 +88,10 @@ def resolve(
     return Secrets(values, tuple(files))
 
 
-def _references(tree: Tree) -> Iterator[tuple[Steps, Scalar]]:
-    for place in _PLACES:
+def _references(tree: Tree, need: Need) -> Iterator[tuple[Steps, Scalar]]:
+    alerts = child(tree, "alerts")
+    names = alerts.entries if isinstance(alerts, Tree) and need != "broker" else ()
+    for place in (_BROKER, *(("alerts", name, "url") for name in names)):
         reference = find(tree, (*place, "secret"))
         if isinstance(reference, Scalar) and reference.value is not None:
             yield place, reference
@@ -99,7 +101,7 @@ def _value(name: str, declared: Node, root: Path, env: Mapping[str, str], need: 
     try:
         return _read(declared, root, env)
     except Unset as error:
-        tell = report.error if need == "required" else report.note
+        tell = report.note if need == "noted" else report.error
         tell("P208", f"the secret '{name}' is not set: {error}", declared.span, ("secrets", name))
         return ""
 
@@ -137,7 +139,8 @@ def _check(value: str, reference: Scalar, place: Steps, report: Report) -> None:
         return
     source = f"{{secret: {reference.text}}}"
     try:
-        BrokerBlock.model_validate({place[-1]: Text(value, source)})
+        kind = BrokerBlock if place == _BROKER else AlertBlock
+        kind.model_validate({place[-1]: Text(value, source)})
     except ValidationError as error:
         code, message, help = explained(error.errors(include_url=False)[0])
         report.error(code, message, reference.span, place, help)

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import hiredis
-
+from pipeline.errors import BrokerError
 from pipeline.store import keys
 from pipeline.store.letters import copy_of
 from pipeline.store.store import Store
@@ -87,6 +86,6 @@ class Letters:
         """Whether this is an answer to go on with. One that was lost is asked for again with the next connection."""
         if turns is not self._via:
             return False
-        if isinstance(reply, hiredis.ReplyError):
+        if isinstance(reply, Exception) and not isinstance(reply, BrokerError):
             self._link.refused(reply)
         return not isinstance(reply, Exception)
