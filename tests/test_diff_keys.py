@@ -114,7 +114,12 @@ def test_a_change_is_told_at_its_key_with_both_values(
 
 def test_the_table_has_every_key_that_says_something_of_what_runs() -> None:
     told = {line.split()[1] for *_, expected in TABLE for line in expected}
-    names = {"queues.(emails|payments|a)": "queues.*", "jobs.capture": "jobs.*", "pools.small": "pools.*", "alerts.(oncall|pager)": "alerts.*"}
+    names = {
+        "queues.(emails|payments|a)": "queues.*",
+        "jobs.capture": "jobs.*",
+        "pools.small": "pools.*",
+        "alerts.(oncall|pager)": "alerts.*",
+    }
     for name, star in names.items():
         told = {re.sub(name, star, path) for path in told}
     assert told == set(leaves())

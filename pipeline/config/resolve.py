@@ -62,7 +62,9 @@ def build(config: Config, schemas: Schemas, root: Path, file: Path) -> Plan:
         name=config.name,
         root=str(root),
         file=str(file),
-        hash=_digest(config.name, config.setup, _durability(config.broker), supervisor, queues, pools, alerts),
+        hash=_digest(
+            config.name, config.setup, _durability(config.broker), supervisor, queues, pools, alerts
+        ),
         broker=BrokerPlan(_address(config.broker), _durability(config.broker), config.broker.allow_eviction),
         supervisor=supervisor,
         setup=config.setup,

@@ -14,7 +14,7 @@ from pipeline.store.operator import Operator
 from pipeline.store.reader import JobView, Reader
 from pipeline.store.store import Store, run
 from pipeline.store.wire import BlockingConnection, connect, parse
-from tests.worker.shop import PATIENCE, shop, until
+from tests.worker.shop import shop, until
 
 MORGUE = DeadLetter(queue="morgue")
 
@@ -96,10 +96,10 @@ async def test_copies_whose_answers_are_lost_arrive_once_and_every_job_dies_once
                 await it.client.enqueue_many("q", [("failing", n) for n in range(start, start + 20)])
                 proxy.lose_replies(2)
                 await asyncio.sleep(0.03)
-            async with asyncio.timeout(PATIENCE):
-                while (counts := await it.counts()).dead < 200:
-                    await asyncio.sleep(0.02)
-            assert counts.stats["dead"] == 200
+            await until(lambda: len(letters(broker)) == 200)
+            for id in range(1, 201):
+                await it.ends_as(str(id), "dead")
+            assert (await it.counts()).stats["dead"] == 200
             assert {copy.id for copy in letters(broker)} == {f"q:{n}" for n in range(1, 201)}
     assert proxy.lost > 0
 
