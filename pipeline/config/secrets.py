@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -10,6 +11,7 @@ from urllib.parse import unquote
 
 from pydantic import ValidationError
 
+from pipeline.address import Forbidden, needs_tls, split
 from pipeline.config.inputs import read_regular
 from pipeline.config.model import AlertBlock, BrokerBlock, Config
 from pipeline.config.report import Report
@@ -85,6 +87,8 @@ def resolve(
             files.append(str(_path(root, file)))
         values[place] = _value(name, declared, root, env, need, report)
         _check(values[place], reference, place, report)
+        if place != _BROKER:
+            _check_way(values[place], reference, tree, place, report)
     return Secrets(values, tuple(files))
 
 
@@ -144,3 +148,14 @@ def _check(value: str, reference: Scalar, place: Steps, report: Report) -> None:
     except ValidationError as error:
         code, message, help = explained(error.errors(include_url=False)[0])
         report.error(code, message, reference.span, place, help)
+
+
+def _check_way(value: str, reference: Scalar, tree: Tree, place: Steps, report: Report) -> None:
+    """Whether an alert may be sent to this address by http, if it says so."""
+    allowed = find(tree, (*place[:-1], "allow_private"))
+    with suppress(Forbidden):
+        if value and needs_tls(
+            split(value), allow_private=isinstance(allowed, Scalar) and allowed.value is True
+        ):
+            help = "write https://, or allow_private: true for a receiver in a private network"
+            report.error("P332", "http is spoken to this host only", reference.span, place, help)

@@ -34,7 +34,9 @@ local function settle(queue, worker, time, at, count)
           redis.call('HINCRBY', queue .. ':started', lease, -1)
           redis.call('HINCRBY', queue .. ':started', 'all', -1)
         elseif move == 'hold' then
-          local ends = string.match(redis.call('HGET', queue .. ':meta', 'held') or '', ' (%d+)$') or 0
+          local since, ends = string.match(redis.call('HGET', queue .. ':meta', 'held') or '', '^(%d+) (%d+)$')
+          -- One of the future is that of a clock that went back.
+          if not since or tonumber(since) > time then ends = 0 end
           redis.call('HSET', queue .. ':meta', 'held', string.format('%d %d', time, math.max(ends, time + delay)))
         end
         put(queue, level, { id }, move ~= 'back')
