@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from pipeline.address import names_this_host, needs_tls, split
 from pipeline.config.checks import Scope
 from pipeline.config.layers import block
-from pipeline.config.model import AlertBlock, QueueBlock
+from pipeline.config.model import QueueBlock
+from pipeline.config.receivers import AlertBlock
 from pipeline.config.references import References, Use
 from pipeline.config.report import Report
 from pipeline.config.tree import Mapping as Tree

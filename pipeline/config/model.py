@@ -26,16 +26,16 @@ from pipeline.config.fields import (
     PlainText,
     PolicyName,
     Profile,
-    ReceiverUrl,
     Size,
     Template,
     lasting,
     whole,
 )
-from pipeline.plan import AlertPlan, BrokerPlan, PoolPlan, ReloadPlan, RestartPlan, SupervisorPlan
+from pipeline.config.receivers import AlertBlock, DeadLetterBlock, WaitLimitBlock
+from pipeline.plan import BrokerPlan, PoolPlan, ReloadPlan, RestartPlan, SupervisorPlan
 from pipeline.policy import MAX_CONCURRENCY, MAX_PRIORITY, MAX_PROCESSES, QueuePolicy, RetryPolicy
 
-_POLICY, _ALERT = QueuePolicy(""), AlertPlan()
+_POLICY = QueuePolicy("")
 _BROKER, _SUPERVISOR, _RESTART, _RELOAD = BrokerPlan(), SupervisorPlan(), RestartPlan(), ReloadPlan()
 HARD_TIMEOUT = 600_000
 MAX_REPLICAS = 16
@@ -136,20 +136,6 @@ class RateLimitBlock(Block):
 
     max: Annotated[int, whole(1)] | None = optional("hot", "So many starts ...")
     per: Annotated[int, lasting(100, 86_400_000)] | None = optional("hot", "... within any time this long.")
-
-
-class WaitLimitBlock(Block):
-    """How long a job may wait before somebody is told."""
-
-    max: Duration | None = optional("hot", "A job that waits longer ...")
-    alert: Name | None = optional("hot", "... raises this alert; see `alerts`.")
-
-
-class DeadLetterBlock(Block):
-    """What happens beside when a job dies."""
-
-    queue: Name | None = optional("hot", "Another queue that gets a copy of the job.")
-    alert: Name | None = optional("hot", "The alert that tells of it; see `alerts`.")
 
 
 RetryValue = Annotated[
@@ -261,38 +247,6 @@ class SecretReference(Block):
 UrlValue = Annotated[
     Annotated[BrokerUrl, Tag("scalar")] | Annotated[SecretReference, Tag("map")], Discriminator(kind_of)
 ]
-
-
-class AlertSecret(Block):
-    """A secret in the place of an alert's address."""
-
-    secret: Name = required("hot", "The name of the secret.")
-
-
-ReceiverValue = Annotated[
-    Annotated[ReceiverUrl, Tag("scalar")] | Annotated[AlertSecret, Tag("map")], Discriminator(kind_of)
-]
-
-
-class AlertBlock(Block):
-    """Who is told when something goes wrong: a receiver by HTTPS, or a command."""
-
-    url: ReceiverValue | None = optional("hot", "Where it is sent: https://, or {secret: NAME}.")
-    command: tuple[PlainText, ...] | None = optional(
-        "hot", "A command that gets it as JSON on standard input, and its arguments. No shell is involved."
-    )
-    format: Literal["json", "slack"] = optional("hot", "What is sent to the address.", _ALERT.format)
-    throttle: Duration = optional(
-        "hot", "The first one is sent at once, then at most one of a kind in this time.", _ALERT.throttle
-    )
-    events: tuple[Literal["fatal", "rejected"], ...] = optional(
-        "hot",
-        "What it tells beside what queues name it for: a pool that is FATAL, a file that cannot be applied.",
-        ("fatal", "rejected"),
-    )
-    allow_private: Flag = optional(
-        "hot", "Whether the receiver may be at a private address, by http too.", _ALERT.allow_private
-    )
 
 
 class DurabilityBlock(Block):

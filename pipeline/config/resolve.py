@@ -10,8 +10,6 @@ from typing import Any, Literal
 import msgspec
 
 from pipeline.config.model import (
-    AlertBlock,
-    AlertSecret,
     BackoffBlock,
     BrokerBlock,
     Config,
@@ -24,8 +22,8 @@ from pipeline.config.model import (
     RetryBlock,
     SecretBlock,
     TimeoutBlock,
-    WaitLimitBlock,
 )
+from pipeline.config.receivers import AlertBlock, AlertSecret, WaitLimitBlock
 from pipeline.plan import (
     AlertPlan,
     BrokerPlan,

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from pipeline.address import Forbidden, needs_tls, split
 from pipeline.config.inputs import read_regular
-from pipeline.config.model import AlertBlock, BrokerBlock, Config
+from pipeline.config.model import BrokerBlock, Config
+from pipeline.config.receivers import AlertBlock
 from pipeline.config.report import Report
 from pipeline.config.suggest import did_you_mean
 from pipeline.config.translate import explained

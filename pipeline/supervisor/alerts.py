@@ -36,7 +36,7 @@ HOLD = 30_000
 TRIES = 20
 LOOKED_AT = 100
 NEARLY = 0.9
-LAST_SECONDS = 10.0
+LAST_SECONDS = 5.0
 
 
 class Local(Struct):
@@ -157,9 +157,13 @@ class Alerts:
         self, connection: Connection, policy: QueuePolicy, alert: str, limit: int
     ) -> None:
         queue = keys.base(self._fleet.plan.name, policy.name)
-        paused = await connection.call(("HEXISTS", keys.meta(queue), "paused"))
-        waits = self._waits.setdefault(policy.name, Waits(self._fleet.plan.name, policy.name))
-        waited = 0 if paused else await waits.look(connection, limit, await run(connection, server_time()))
+        if await connection.call(("HEXISTS", keys.meta(queue), "paused")):
+            # Whoever stopped it knows; and what it holds waits anew when it goes on.
+            self._waits.pop(policy.name, None)
+            waited = 0
+        else:
+            waits = self._waits.setdefault(policy.name, Waits(self._fleet.plan.name, policy.name))
+            waited = await waits.look(connection, limit, await run(connection, server_time()))
 
         async def say_waits(_: int) -> Message:
             return messages.waits(self._origin(), policy.name, waited, limit)

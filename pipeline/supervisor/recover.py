@@ -30,6 +30,7 @@ from pipeline.store.wire import Connection
 from pipeline.worker.attempt import retry_policy, timed_out
 from pipeline.worker.board import Board
 
+LETTERS = 100
 Mode = Literal["dead", "lapsed", "still"]
 CRASHED = AttemptError("WorkerCrashed", "its process died while this job ran")
 
@@ -99,7 +100,8 @@ async def _send_letters(
             copies.append(
                 copy_of(policy.name, job.record, Death(job.id.decode(), _runs(job).redriven, error))
             )
-    await run(connection, Store(project, home).letter(copies))
+    for first in range(0, len(copies), LETTERS):
+        await run(connection, Store(project, home).letter(copies[first : first + LETTERS]))
 
 
 async def relieve(

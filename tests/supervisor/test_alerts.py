@@ -225,3 +225,22 @@ async def test_what_is_due_is_sent_before_the_supervisor_ends(
     receiver.delay = 0.1
     await alerts.finish(connection, "a mistake")
     assert {body["event"] for body in receiver.bodies} == {"dead", "rejected"}
+
+
+async def test_while_a_queue_is_paused_its_jobs_do_not_wait_too_long(
+    told: Plan, lines: list[str], receiver: Receiver, connection: Connection
+) -> None:
+    queue = replace(told.queues["a"], wait_limit=WaitLimit(60, "oncall"))
+    alerts = supervisor(replace(told, queues={"a": queue}), lines)
+    await connection.call(("HSET", keys.jobs(BASE), "1", '[1,"job",null]'))
+    await connection.call(("ZADD", keys.levels(BASE), 0, "0"))
+    await connection.call(("RPUSH", keys.wait(BASE, 0), "1"))
+    await alerts.look(connection)
+    await connection.call(("HSET", keys.meta(BASE), "paused", "{}"))
+    for _ in range(10):
+        await alerts.look(connection)
+        await asyncio.sleep(0.01)
+    await connection.call(("HDEL", keys.meta(BASE), "paused"))
+    await alerts.look(connection)
+    await idle(alerts)
+    assert receiver.bodies == []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from faults.proxy import Proxy
 from pipeline import Job
 from pipeline.job import KeptError, Letter, LetterError, decode_job, encode_record
@@ -12,6 +14,7 @@ from pipeline.policy import DeadLetter
 from pipeline.store.letters import Death, copy_of
 from pipeline.store.operator import Operator
 from pipeline.store.reader import JobView, Reader
+from pipeline.store.scripts import script
 from pipeline.store.store import Store, run
 from pipeline.store.wire import BlockingConnection, connect, parse
 from tests.worker.shop import shop, until
@@ -88,19 +91,19 @@ async def test_a_copy_that_comes_twice_is_there_once_also_when_it_has_ended(brok
     connection.close()
 
 
-async def test_copies_whose_answers_are_lost_arrive_once_and_every_job_dies_once(broker: str) -> None:
+@pytest.mark.parametrize("lost", [b"HMGET", script("letter").sha])
+async def test_copies_whose_answers_are_lost_arrive_once_and_every_job_dies_once(
+    broker: str, lost: bytes
+) -> None:
     with Proxy(broker) as proxy:
-        async with shop(broker, failing, dead_letter=MORGUE, concurrency=5) as it:
+        proxy.drop_replies(2, lost)
+        async with shop(broker, failing, dead_letter=MORGUE) as it:
             it.worker(broker=proxy.url)
-            for start in range(0, 200, 20):
-                await it.client.enqueue_many("q", [("failing", n) for n in range(start, start + 20)])
-                proxy.lose_replies(2)
-                await asyncio.sleep(0.03)
-            await until(lambda: len(letters(broker)) == 200)
-            for id in range(1, 201):
-                await it.ends_as(str(id), "dead")
-            assert (await it.counts()).stats["dead"] == 200
-            assert {copy.id for copy in letters(broker)} == {f"q:{n}" for n in range(1, 201)}
+            ids = [await it.enqueue("failing", n) for n in range(12)]
+            for id in ids:
+                await it.ends_as(id, "dead")
+            assert (await it.counts()).stats["dead"] == 12
+            assert {copy.id for copy in letters(broker)} == {f"q:{id}" for id in ids}
     assert proxy.lost > 0
 
 
