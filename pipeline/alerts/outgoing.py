@@ -32,8 +32,8 @@ def post(url: str, body: bytes, *, allow_private: bool = False, seconds: float =
     except address.Forbidden as error:
         raise NotSent(f"its address is not allowed: {error}") from None
     # What trickles in would renew the time limit of a socket over and over.
-    line = [stream]
-    end = threading.Timer(seconds, _hang_up, [line])
+    line, late = [stream], threading.Event()
+    end = threading.Timer(seconds, _hang_up, [line, late])
     end.daemon = True
     end.start()
     try:
@@ -41,7 +41,7 @@ def post(url: str, body: bytes, *, allow_private: bool = False, seconds: float =
     except TimeoutError:
         raise NotSent(_late(seconds)) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise NotSent(_late(seconds) if end.finished.is_set() else _reason(error)) from None
+        raise NotSent(_late(seconds) if late.is_set() else _reason(error)) from None
     finally:
         end.cancel()
         line[0].close()
@@ -87,11 +87,13 @@ def _exchange(parts: SplitResult, line: list[socket.socket], body: bytes) -> int
     connection.sock = line[0]
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     headers = {"Content-Type": "application/json", "User-Agent": AGENT, "Connection": "close"}
-    connection.request("POST", target, body, headers)
-    return connection.getresponse().status
+    with contextlib.closing(connection):
+        connection.request("POST", target, body, headers)
+        return connection.getresponse().status
 
 
-def _hang_up(line: list[socket.socket]) -> None:
+def _hang_up(line: list[socket.socket], late: threading.Event) -> None:
+    late.set()
     with contextlib.suppress(OSError):
         # Not that of TLS, which would take the connection apart under the thread that reads.
         socket.socket.shutdown(line[0], socket.SHUT_RDWR)

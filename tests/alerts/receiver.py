@@ -26,6 +26,7 @@ class Receiver(ThreadingHTTPServer):
         self.delay = 0.0
         self.trickle = False
         self.location = ""
+        self.over = threading.Event()
 
     @property
     def url(self) -> str:
@@ -56,11 +57,13 @@ class Handler(BaseHTTPRequestHandler):
         server.paths.append(self.path)
         server.headers.append(dict(self.headers.items()))
         server.bodies.append(json.loads(body))
-        time.sleep(server.delay)
+        if server.over.wait(server.delay):
+            return
         if server.trickle:
             for letter in "HTTP/1.1 200 OK\r\nX: " + "x" * 1000:
                 self.wfile.write(letter.encode())
-                time.sleep(0.05)
+                if server.over.wait(0.05):
+                    return
         self.send_response(server.status)
         if server.location:
             self.send_header("Location", server.location)
@@ -83,6 +86,7 @@ def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     try:
         yield receiver
     finally:
+        receiver.over.set()
         receiver.shutdown()
         receiver.server_close()
         thread.join()
