@@ -44,18 +44,18 @@ def check_alerts(
 def _check_alert(alert: AlertBlock, tree: Tree, path: Path, report: Report) -> None:
     if (alert.url is None) == (not alert.command):
         help = "url: https://..., or command: [program, argument]"
-        report.error("P331", "an alert has either `url` or `command`", key_span(tree, path), path, help)
+        report.error("P341", "an alert has either `url` or `command`", key_span(tree, path), path, help)
         return
     if alert.command:
         for key in (key for key in _OF_ADDRESSES if find(tree, (*path, key)) is not None):
             place = key_span(tree, (*path, key))
-            report.error("P331", f"a command takes no `{key}`", place, (*path, key), "remove it")
+            report.error("P341", f"a command takes no `{key}`", place, (*path, key), "remove it")
     if not isinstance(alert.url, str):
         return
     parts, place = split(alert.url), value_span(tree, (*path, "url"))
     if needs_tls(parts, allow_private=alert.allow_private):
         help = "write https://, or allow_private: true for a receiver in a private network"
-        report.error("P332", "http is spoken to this host only", place, (*path, "url"), help)
+        report.error("P342", "http is spoken to this host only", place, (*path, "url"), help)
     elif _TOKEN.search(parts.path + "?" + parts.query) and not names_this_host(parts.hostname or ""):
         help = "declare it under `secrets`, and write url: {secret: NAME}"
         report.warning("P430", "this address looks like a secret", place, (*path, "url"), help)
@@ -69,7 +69,7 @@ def _check_limit(scope: Scope, written: Tree, references: References, report: Re
         path: Path = (*scope.path, "wait_limit")
         place = scope.at("wait_limit", key=True)
         help = "for instance {max: 10m, alert: oncall}"
-        report.error("P333", f"a wait limit needs `{missing}`", place, path, help)
+        report.error("P343", f"a wait limit needs `{missing}`", place, path, help)
     if limit.alert is not None:
         _known(limit.alert, ("wait_limit", "alert"), scope, written, references)
 
@@ -83,7 +83,7 @@ def _check_letters(
     if letter.queue is None and letter.alert is None:
         place, path = scope.at("dead_letter", key=True), (*scope.path, "dead_letter")
         help = "for instance {alert: oncall}"
-        report.error("P333", "`dead_letter` needs `queue` or `alert`", place, path, help)
+        report.error("P343", "`dead_letter` needs `queue` or `alert`", place, path, help)
     if letter.alert is not None:
         _known(letter.alert, ("dead_letter", "alert"), scope, written, references)
     if letter.queue is None:
@@ -110,7 +110,7 @@ def _check_names(scope: Scope, home: Scope, report: Report) -> None:
         place = scope.at("dead_letter", "queue")
         path: Path = (*scope.path, "dead_letter", "queue")
         help = f"write handler: null in queues.{home.path[1]}, to keep them for a person"
-        report.warning("P431", f"the queue '{home.path[1]}' has {what}", place, path, help)
+        report.warning("P433", f"the queue '{home.path[1]}' has {what}", place, path, help)
 
 
 def _check_circles(queues: dict[str, Scope], report: Report) -> None:
@@ -140,7 +140,7 @@ def _tell_circle(circle: list[str], queues: dict[str, Scope], report: Report) ->
         message = f"dead letters would go in a circle: {way}"
     help = f"write dead_letter: null in queues.{circle[-1]}, or another queue"
     place, path = scope.at("dead_letter", "queue"), (*scope.path, "dead_letter", "queue")
-    report.error("P330", message, place, path, help)
+    report.error("P340", message, place, path, help)
 
 
 def _known(name: str, steps: Path, scope: Scope, written: Tree, references: References) -> None:

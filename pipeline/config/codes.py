@@ -98,12 +98,12 @@ CODES: dict[str, str] = {
     "P314": "The embedded broker is one server without replicas, so it can confirm no job as `durability: {replicas: n}` "
     "asks. Use `fsync`, or a broker of your own that has replicas.",
     "P315": "A rate limit needs both: `max`, how many jobs may start, and `per`, within how long.",
-    "P330": "The copies of dead jobs would come back to where they came from: a queue cannot be its own dead-letter queue, "
+    "P340": "The copies of dead jobs would come back to where they came from: a queue cannot be its own dead-letter queue, "
     "nor one of those that lead to it. A queue that gets this from `defaults` writes `dead_letter: null`.",
-    "P331": "An alert has either a `url` or a `command`; `format` and `allow_private` are about the address.",
-    "P332": "Plain http can be read and changed on its way, and would be sent outside. Use https. Only this host "
+    "P341": "An alert has either a `url` or a `command`; `format` and `allow_private` are about the address.",
+    "P342": "Plain http can be read and changed on its way, and would be sent outside. Use https. Only this host "
     "(localhost, 127.0.0.1, [::1]) is spoken to by http, and with `allow_private: true` what is at a private address.",
-    "P333": "`wait_limit` needs both `max` and `alert`, and `dead_letter` at least one of `queue` and `alert`.",
+    "P343": "`wait_limit` needs both `max` and `alert`, and `dead_letter` at least one of `queue` and `alert`.",
     # Warnings: what works and surprises
     "P401": "`supervisor.stop_timeout` is shorter than the time a job may take, so a stop can cut a job that "
     "is within its limit. It is released and runs again later, at no cost to its attempts.",
@@ -128,7 +128,7 @@ CODES: dict[str, str] = {
     "this host could not start that many. On many hosts it may make sense.",
     "P430": "Whoever knows the address of an incoming webhook can write to it, and this one stands in the file, readable "
     "by all who can read the file. Put it under `secrets`, and write {secret: NAME} here.",
-    "P431": "A dead-letter queue gets the jobs under their own names. One whose name the queue does not know is dead there "
+    "P433": "A dead-letter queue gets the jobs under their own names. One whose name the queue does not know is dead there "
     "at once. Give it the name, a `handler` for every name, or `handler: null` to keep the jobs for a person.",
     # Handlers, checked by importing them
     "P501": "The module of a handler does not exist below the project's root or among the installed packages.",

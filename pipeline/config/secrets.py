@@ -159,4 +159,4 @@ def _check_way(value: str, reference: Scalar, tree: Tree, place: Steps, report: 
             split(value), allow_private=isinstance(allowed, Scalar) and allowed.value is True
         ):
             help = "write https://, or allow_private: true for a receiver in a private network"
-            report.error("P332", "http is spoken to this host only", reference.span, place, help)
+            report.error("P342", "http is spoken to this host only", reference.span, place, help)

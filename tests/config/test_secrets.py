@@ -149,7 +149,7 @@ def test_whoever_only_needs_the_broker_needs_no_secret_of_alerts(project: Projec
 
 @pytest.mark.parametrize(
     ("address", "code"),
-    [("ftp://x", "P130"), ("http://example.com/T0", "P332"), ("http://localhost/T0", None)],
+    [("ftp://x", "P130"), ("http://example.com/T0", "P342"), ("http://localhost/T0", None)],
 )
 def test_an_address_from_a_secret_is_checked_and_not_told(
     project: Project, address: str, code: str | None
