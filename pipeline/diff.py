@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from pipeline.leaves import Leaves, of_job, of_pool, of_project, of_queue, of_schedule
-from pipeline.plan import Plan, PoolPlan, SchedulePlan
+from pipeline.leaves import Leaves, of_alert, of_job, of_pool, of_project, of_queue, of_schedule
+from pipeline.plan import AlertPlan, Plan, PoolPlan, SchedulePlan
 from pipeline.policy import JobPolicy, QueuePolicy
 
 Class = Literal["hot", "rolling", "restart"]
@@ -107,6 +107,8 @@ def class_of(path: str) -> Class:
 
 def _differences(old: Plan, new: Plan) -> Iterator[Change]:
     yield from _project(old, new)
+    for name in _both(old.alerts, new.alerts):
+        yield from _alert(Place(f"alerts.{name}"), old.alerts.get(name), new.alerts.get(name))
     for name in _both(old.pools, new.pools):
         yield from _shared_pool(name, old.pools.get(name), new.pools.get(name))
     for name in _both(old.queues, new.queues):
@@ -161,6 +163,13 @@ def _project(old: Plan, new: Plan) -> Iterator[Change]:
         before, after = _address(old), _address(new)
         pairs["broker.url"] = (before, f"{after}, otherwise" if before == after else after)
     yield from _changes(pairs, Place())
+
+
+def _alert(place: Place, old: AlertPlan | None, new: AlertPlan | None) -> Iterator[Change]:
+    if old is None or new is None:
+        yield _came_or_went(place, "hot", came=new is not None)
+    else:
+        yield from _changes(_pairs(of_alert(old), of_alert(new)), place)
 
 
 def _address(plan: Plan) -> str:

@@ -22,6 +22,8 @@ PipelineError
 │   │   ├── BrokerFull     its memory or disk is full: nothing was stored
 │   │   └── BrokerDenied   the login is wrong, or may not do this
 │   └── BrokerUnfit        too old, or set up to lose jobs
+├── UnknownAlert           the file declares no alert of this name
+├── NotSent                an alert did not reach its receiver
 ├── LeaseLost              the job or worker was reclaimed meanwhile
 └── WorkerCrashed          what a job died of that took its process along
 
@@ -180,6 +182,18 @@ class BrokerUnfit(BrokerError):
     """The broker is too old, or is set up to lose jobs."""
 
     code = "broker_unfit"
+
+
+class UnknownAlert(PipelineError):
+    """The file declares no alert of this name."""
+
+    code = "unknown_alert"
+
+
+class NotSent(PipelineError):
+    """An alert did not reach its receiver. The message says why, and shows neither the address nor any of the answer."""
+
+    code = "not_sent"
 
 
 class LeaseLost(PipelineError):

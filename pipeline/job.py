@@ -24,9 +24,25 @@ MESSAGE_CHARACTERS = 4096
 LOG_LINE_BYTES = 1024
 
 
+class LetterError(Struct, frozen=True):
+    """Why a job died. Its traceback is kept with that job."""
+
+    type: str
+    message: str
+
+
+class Letter(Struct, frozen=True):
+    """Whose copy a job of a dead-letter queue is: that job's queue and id, the attempt that it died at, and why."""
+
+    queue: str
+    id: str
+    attempt: int
+    error: LetterError
+
+
 class Options(Struct, frozen=True, omit_defaults=True):
     """What one job has of its own; `key` is its `until_done` deduplication key, to be freed at its end. One that did
-    not begin until `expires` (ms since 1970) is cancelled.
+    not begin until `expires` (ms since 1970) is cancelled. `dead_letter`: it is a copy of one that died.
     """
 
     priority: int = 0
@@ -35,6 +51,7 @@ class Options(Struct, frozen=True, omit_defaults=True):
     timeout: Timeout | None = None
     key: str = ""
     expires: int | None = None
+    dead_letter: Letter | None = None
 
 
 NO_OPTIONS = Options()
@@ -52,6 +69,11 @@ class Job(Struct, Generic[Data], array_like=True, weakref=True):
     attempt: int = 1
     attempts: int = 1
     note: Callable[[Job[Any], str, Any], Awaitable[None]] | None = None
+
+    @property
+    def dead_letter(self) -> Letter | None:
+        """In a dead-letter queue: whose copy this job is, and why that one died."""
+        return self.options.dead_letter
 
     def progress(self, value: Any) -> Awaitable[None]:
         """Show how far the job is: any JSON value. `await` it, or call it plainly in a sync handler."""
@@ -96,22 +118,31 @@ class KeptError(Struct, frozen=True, array_like=True):
 
 
 class Runs(Struct, frozen=True, array_like=True):
-    """Spent attempts, crashes, and the errors of the last five attempts, the newest last."""
+    """Spent attempts, crashes, and the errors of the last five attempts, the newest last. `redriven` counts the
+    redrives of a job whose queue has a dead-letter queue: each of its deaths gets a letter of its own.
+    """
 
     attempts: int = 0
     crashes: int = 0
     errors: tuple[KeptError, ...] = ()
+    redriven: int = 0
+
+    @property
+    def are_none(self) -> bool:
+        """Whether the job was never begun, since it came or was redriven."""
+        return not (self.attempts or self.crashes or self.errors)
 
     def failed(self, error: AttemptError, at: int, *, spent: bool) -> Runs:
         """These runs and one more that failed."""
         attempt = self.attempts + 1
         message, traceback = error.message[:MESSAGE_CHARACTERS], error.traceback[-TRACEBACK_BYTES:]
         kept = KeptError(attempt, at, error.type, message, traceback)
-        return Runs(attempt if spent else self.attempts, self.crashes, (*self.errors, kept)[-KEPT_ERRORS:])
+        spent_now = attempt if spent else self.attempts
+        return Runs(spent_now, self.crashes, (*self.errors, kept)[-KEPT_ERRORS:], self.redriven)
 
     def crashed(self) -> Runs:
         """These runs and one whose process died."""
-        return Runs(self.attempts, self.crashes + 1, self.errors)
+        return Runs(self.attempts, self.crashes + 1, self.errors, self.redriven)
 
 
 NO_RUNS = Runs()

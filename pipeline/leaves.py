@@ -5,8 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.job import encode
-from pipeline.plan import Plan, PoolPlan, SchedulePlan
-from pipeline.policy import Backoff, Deduplication, JobPolicy, Lanes, QueuePolicy, Rate, Retention, Timeout
+from pipeline.plan import AlertPlan, Plan, PoolPlan, SchedulePlan
+from pipeline.policy import (
+    Backoff,
+    Deduplication,
+    JobPolicy,
+    Lanes,
+    QueuePolicy,
+    Rate,
+    Retention,
+    Timeout,
+    WaitLimit,
+)
 from pipeline.schedule import written
 from pipeline.units import size_words, words
 
@@ -34,6 +44,18 @@ def of_project(plan: Plan) -> Leaves:
     }
 
 
+def of_alert(alert: AlertPlan) -> Leaves:
+    """What `alerts.<name>` says."""
+    return {
+        "url": f"the secret {alert.secret} ({alert.file or alert.env})" if alert.secret else alert.url,
+        "command": _list(alert.command or None),
+        "format": alert.format,
+        "throttle": words(alert.throttle),
+        "events": list(alert.events),
+        "allow_private": alert.allow_private,
+    }
+
+
 def of_pool(pool: PoolPlan) -> Leaves:
     """What `pools.<name>` says, or a queue with a pool of its own."""
     memory = pool.recycle.max_memory
@@ -52,6 +74,9 @@ def of_queue(policy: QueuePolicy) -> Leaves:
         "max_active": policy.max_active,
         **_rate(policy.rate_limit),
         **_lanes(policy.lanes),
+        **_wait_limit(policy.wait_limit),
+        "dead_letter.queue": policy.dead_letter.queue,
+        "dead_letter.alert": policy.dead_letter.alert,
         "executor": policy.executor,
         "paused": policy.paused,
         "max_crashes": policy.max_crashes,
@@ -111,6 +136,10 @@ def _lanes(lanes: Lanes | None) -> Leaves:
         "lanes.order": "strict" if lanes.strict else None,
         "lanes.fair": lanes.fair or None,
     }
+
+
+def _wait_limit(limit: WaitLimit | None) -> Leaves:
+    return {} if limit is None else {"wait_limit.max": words(limit.max), "wait_limit.alert": limit.alert}
 
 
 def _retention(state: str, kept: Retention) -> Leaves:

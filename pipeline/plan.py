@@ -47,6 +47,23 @@ class ReloadPlan(Struct, frozen=True):
     interval: int = 2_000
 
 
+class AlertPlan(Struct, frozen=True):
+    """Who is told: a receiver at `url`, or at what the secret `file` (from the root) or `env` holds, or a command.
+
+    A secret is read when it is needed, and is no part of the plan.
+    """
+
+    url: str | None = None
+    secret: str | None = None
+    file: str | None = None
+    env: str | None = None
+    command: tuple[str, ...] = ()
+    format: Literal["json", "slack"] = "json"
+    throttle: int = 300_000
+    events: tuple[str, ...] = ("fatal", "rejected")
+    allow_private: bool = False
+
+
 class SupervisorPlan(Struct, frozen=True):
     stop_timeout: int = 25_000
     lease: int = 15_000
@@ -105,6 +122,7 @@ class Plan(Struct, frozen=True):
     setup: str | None
     queues: dict[str, QueuePolicy]
     pools: dict[str, PoolPlan]
+    alerts: dict[str, AlertPlan] = {}
     profile: str | None = None
     inputs: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()

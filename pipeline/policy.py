@@ -68,6 +68,20 @@ class Lanes(Struct, frozen=True):
     fair: bool = False
 
 
+class DeadLetter(Struct, frozen=True):
+    """What a death brings about: a copy of the job in another `queue`, and word to an `alert`."""
+
+    queue: str | None = None
+    alert: str | None = None
+
+
+class WaitLimit(Struct, frozen=True):
+    """`alert` gets word when a job waits for more than `max` ms."""
+
+    max: int
+    alert: str
+
+
 class Deduplication(Struct, frozen=True):
     """`key` is a template; `ttl` is the window of `throttle`, and the delay of `debounce`, in ms."""
 
@@ -100,6 +114,8 @@ class QueuePolicy(Struct, frozen=True):
     max_active: int | None = None
     rate_limit: Rate | None = None
     lanes: Lanes | None = None
+    wait_limit: WaitLimit | None = None
+    dead_letter: DeadLetter = DeadLetter()
     completed: Retention = Retention(100, 3_600_000)
     dead: Retention = Retention(10_000, 14 * 86_400_000)
     ids_keep: int = 86_400_000

@@ -20,6 +20,7 @@ NOTHING: Any = object()
 BASE: Document = {
     "name": "shop",
     "broker": {"url": "redis://queue"},
+    "alerts": {"oncall": {"url": "https://a"}, "pager": {"command": ["page"]}},
     "pools": {"small": {"processes": 1}},
     "queues": {
         "emails": {"handler": "hands:send", "jobs": {"receipt": {}, "reset": {"priority": 5}}},

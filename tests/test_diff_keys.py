@@ -30,6 +30,12 @@ ELSEWHERE = [
     ("supervisor.restart.give_up_after", NOTHING, 6, ["~ supervisor.restart.give_up_after  5 -> 6  (hot)"]),
     ("supervisor.reload.watch", NOTHING, False, ["~ supervisor.reload.watch  true -> false  (hot)"]),
     ("supervisor.reload.interval", NOTHING, "5s", ["~ supervisor.reload.interval  2s -> 5s  (hot)"]),
+    ("alerts.oncall.url", "https://a", "https://b", ["~ alerts.oncall.url  https://a -> https://b  (hot)"]),
+    ("alerts.oncall.format", NOTHING, "slack", ["~ alerts.oncall.format  json -> slack  (hot)"]),
+    ("alerts.oncall.throttle", NOTHING, "1h", ["~ alerts.oncall.throttle  5m -> 1h  (hot)"]),
+    ("alerts.oncall.events", NOTHING, ["fatal"], ["~ alerts.oncall.events  [fatal, rejected] -> [fatal]  (hot)"]),
+    ("alerts.oncall.allow_private", NOTHING, True, ["~ alerts.oncall.allow_private  false -> true  (hot)"]),
+    ("alerts.pager.command", ["page"], ["page", "now"], ["~ alerts.pager.command  [page] -> [page, now]  (hot)"]),
     ("pools.small.processes", 1, 3, ["~ pools.small.processes  1 -> 3  (hot)"]),
     ("pools.small.recycle.max_jobs", NOTHING, 9, ["~ pools.small.recycle.max_jobs  none -> 9  (rolling)"]),
     ("pools.small.recycle.max_memory", NOTHING, "1GiB", ["~ pools.small.recycle.max_memory  none -> 1GiB  (rolling)"]),
@@ -51,6 +57,10 @@ ELSEWHERE = [
       "~ queues.emails.lanes.fair  none -> true  (rolling)"]),
     ("queues.emails.rate_limit", {"max": 50, "per": "1s"}, {"max": 80, "per": "2s"},
      ["~ queues.emails.rate_limit.max  50 -> 80  (hot)", "~ queues.emails.rate_limit.per  1s -> 2s  (hot)"]),
+    ("queues.emails.wait_limit", {"max": "5m", "alert": "oncall"}, {"max": "10m", "alert": "pager"},
+     ["~ queues.emails.wait_limit.max  5m -> 10m  (hot)", "~ queues.emails.wait_limit.alert  oncall -> pager  (hot)"]),
+    ("queues.emails.dead_letter", {"queue": "payments"}, {"queue": "a", "alert": "oncall"},
+     ["~ queues.emails.dead_letter.queue  payments -> a  (hot)", "~ queues.emails.dead_letter.alert  none -> oncall  (hot)"]),
     ("queues.emails.executor", NOTHING, "thread", ["~ queues.emails.executor  auto -> thread  (rolling)"]),
     ("queues.emails.paused", NOTHING, True, ["~ queues.emails.paused  false -> true  (hot)"]),
     ("queues.emails.max_crashes", NOTHING, 1, ["~ queues.emails.max_crashes  3 -> 1  (hot)"]),
@@ -131,6 +141,7 @@ def test_the_table_has_every_key_that_says_something_of_what_runs() -> None:
         "jobs.capture": "jobs.*",
         "pools.small": "pools.*",
         "schedules.tidy": "schedules.*",
+        "alerts.(oncall|pager)": "alerts.*",
     }
     for name, star in names.items():
         told = {re.sub(name, star, path) for path in told}
@@ -145,7 +156,7 @@ def leaves() -> Iterator[str]:
         resolved = path.endswith((".extends", ".retry", ".secret", ".replicas"))
         if path.startswith(elsewhere) or resolved:
             continue
-        if not holds_more or path.endswith((".timeout", "broker.url", "broker.durability")):
+        if not holds_more or path.endswith((".timeout", "broker.url", "broker.durability", "alerts.*.url")):
             yield path
 
 

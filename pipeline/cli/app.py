@@ -38,6 +38,7 @@ COMMANDS = {
     "dead": "dead:dead",
     "lanes": "lanes:lanes",
     "schedules": "schedules:schedules",
+    "alerts": "alerts:alerts",
     "pause": "queue:pause",
     "resume": "queue:resume",
     "scale": "scale:scale",

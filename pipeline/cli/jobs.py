@@ -46,11 +46,13 @@ def takes_page(command: Command) -> Command:
     )(command)
 
 
-def chosen(hands: Operator, name: str | None, error: str | None, older_than: int | None) -> Filter:
+def chosen(
+    hands: Operator, name: str | None, error: str | None, older_than: int | None, group: str | None = None
+) -> Filter:
     """The filter that the options mean."""
     from pipeline.store.listing import Filter
 
-    return Filter(name, error, None if older_than is None else hands.time() - older_than)
+    return Filter(name, error, None if older_than is None else hands.time() - older_than, group)
 
 
 @click.group(cls=Commands)

@@ -22,7 +22,18 @@ from pipeline.config.tree import Mapping, Node, Path, Scalar, Span, child, find,
 from pipeline.retry import pauses
 
 SHORT_LEASE = 5_000
-_CHECKED = ("handler", "jobs", "timeout", "retry", "deduplication", "retention", "rate_limit", "lanes")
+_CHECKED = (
+    "handler",
+    "jobs",
+    "timeout",
+    "retry",
+    "deduplication",
+    "retention",
+    "rate_limit",
+    "lanes",
+    "dead_letter",
+    "wait_limit",
+)
 QUICKEST = 1
 """The ms that even a job takes that does nothing."""
 

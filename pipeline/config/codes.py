@@ -65,6 +65,8 @@ CODES: dict[str, str] = {
     "P122": "The time zone is not in the database of time zones. It is named as in Europe/Paris or America/New_York.",
     "P123": "The value is not a time. It is written as in 2030-06-01, 2030-06-01T08:00 or 2030-06-01T08:00:00+02:00; "
     "without an offset it is meant in the schedule's `timezone`.",
+    "P130": "The address of an alert cannot be used. It begins with https://, and with http:// only to this host "
+    "(localhost, 127.0.0.1, [::1]) or with `allow_private: true`; no user stands in it.",
     # References
     "P201": "`retry` or `extends` names a policy that `retries` does not have.",
     "P202": "Policies extend each other in a circle, so none of them has a beginning.",
@@ -79,6 +81,8 @@ CODES: dict[str, str] = {
     "That is an error where the value is needed, for instance in `pipeline run`, and a note in `validate`.",
     "P209": "A policy test names a queue, a job or a retry policy that the file does not have.",
     "P221": "A schedule names a queue or a job that the file does not have.",
+    "P230": "`dead_letter` or `wait_limit` names an alert that `alerts` does not have.",
+    "P231": "`dead_letter.queue` names a queue that the file does not have.",
     # Settings that cannot work together
     "P301": "The soft limit of a timeout must be shorter than the hard one, or the handler never sees it.",
     "P302": "`max` is shorter than `delay`, so the very first pause would already be cut.",
@@ -116,6 +120,12 @@ CODES: dict[str, str] = {
     "P335": "Deduplication by `until_done` keeps a job out until the one before has ended, also while that is being cancelled, "
     "so it cannot be replaced. Use overlap: skip, or leave the deduplication to other jobs.",
     "P336": "A file has at most 1,000 schedules.",
+    "P340": "The copies of dead jobs would come back to where they came from: a queue cannot be its own dead-letter queue, "
+    "nor one of those that lead to it. A queue that gets this from `defaults` writes `dead_letter: null`.",
+    "P341": "An alert has either a `url` or a `command`; `format` and `allow_private` are about the address.",
+    "P342": "Plain http can be read and changed on its way, and would be sent outside. Use https. Only this host "
+    "(localhost, 127.0.0.1, [::1]) is spoken to by http, and with `allow_private: true` what is at a private address.",
+    "P343": "`wait_limit` needs both `max` and `alert`, and `dead_letter` at least one of `queue` and `alert`.",
     # Warnings: what works and surprises
     "P401": "`supervisor.stop_timeout` is shorter than the time a job may take, so a stop can cut a job that "
     "is within its limit. It is released and runs again later, at no cost to its attempts.",
@@ -139,6 +149,10 @@ CODES: dict[str, str] = {
     "P410": "A rate limit that is never reached limits nothing: even if a job took a millisecond only, the processes of "
     "this host could not start that many. On many hosts it may make sense.",
     "P431": "The schedule's `end` has passed, so it does not fire any more.",
+    "P430": "Whoever knows the address of an incoming webhook can write to it, and this one stands in the file, readable "
+    "by all who can read the file. Put it under `secrets`, and write {secret: NAME} here.",
+    "P433": "A dead-letter queue gets the jobs under their own names. One whose name the queue does not know is dead there "
+    "at once. Give it the name, a `handler` for every name, or `handler: null` to keep the jobs for a person.",
     # Handlers, checked by importing them
     "P501": "The module of a handler does not exist below the project's root or among the installed packages.",
     "P502": "The module exists and has nothing of that name.",

@@ -19,7 +19,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import no_info_plain_validator_function
 
-from pipeline import units
+from pipeline import address, units
 from pipeline.config.hints import duration_help, format_size, size_help
 from pipeline.config.suggest import did_you_mean, near
 from pipeline.config.tree import Text
@@ -269,6 +269,17 @@ def _broker_url(value: Any) -> str:
     return text
 
 
+def _receiver(value: Any) -> str:
+    text = _text(value)
+    try:
+        address.split(text)
+    except address.Forbidden as error:
+        refuse(
+            "P130", f"this address cannot be used: {error}", "for instance https://hooks.example.com/T0/B0"
+        )
+    return text
+
+
 def _usable(url: str) -> bool:
     try:
         parts = urlsplit(url)
@@ -344,6 +355,9 @@ ErrorClass = Annotated[
 Template = Annotated[str, matching(_template, _TEMPLATE.pattern, "a template", '"{data.charge}"')]
 BrokerUrl = Annotated[
     str, matching(_broker_url, r"embedded|rediss?://.+|unix://.+", "an address", "redis://localhost:6379/0")
+]
+ReceiverUrl = Annotated[
+    str, matching(_receiver, "https?://.+", "an address", "https://hooks.example.com/T0/B0")
 ]
 DurabilityWord = Annotated[
     Literal["everysec", "fsync"],

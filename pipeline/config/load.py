@@ -14,6 +14,7 @@ import msgspec
 from pydantic import ValidationError
 
 from pipeline.config import checks
+from pipeline.config.alerts import check_alerts
 from pipeline.config.block import Block
 from pipeline.config.contracts import read_schemas
 from pipeline.config.find import root_of
@@ -106,9 +107,9 @@ def _without_collector() -> Iterator[None]:
 def require(path: Path, *, profile: str | None = None, env: Mapping[str, str] | None = None) -> Plan:
     """The plan of the file. Raises ConfigError, which holds the findings, when the file has mistakes.
 
-    A secret that is used and not set is a mistake.
+    A secret that leads to the broker and is not set is a mistake.
     """
-    loaded = load(path, profile=profile, env=env, secrets="required")
+    loaded = load(path, profile=profile, env=env, secrets="broker")
     if loaded.plan is None:
         raise refusal(loaded)
     return loaded.plan
@@ -187,6 +188,7 @@ class _Project:
         _check_whole(tree, written, retries, scopes, report)
         check_pools(layers.pools(), scopes, tree, report)
         check_secrets(tree, written, report)
+        check_alerts(tree, written, scopes, references, report)
         check_cases(filled_in, written, references, report)
         schemas = read_schemas(scopes, self._root, report)
         check_schedules(tree, written, scopes, schemas, references, report)

@@ -35,6 +35,7 @@ from pipeline.config.fields import (
     lasting,
     whole,
 )
+from pipeline.config.receivers import AlertBlock, DeadLetterBlock, WaitLimitBlock
 from pipeline.plan import BrokerPlan, PoolPlan, ReloadPlan, RestartPlan, SchedulePlan, SupervisorPlan
 from pipeline.policy import MAX_CONCURRENCY, MAX_PRIORITY, MAX_PROCESSES, QueuePolicy, RetryPolicy
 
@@ -239,6 +240,8 @@ class QueueSettings(JobSettings, PoolSettings):
         "hot", "How many jobs may start within a time, over all hosts."
     )
     lanes: LanesBlock | None = optional("rolling", "What holds for each key apart.")
+    wait_limit: WaitLimitBlock | None = optional("hot", "How long a job may wait before somebody is told.")
+    dead_letter: DeadLetterBlock | None = optional("hot", "What happens beside when a job dies.")
     retention: RetentionBlock = optional("hot", "What is kept of ended jobs.", RetentionBlock())
     ids: IdsBlock = optional("hot", "How long ids are remembered.", IdsBlock())
     max_crashes: Annotated[int, whole(1, 100)] = optional(
@@ -380,6 +383,7 @@ class Config(Block):
         "hot", "More files, by their names or patterns, from the folder of this one.", ()
     )
     broker: BrokerBlock = optional("restart", "The server that holds the jobs.", BrokerBlock())
+    alerts: dict[Name, AlertBlock] = optional("hot", "Who is told when something goes wrong, by name.", {})
     setup: HandlerPath | None = optional("rolling", "Called once in a worker, before handlers are imported.")
     supervisor: SupervisorBlock = optional("hot", "How worker processes are kept.", SupervisorBlock())
     secrets: dict[Name, SecretBlock] = optional(

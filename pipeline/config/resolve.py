@@ -22,9 +22,12 @@ from pipeline.config.model import (
     RateLimitBlock,
     RetryBlock,
     ScheduleBlock,
+    SecretBlock,
     TimeoutBlock,
 )
+from pipeline.config.receivers import AlertBlock, AlertSecret, WaitLimitBlock
 from pipeline.plan import (
+    AlertPlan,
     BrokerPlan,
     Plan,
     PoolPlan,
@@ -36,6 +39,7 @@ from pipeline.plan import (
 )
 from pipeline.policy import (
     Backoff,
+    DeadLetter,
     Deduplication,
     JobPolicy,
     Lanes,
@@ -44,6 +48,7 @@ from pipeline.policy import (
     Retention,
     RetryPolicy,
     Timeout,
+    WaitLimit,
 )
 from pipeline.schedule import moment
 
@@ -56,12 +61,20 @@ def build(config: Config, schemas: Schemas, root: Path, file: Path) -> Plan:
     pools = {name: _pool(config, name, members) for name, members in members_of(config.queues).items()}
     schedules = {name: schedule_of(schedule) for name, schedule in config.schedules.items()}
     supervisor = _supervisor(config)
+    alerts = {name: alert_of(alert, config.secrets) for name, alert in config.alerts.items()}
     return Plan(
         name=config.name,
         root=str(root),
         file=str(file),
         hash=_digest(
-            config.name, config.setup, _durability(config.broker), supervisor, queues, pools, schedules
+            config.name,
+            config.setup,
+            _durability(config.broker),
+            supervisor,
+            queues,
+            pools,
+            schedules,
+            alerts,
         ),
         broker=BrokerPlan(_address(config.broker), _durability(config.broker), config.broker.allow_eviction),
         supervisor=supervisor,
@@ -69,6 +82,7 @@ def build(config: Config, schemas: Schemas, root: Path, file: Path) -> Plan:
         queues=queues,
         pools=pools,
         schedules=schedules,
+        alerts=alerts,
     )
 
 
@@ -129,6 +143,10 @@ def _queue(name: str, queue: QueueBlock, schemas: Schemas) -> QueuePolicy:
         max_active=queue.max_active,
         rate_limit=rate_of(queue.rate_limit),
         lanes=lanes_of(queue.lanes),
+        wait_limit=wait_limit_of(queue.wait_limit),
+        dead_letter=DeadLetter(queue.dead_letter.queue, queue.dead_letter.alert)
+        if queue.dead_letter
+        else DeadLetter(),
         completed=Retention(kept.completed.count, kept.completed.age),
         dead=Retention(kept.dead.count, kept.dead.age),
         ids_keep=queue.ids.keep,
@@ -207,6 +225,34 @@ def lanes_of(block: LanesBlock | None) -> Lanes | None:
         return None
     strict = block.order == "strict"
     return Lanes(block.key, 1 if strict else block.max_active, rate_of(block.rate_limit), strict, block.fair)
+
+
+def wait_limit_of(block: WaitLimitBlock | None) -> WaitLimit | None:
+    """The limit, or None when there is none, or one that lacks a part."""
+    return (
+        None
+        if block is None or block.max is None or block.alert is None
+        else WaitLimit(block.max, block.alert)
+    )
+
+
+def alert_of(alert: AlertBlock, secrets: Mapping[str, SecretBlock]) -> AlertPlan:
+    """Who is told. Of a secret the plan has the place, and not the value."""
+    url = alert.url if isinstance(alert.url, str) else None
+    secret = alert.url.secret if isinstance(alert.url, AlertSecret) else None
+    source = secrets.get(secret, SecretBlock()) if secret is not None else SecretBlock()
+    return AlertPlan(
+        url,
+        secret,
+        source.file,
+        source.env,
+        alert.command or (),
+        alert.format,
+        alert.throttle,
+        # Sorted: the order of the file does not change what runs.
+        tuple(sorted(set(alert.events))),
+        alert.allow_private,
+    )
 
 
 def _deduplication(block: DeduplicationBlock | None) -> Deduplication | None:

@@ -21,7 +21,7 @@ _ELSEWHERE = ("defaults", "include", "profiles", "tests")
 _MERGED = (*_ELSEWHERE, "retries")
 _DURATIONS = (
     "timeout", "soft", "hard", "delay", "max", "delays", "age", "keep", "ttl", "stop_timeout", "lease", "import_timeout",
-    "max_age", "interval", "every", "jitter",
+    "max_age", "interval", "every", "jitter", "throttle",
 )  # fmt: skip
 
 

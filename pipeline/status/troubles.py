@@ -59,6 +59,8 @@ def _supervisors(snapshot: Snapshot) -> Iterator[Text]:
             state = (one.state, SUPERVISOR_STYLES[one.state])
             yield line("! ", place(one), " is ", state, _because(one.reason))
         yield from _pools(one)
+        for name, reason in one.alerts.items():
+            yield line("! alert ", name, (" does not arrive", "red"), f": {reason}")
 
 
 def _pools(one: SupervisorState) -> Iterator[Text]:

@@ -130,6 +130,11 @@ def stats(queue: str) -> str:
     return f"{queue}:stats"
 
 
+def alerts(queue: str) -> str:
+    """hash: what alerts are about -> "told at held": what was told, when, and until when somebody else sends."""
+    return f"{queue}:alerts"
+
+
 def stops(queue: str) -> str:
     """hash: id -> how a job ends that was cancelled while it ran."""
     return f"{queue}:stops"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from msgspec import Struct
 
 from pipeline.errors import JobNotFound
+from pipeline.fingerprint import fingerprint
 from pipeline.job import State
 from pipeline.policy import QueuePolicy
 from pipeline.store import keys
@@ -25,11 +26,13 @@ Page = Callable[[int, int], list[str]]
 
 
 class Filter(Struct, frozen=True):
-    """Which jobs are meant; what is not given holds for all. `ended_before` is ms since 1970."""
+    """Which jobs are meant; what is not given holds for all. `ended_before` is ms since 1970, `group` the id of a
+    fingerprint."""
 
     name: str | None = None
     error: str | None = None
     ended_before: int | None = None
+    group: str | None = None
 
     def holds(self, job: JobView) -> bool:
         """Whether the job is meant. `error` is a part of the error's type or message, in any case."""
@@ -39,12 +42,20 @@ class Filter(Struct, frozen=True):
             said = f"{job.error.type}: {job.error.message}" if job.error else ""
             if self.error.lower() not in said.lower():
                 return False
+        if self.group is not None and group_of(job) != self.group:
+            return False
         return self.ended_before is None or (
             job.finished_at is not None and job.finished_at <= self.ended_before
         )
 
 
 ALL = Filter()
+
+
+def group_of(job: JobView) -> str | None:
+    """The id of the group that a failed job is in."""
+    error = job.error
+    return fingerprint(error.type, error.message, error.traceback or "").id if error is not None else None
 
 
 def list_jobs(

@@ -11,7 +11,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from pipeline.errors import JobNotFound, WrongState
-from pipeline.job import Outcome, State, decode_job, encode
+from pipeline.job import Outcome, Runs, State, decode_job, encode
 from pipeline.policy import QueuePolicy
 from pipeline.store import listing, overrides
 from pipeline.store.listing import Filter
@@ -102,19 +102,19 @@ class Operator:
     def redrive(self, id: str) -> None:
         """A dead or cancelled job waits again, from attempt 1. Raises JobNotFound or WrongState."""
         job = self._find(id)
-        entry = (id, job.priority, job.key)
-        (answer,) = run_blocking(self.connection, self._store.redrive([entry]))
+        entries = [_again(job, self.policy())]
+        (answer,) = run_blocking(self.connection, self._store.redrive(entries))
         state = self._known(id, answer)
         if state not in ("dead", "cancelled"):
             raise WrongState(f"job {id} of {self.queue!r} {_why_not(state)}", _instead(state))
 
     def redrive_many(self, jobs: Iterable[JobView], progress: Progress = _silent) -> Redriven:
         """Redrive dead or cancelled jobs, in chunks."""
-        moved, kept = 0, dict[str, str]()
+        moved, kept, policy = 0, dict[str, str](), self.policy()
         # All are read before the first moves: a list that shrinks under its reader skips jobs.
-        for chunk in _chunks([(job.id, job.priority, job.key) for job in jobs]):
+        for chunk in _chunks([_again(job, policy) for job in jobs]):
             answers = run_blocking(self.connection, self._store.redrive(chunk))
-            for (id, _, _), answer in zip(chunk, answers, strict=True):
+            for (id, *_), answer in zip(chunk, answers, strict=True):
                 if answer in ("dead", "cancelled"):
                     moved += 1
                 else:
@@ -194,6 +194,12 @@ def cancelled(job: JobView, policy: QueuePolicy | None, at: int) -> tuple[int, s
     """What a job is cancelled with: its level, key and keep, and how it ends."""
     keep: int | str = "" if job.id.isdigit() else (policy or QueuePolicy("")).ids_keep
     return job.priority, job.key, keep, encode(Outcome(job.attempt, None, at))
+
+
+def _again(job: JobView, policy: QueuePolicy) -> tuple[str, int, str, bytes]:
+    """What `Store.redrive` is told of a job. Only where deaths have letters it matters how many there were."""
+    counted = policy.dead_letter.queue is not None or job.redriven > 0
+    return job.id, job.priority, job.key, encode(Runs(redriven=job.redriven + 1)) if counted else b""
 
 
 def _chunks(entries: list[Entry]) -> Iterator[list[Entry]]:

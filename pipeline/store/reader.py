@@ -14,6 +14,7 @@ from msgspec import Struct
 from pipeline.job import (
     NO_RUNS,
     KeptError,
+    Letter,
     Outcome,
     Runs,
     State,
@@ -40,7 +41,8 @@ class JobView(Struct, frozen=True, kw_only=True):
     """All that is kept of one job, as `jobs show --json` prints it. Times are ms since 1970.
 
     `attempt` is the one that runs or ran last, 0 before the first. `due_at` is set while it is delayed,
-    `worker` while it is active, `key` as long as it holds a deduplication key until its end.
+    `worker` while it is active, `key` as long as it holds a deduplication key until its end. `dead_letter` tells
+    whose copy a job of a dead-letter queue is; only where there is one redrives are counted in `redriven`.
     """
 
     id: str
@@ -64,6 +66,8 @@ class JobView(Struct, frozen=True, kw_only=True):
     due_at: int | None = None
     lane: str | None = None
     key: str = ""
+    redriven: int = 0
+    dead_letter: Letter | None = None
 
 
 class Counts(Struct, frozen=True):
@@ -228,6 +232,8 @@ def _view(
         lane=_text(lane),
         logs=_texts(logs),
         key=job.options.key,
+        redriven=runs.redriven,
+        dead_letter=job.options.dead_letter,
     )
 
 

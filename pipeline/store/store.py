@@ -109,6 +109,14 @@ class NewJob(NamedTuple):
     record: bytes
 
 
+class Copy(NamedTuple):
+    """A job's copy for a dead-letter queue, in the order of letter.lua."""
+
+    id: str
+    level: int
+    record: bytes
+
+
 class Accepted(Struct, frozen=True):
     """The answer to one enqueued job: the id that stands."""
 
@@ -150,6 +158,7 @@ class Store:
     """The moves of one queue of a project."""
 
     def __init__(self, project: str, queue: str) -> None:
+        self.project = project
         self.queue = keys.base(project, queue)
         self._enqueue = script("enqueue")
 
@@ -168,6 +177,10 @@ class Store:
             queue=self.queue, producer=producer, call=call, generation=generation, rest=_flat(jobs)
         )
         return Call(command, _accepted)
+
+    def letter(self, copies: list[Copy]) -> Call[int]:
+        """Store copies of jobs that died elsewhere; one that came before is not stored again. How many are new."""
+        return Call(script("letter").command(queue=self.queue, rest=_flat(copies)), _plain)
 
     def policy(self) -> Call[list[Any]]:
         """What a producer must know: the server's time, and the generation and policy that run, as bytes; see
@@ -265,8 +278,8 @@ class Store:
         )
         return Call(command, _text)
 
-    def redrive(self, jobs: list[tuple[str, int, str]]) -> Call[list[str | None]]:
-        """Dead or cancelled jobs (id, level, key) wait again; the result is as redrive.lua says."""
+    def redrive(self, jobs: list[tuple[str, int, str, bytes]]) -> Call[list[str | None]]:
+        """Dead or cancelled jobs (id, level, key, runs) wait again; the result is as redrive.lua says."""
         return Call(script("redrive").command(queue=self.queue, rest=_flat(jobs)), _texts)
 
     def remove(self, jobs: list[tuple[str, int, str, int | str]]) -> Call[list[str | None]]:

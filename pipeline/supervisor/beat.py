@@ -10,6 +10,7 @@ from pipeline.status.supervisors import SupervisorState
 from pipeline.store.reader import server_time
 from pipeline.store.store import run
 from pipeline.store.wire import Connection
+from pipeline.supervisor.alerts import Alerts
 from pipeline.supervisor.drift import Drift
 from pipeline.supervisor.fleet import Fleet
 from pipeline.supervisor.leases import Leases
@@ -28,6 +29,7 @@ class Beat:
         self,
         fleet: Fleet,
         upkeep: Upkeep,
+        alerts: Alerts,
         leases: Leases,
         drift: Drift,
         publisher: Publisher,
@@ -38,6 +40,7 @@ class Beat:
     ) -> None:
         self._fleet = fleet
         self._upkeep = upkeep
+        self._alerts = alerts
         self._leases = leases
         self._drift = drift
         self._publisher = publisher
@@ -74,6 +77,8 @@ class Beat:
         record = self._record()
         if record.state != "stopping":
             await self._drift.look(connection)
+        # Before anything is trimmed: what is about to go is a matter of theirs.
+        await self._alerts.look(connection)
         await upkeep.sweep(connection, await run(connection, server_time()))
         await self._publisher.write(connection, self._fleet.plan, record)
 

@@ -16,6 +16,7 @@ from pipeline.status.supervisors import SupervisorState
 from pipeline.store.reader import Counts, Reader
 from pipeline.store.store import run
 from pipeline.store.wire import Connection
+from pipeline.supervisor.alerts import Alerts
 from pipeline.supervisor.beat import Beat
 from pipeline.supervisor.child import CANNOT_START, Child, Failed
 from pipeline.supervisor.control import ControlSocket
@@ -81,9 +82,11 @@ class Supervisor:
         transition = Transition(self.fleet, self._publisher, self._link, locks, self._is_stopping)
         self._reloader = Reloader(self.fleet, transition, self._publisher, self._link, logs)
         self._drift = Drift(self.fleet, self._publisher, logs)
+        self._alerts = Alerts(self.fleet, logs, lambda: self._publisher.published.generation)
         self._beat = Beat(
             self.fleet,
             self._upkeep,
+            self._alerts,
             self._leases,
             self._drift,
             self._publisher,
@@ -145,6 +148,7 @@ class Supervisor:
         for line in start_lines(fleet.plan, fleet.pools, self._fitness, self._publisher.published):
             self._logs.say(line)
         await self._drift.look(connection)
+        await self._alerts.look(connection)
         for pool in fleet.pools:
             pool.keep()
         await self._control.open()
@@ -168,6 +172,7 @@ class Supervisor:
 
     def _keep_house(self) -> None:
         self._upkeep.end_overdue()
+        self._alerts.note(self._reloader.mistake)
         for pool in self.fleet.pools:
             pool.recycle()
         self.fleet.forget_stopped()
@@ -188,6 +193,7 @@ class Supervisor:
             self._publisher.published,
             self._reloader,
             self._started_at,
+            self._alerts.troubles,
             stopping=self._is_stopping(),
         )
 
@@ -262,7 +268,7 @@ class Supervisor:
     def _own_pids(self) -> set[int]:
         ahead = [canary.child for canary in self.fleet.ahead.values() if canary.child is not None]
         pids = {child.pid for child in (*self.fleet.children, *ahead)}
-        return pids | ({self._embedded.pid} if self._embedded is not None else set())
+        return pids | self._alerts.pids | ({self._embedded.pid} if self._embedded is not None else set())
 
     # --- signals and the end -------------------------------------------------------------------------------
 
@@ -319,6 +325,8 @@ class Supervisor:
             except (BrokerError, TimeoutError) as error:
                 reason = str(error) or "it did not answer in time"
                 self._logs.say(f"left without telling the broker: {reason}")
+        if not self._ladder.hurried:
+            await self._alerts.finish(connection, self._reloader.mistake)
         self._link.close()
 
 

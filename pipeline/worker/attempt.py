@@ -138,7 +138,7 @@ class Handlers:
         if handling is None:
             return self._refuse(held, job, runs, f"queue {job.queue!r} has no handler for {job.name!r}")
         policy, handler = handling.policy, handling.handler
-        if job.options.expires is not None and runs == NO_RUNS:
+        if job.options.expires is not None and runs.are_none:
             late = int(now * 1000 + offset) - job.options.expires
             if late > 0:
                 return Refused(held.id, held.lease, job, runs, policy, expired(late))

@@ -16,6 +16,7 @@ from msgspec import Struct
 from pipeline.job import NO_RUNS, Outcome, Runs, decode_runs, encode
 from pipeline.policy import QueuePolicy
 from pipeline.retry import Failure, decide, way_back
+from pipeline.store.letters import Death
 from pipeline.store.scripts import Argument
 from pipeline.store.store import Move
 from pipeline.worker.attempt import Attempt, Buffered, Refused, retry_policy
@@ -48,6 +49,14 @@ class Page(Struct):
         return len(self.done) + len(self.moves)
 
 
+class Dying(Struct, frozen=True):
+    """A job that is dead once the queue `home` has its copy."""
+
+    home: str
+    death: Death
+    move: Move
+
+
 def blank() -> Page:
     return Page([], [], defaultdict(int))
 
@@ -60,6 +69,8 @@ class Ledger:
         self.offset = 0.0
         self.pace = 0.0
         """Seconds that a handler takes, lately: it rises at once and falls slowly."""
+        self.deaths: list[Dying] = []
+        """Jobs that get a copy in a dead-letter queue before they are settled."""
         self._page = blank()
         self._measured = 0
 
@@ -79,7 +90,7 @@ class Ledger:
         runs = attempt.runs.failed(failure.error, at, spent=verdict.spent)
         if self._way_back(attempt) == "alone":
             # It ran alone and the process lives: the crashes before were another's.
-            runs = Runs(runs.attempts, 0, runs.errors)
+            runs = Runs(runs.attempts, 0, runs.errors, runs.redriven)
         if verdict.move in ("dead", "cancelled"):
             started = self.server_ms(attempt.begun) if isinstance(attempt, Attempt) else None
             outcome = Outcome(attempt.runs.attempts + 1, started, at, None, runs.errors[-1])
@@ -88,13 +99,22 @@ class Ledger:
         else:
             level = attempt.job.options.priority
             move = Move(verdict.move, attempt.id, attempt.lease, level, verdict.delay, encode(runs))
-        self._page.moves.append(move)
-        self._page.begun += 1
-        if verdict.spent:
-            self._page.counters["failed"] += 1
+        home = self.policy.dead_letter.queue if verdict.move == "dead" else None
+        if home is not None:
+            told = Death(attempt.job.id, attempt.runs.redriven, runs.errors[-1])
+            self.deaths.append(Dying(home, told, move))
+        else:
+            self.settle(move, spent=verdict.spent)
         if isinstance(attempt, Attempt):
             self._measure([attempt])
         return move
+
+    def settle(self, move: Move, *, spent: bool = True) -> None:
+        """Let the next turn carry out the move of an attempt that failed."""
+        self._page.moves.append(move)
+        self._page.begun += 1
+        if spent:
+            self._page.counters["failed"] += 1
 
     def give_back(self, held: Iterable[Buffered | Attempt]) -> None:
         """Jobs go back unused, to the front of their level, in the order in which they came."""

@@ -29,6 +29,7 @@ from pipeline.worker.ends import Ends
 from pipeline.worker.hand import Hand
 from pipeline.worker.leave import Leave
 from pipeline.worker.ledger import Ledger, Page
+from pipeline.worker.letters import Letters
 from pipeline.worker.link import Link
 from pipeline.worker.notes import Notes
 from pipeline.worker.report import listed
@@ -82,6 +83,7 @@ class Pool:
         handlers.note = notes.send
         self._ends = Ends(self._hand, self.ledger, notes)
         self._starts = Starts(self._store, self._link)
+        self._letters = Letters(plan.project, policy.name, self._link, self.ledger, self.kick)
         self._number = 0
         self._flight: Page | None = None
         self._turning = self._scheduled = self._parked = self._poked = self._joined = self._changed = False
@@ -137,6 +139,8 @@ class Pool:
     def _turn(self) -> None:
         self._scheduled = False
         self.collect()
+        if self.ledger.deaths:
+            self._letters.send()
         turns = self._link.turns
         if self._turning or not self._joined or not self._sure or turns is None:
             return
@@ -195,7 +199,14 @@ class Pool:
         changed, self._changed = self._changed, False
         if changed:
             self._fit()
-        if self.ledger or self._ends or 0 < len(ids) < want or self._leave.quiet or changed:
+        if (
+            self.ledger
+            or self.ledger.deaths
+            or self._ends
+            or 0 < len(ids) < want
+            or self._leave.quiet
+            or changed
+        ):
             self.kick()
 
     def _serves(self) -> None:
@@ -314,6 +325,7 @@ class Pool:
             return
         self._link.listen(self._woken)
         self._turning = False
+        self._letters.send_again()
         self.kick()
 
     def doubt(self) -> None:

@@ -150,7 +150,7 @@ DEFECTS = {
     ),
     "crashes are not counted": Defect(
         "pipeline/job.py",
-        "return Runs(self.attempts, self.crashes + 1, self.errors)",
+        "return Runs(self.attempts, self.crashes + 1, self.errors, self.redriven)",
         "return self",
         (f"{KILL}::test_a_job_that_kills_its_process_three_times_is_dead_and_its_neighbours_are_not",),
     ),

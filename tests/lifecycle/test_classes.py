@@ -25,7 +25,9 @@ NAMES = {
     "secrets.*": "one",
     "profiles.*": "dev",
     "schedules.*": "tidy",
+    "alerts.*": "oncall",
 }
+ALERTS = {"oncall": {"url": "https://example.com/a"}, "pager": {"command": ["page"]}}
 # What each kind of key is changed from and to. A longer ending of a path goes before a shorter one.
 VALUES = {
     "version": (1, 2),
@@ -96,6 +98,20 @@ VALUES = {
     "rate_limit": ({"max": 5, "per": "1s"}, {"max": 6, "per": "1s"}),
     "rate_limit.max": (5, 6),
     "per": ("1s", "2s"),
+    "wait_limit": ({"max": "5m", "alert": "oncall"}, {"max": "6m", "alert": "oncall"}),
+    "wait_limit.max": ("5m", "6m"),
+    "dead_letter": ({"queue": "b"}, {"queue": "c"}),
+    "dead_letter.queue": ("b", "c"),
+    "alert": ("oncall", "pager"),
+    "alerts": (ALERTS, ALERTS | {"third": {"command": ["page"]}}),
+    "alerts.*": ({"command": ["page"]}, {"command": ["page", "now"]}),
+    "alerts.*.url": ("https://example.com/a", "https://example.com/b"),
+    "url.secret": ("one", "two"),
+    "command": (["page"], ["page", "now"]),
+    "format": ("json", "slack"),
+    "throttle": ("5m", "6m"),
+    "events": (["fatal"], ["rejected"]),
+    "allow_private": (False, True),
     "retention": ({"dead": {"count": 5}}, {"dead": {"count": 6}}),
     "completed": ({"count": 5}, {"count": 6}),
     "dead": ({"count": 5}, {"count": 6}),
@@ -152,6 +168,9 @@ BESIDE: dict[str, dict[str, Any]] = {
     "deduplication.mode": {"key": "{data.a}", "ttl": None},
     "deduplication.ttl": {"key": "{data.a}", "mode": "throttle"},
     "rate_limit.max": {"per": "1s"},
+    "wait_limit.max": {"alert": "oncall"},
+    "wait_limit.alert": {"max": "5m"},
+    "alerts.*.command": {"url": None},
     "rate_limit.per": {"max": 5},
     "jobs.*.schema": {"handler": "hands:work"},
     "schedules.*.timezone": DAILY,
@@ -195,6 +214,11 @@ def document_with(path: str, value: object) -> dict[str, Any]:
         put(document, f"{path.rpartition('.')[0]}.{beside}", with_it)
     if path.endswith("deduplication.mode") and value == "throttle":
         put(document, f"{path.rpartition('.')[0]}.ttl", "1m")
+    if path.startswith("defaults.dead_letter"):
+        for queue in ("b", "c"):
+            document["queues"][queue]["dead_letter"] = None
+    if path == "alerts.*.url.secret":
+        document["secrets"] = {name: {"file": f"{name}.txt"} for name in ("one", "two")}
     if path.startswith("defaults."):
         document["queues"]["a"].pop(path.split(".")[1], None)
     put(document, path, value)
@@ -209,6 +233,7 @@ BASE: dict[str, Any] = {
         "standard": {"attempts": 2},
         "other": {"attempts": 5, "backoff": {"type": "fixed", "delay": "9s"}},
     },
+    "alerts": ALERTS,
     "queues": {
         "a": {"handler": "hands:work", "retry": "standard"},
         "b": {"handler": "hands:work", "pool": "shared"},
@@ -225,6 +250,7 @@ def running():
     (written.root / "more.yaml").write_text("x-nothing: 1\n")
     for name in ("one", "two"):
         (written.root / f"{name}.json").write_text(json.dumps({"title": name}))
+        (written.root / f"{name}.txt").write_text(f"https://example.com/{name}")
     written.file.write_text(json.dumps(BASE))
     run = written.run()
     eventually(lambda: is_up(written) and written.pools_run(), "it runs")

@@ -274,7 +274,7 @@ class Model:
         self._answer("hasten", args[1], reply, ("delayed",), "waiting")
 
     def _redrive(self, args: tuple[bytes, ...], reply: Reply) -> None:
-        for (id, _, _), answer in zip(chunks(args[1:], 3), reply, strict=True):
+        for (id, *_), answer in zip(chunks(args[1:], 4), reply, strict=True):
             if answer and answer.startswith(b"duplicate"):
                 self._visit(id, "redrive", carried=False)
                 continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.job import Outcome, decode_job, encode
+from pipeline.job import Outcome, Runs, decode_job, encode
 from pipeline.store import keys
 from pipeline.store.overrides import Pause
 from pipeline.store.store import Call
@@ -67,10 +67,11 @@ def with_a_job(world: World) -> Steps:
         return
     options = decode_job(record).options
     level, key, text = options.priority, options.key, id.decode()
+    runs = encode(Runs(redriven=1)) if world.time % 2 else b""
     call: Call[Any] = chance.choice(
         (
             store.cancel(text, level, key, keep_of(id), encode(Outcome(0, None, world.time))),
-            store.redrive([(text, level, key)]),
+            store.redrive([(text, level, key, runs)]),
             store.hasten(text, level),
             store.remove([(text, level, key, keep_of(id))]),
         )

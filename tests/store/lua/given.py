@@ -196,7 +196,7 @@ class Queue:
         return run_blocking(self.connection, self.store.remove([(id, level, key, keep)]))[0]
 
     def redrive(self, id: str, level: int = 0, key: str = "") -> str | None:
-        return run_blocking(self.connection, self.store.redrive([(id, level, key)]))[0]
+        return run_blocking(self.connection, self.store.redrive([(id, level, key, b"")]))[0]
 
     def hasten(self, id: str, level: int = 0) -> str | None:
         return run_blocking(self.connection, self.store.hasten(id, level))

@@ -175,3 +175,13 @@ def test_a_late_start_of_a_window_that_is_over_counts_no_more(limited: Queue) ->
     with limited.changes() as changed:
         assert run_blocking(limited.connection, limited.store.late(b"1", leases["1"])) == 0
     assert changed == {}
+
+
+def test_a_hold_of_a_clock_that_went_back_lengthens_no_other(queue: Queue) -> None:
+    queue.join("w1")
+    queue.enqueue("a")
+    leases = queue.take()
+    queue.send("HSET", f"{queue.name}:meta", "held", "4000000000000 4000000060000")
+    turn = queue.turn(want=1, park=True, moves=[move("hold", "1", leases["1"], delay=60_000)])
+    assert turn.due is not None
+    assert turn.due <= 60_000

@@ -1,6 +1,7 @@
--- Since and until when: a hold does not shorten the one before.
+-- Since and until when: a hold does not shorten the one before. One of the future is that of a clock that went back.
 local function held_from(before, time, delay)
-  local ends = string.match(before or '', ' (%d+)$') or 0
+  local since, ends = string.match(before or '', '^(%d+) (%d+)$')
+  if not since or tonumber(since) > time then ends = 0 end
   return string.format('%d %d', time, math.max(ends, time + delay))
 end
 
