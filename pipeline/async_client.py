@@ -16,6 +16,7 @@ from typing import Any, Self, TypeVar
 from msgspec import Struct
 
 from pipeline.errors import BrokerUnavailable, Unconfirmed
+from pipeline.flows import Flows, FlowView, Send, StartedFlow, Sure, Way, walk_async
 from pipeline.followup import ENDED, looks
 from pipeline.plan import Plan
 from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate, time_limit
@@ -61,6 +62,7 @@ class AsyncClient:
     ) -> None:
         self._project, self._address, plan = locate(target, name, profile)
         self._policies = Policies(plan)
+        self._flows = Flows(self._project, self._policies)
         self._stores: dict[str, Store] = {}
         self._timeout = time_limit(timeout)
         self._loop: asyncio.AbstractEventLoop = None  # type: ignore[assignment]
@@ -149,6 +151,22 @@ class AsyncClient:
         call = cancelling(self._store(queue), job, self._policies.policy(queue), at)
         return await self._run(call) or job.state
 
+    async def start_flow(self, name: str, data: Any = None, *, id: str | None = None) -> StartedFlow:
+        """Begin a flow of the file; see Client.start_flow."""
+        return await self._walk(self._flows.start(name, data, id, secrets.token_hex(6)))
+
+    async def flow(self, id: str) -> FlowView:
+        """What is kept of a flow; see Client.flow."""
+        return await self._walk(self._flows.show(id))
+
+    async def cancel_flow(self, id: str) -> str:
+        """Stop a flow; see Client.cancel_flow."""
+        return await self._walk(self._flows.cancel(id, secrets.token_hex(6)))
+
+    async def retry_flow(self, id: str) -> None:
+        """Resume a flow; see Client.retry_flow."""
+        await self._walk(self._flows.retry(id, secrets.token_hex(6)))
+
     async def close(self) -> None:
         """Hang up."""
         if self._connection is not None:
@@ -162,6 +180,16 @@ class AsyncClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    async def _walk(self, way: Way[Result]) -> Result:
+        self._settle_in()
+        return await walk_async(way, self._step)
+
+    async def _step(self, step: Call[Any] | Send | Sure) -> Any:
+        if isinstance(step, Send):
+            return await self._send(*step)
+        call, confirm = step if isinstance(step, Sure) else (step, None)
+        return await self._run(call, confirm)
 
     async def _enqueue(self, queue: str, jobs: Sequence[tuple[str, Any] | Wanted]) -> list[Accepted]:
         if not jobs:

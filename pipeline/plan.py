@@ -10,6 +10,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from pipeline.flow import FlowPolicy
 from pipeline.policy import QueuePolicy
 
 
@@ -90,6 +91,7 @@ class Plan(Struct, frozen=True):
     profile: str | None = None
     inputs: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
+    flows: dict[str, FlowPolicy] = {}
 
 
 class WorkerPlan(Struct, frozen=True):

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
-from pipeline.errors import JobNotFound, NoPolicy, QueueRemoved, UnknownJob, UnknownQueue
+from pipeline.errors import JobNotFound, NoPolicy, QueueRemoved, UnknownFlow, UnknownJob, UnknownQueue
+from pipeline.flow import FlowPolicy
 from pipeline.plan import Plan
 from pipeline.policy import QueuePolicy
 from pipeline.producer import Batch, Wanted, batches, new_job, plain_batches
@@ -48,6 +49,7 @@ class Policies:
 
     def __init__(self, plan: Plan | None) -> None:
         self._file = dict(plan.queues) if plan else {}
+        self._flows = dict(plan.flows) if plan else {}
         self._confirm = of_file(plan.broker) if plan else None
         self._known: dict[str, Known] = {}
 
@@ -85,6 +87,19 @@ class Policies:
         self._known[queue] = known
         return known
 
+    def flow(self, name: str, generation: str | None, published: FlowPolicy | None) -> FlowPolicy:
+        """The definition of a flow that counts: the published one, and before a supervisor ran that of the file.
+
+        Raises UnknownFlow.
+        """
+        if published is not None:
+            return published
+        if generation is None and name in self._flows:
+            return self._flows[name]
+        if generation is not None:
+            raise UnknownFlow(f"flow {name!r} was removed from the file", "put it back into the file")
+        raise unknown_flow(name, self._flows)
+
     def batches(self, queue: str, known: Known, jobs: Sequence[tuple[str, Any] | Wanted]) -> list[Batch]:
         """The jobs, checked, in batches. Raises EnqueueError."""
         at = known.server_ms()
@@ -114,6 +129,15 @@ def unknown_queue(queue: str, known: Iterable[str]) -> UnknownQueue:
     return UnknownQueue(
         f"there is no queue {queue!r}", did_you_mean(queue, names) or f"there are {', '.join(names)}"
     )
+
+
+def unknown_flow(name: str, known: Iterable[str]) -> UnknownFlow:
+    """The refusal, with the near name or all of them."""
+    from pipeline.config.suggest import did_you_mean
+
+    names = sorted(known)
+    otherwise = f"there are {', '.join(names)}" if names else "`flows:` in the file declares them"
+    return UnknownFlow(f"there is no flow {name!r}", did_you_mean(name, names) or otherwise)
 
 
 def queue_removed(queue: str, generation: int, waiting: int) -> QueueRemoved:

@@ -53,6 +53,8 @@ class Wanted(NamedTuple):
     expires: Duration | None = None
     front: bool = False
     deduplication: Deduplication | None = None
+    flow: str = ""
+    """The flow whose step it is: its id keeps a second one off, and not the rule of its queue."""
 
 
 class Plain(Struct, frozen=True):
@@ -165,7 +167,7 @@ def _record(queue: QueuePolicy, at: int, job: Wanted, options: Options) -> bytes
 
 
 def _options(job: Wanted, priority: int, key: str, expires: int | None) -> Options:
-    if not (priority or key or expires) and (job.attempts, job.backoff, job.timeout) == (None, None, None):
+    if not (priority or key or expires or job.flow) and (job.attempts, job.backoff, job.timeout) == (None, None, None):
         return NO_OPTIONS
     if job.attempts is not None and (type(job.attempts) is not int or job.attempts < 1):
         raise InvalidOption(
@@ -174,7 +176,7 @@ def _options(job: Wanted, priority: int, key: str, expires: int | None) -> Optio
     if job.backoff is not None:
         _check_backoff(job.backoff)
     timeout = Timeout(hard=_milliseconds("timeout", job.timeout)) if job.timeout is not None else None
-    return Options(priority, job.attempts, job.backoff, timeout, key, expires)
+    return Options(priority, job.attempts, job.backoff, timeout, key, expires, job.flow)
 
 
 def _check_backoff(backoff: Backoff) -> None:
@@ -249,7 +251,7 @@ def _milliseconds(option: str, duration: Duration) -> int:
 def _deduplication(queue: QueuePolicy, policy: JobPolicy, job: Wanted) -> tuple[str, Deduplication | None]:
     """The job's deduplication key and the rule that it follows; neither when it has no key."""
     rule = job.deduplication or policy.deduplication
-    if rule is None:
+    if rule is None or job.flow:
         return "", None
     if job.deduplication is not None:
         return _own_key(job.deduplication), rule

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -57,6 +57,8 @@ class Ledger:
     def __init__(self, policy: QueuePolicy) -> None:
         self.policy = policy
         self.offset = 0.0
+        self.relay: Callable[[Move, Attempt | Refused], None] | None = None
+        """Takes the ends of jobs that belong to a flow, and hands them to `settle` once the flow knows."""
         self.pace = 0.0
         """Seconds that a handler takes, lately: it rises at once and falls slowly."""
         self._page = blank()
@@ -69,8 +71,7 @@ class Ledger:
         """A handler returned. The common case costs the turn no loop in the broker."""
         if attempt.job.options.key or not attempt.id.isdigit():
             move = Move("completed", attempt.id, attempt.lease, outcome=self._outcome(attempt))
-            self._page.moves.append(self._ending(move, attempt))
-            self._page.begun += 1
+            self._end(self._ending(move, attempt), attempt)
             self._measure([attempt])
         else:
             self._page.done.append(attempt)
@@ -90,16 +91,35 @@ class Ledger:
             outcome = Outcome(attempt.runs.attempts + 1, started, at, None, runs.errors[-1])
             move = Move(verdict.move, attempt.id, attempt.lease, runs=encode(runs), outcome=encode(outcome))
             move = self._ending(move, attempt)
+            self._end(move, attempt)
         else:
             level = attempt.job.options.priority
             move = Move(verdict.move, attempt.id, attempt.lease, level, verdict.delay, encode(runs))
-        self._page.moves.append(move)
-        self._page.begun += 1
+            self.settle(move)
         if verdict.spent:
             self._page.counters["failed"] += 1
         if isinstance(attempt, Attempt):
             self._measure([attempt])
         return move
+
+    def settle(self, move: Move) -> None:
+        """The next turn tells this move of a job that was begun here."""
+        self._page.moves.append(move)
+        self._page.begun += 1
+
+    def _end(self, move: Move, attempt: Attempt | Refused) -> None:
+        """A job has ended. The flow that it belongs to hears of it before the broker does."""
+        if attempt.job.options.flow and self.relay is not None:
+            self.relay(move, attempt)
+        else:
+            self.settle(move)
+
+    def stopped(self, attempt: Attempt) -> None:
+        """A person cancelled a job while it ran: it goes back, and the broker cancels it."""
+        if attempt.job.options.flow and self.relay is not None:
+            self.relay(self._back(attempt), attempt)
+        else:
+            self.give_back([attempt])
 
     def give_back(self, held: Iterable[Buffered | Attempt]) -> None:
         """Jobs go back unused, to the front of their level, in the order in which they came."""

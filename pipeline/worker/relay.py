@@ -1,0 +1,135 @@
+"""Jobs that are steps of a flow: the flow hears how they ended, and what that makes ready is made, before they are settled.
+
+Whatever dies in between, the job runs again and says the same again. Imported by a worker with its first job of a flow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections import deque
+from typing import Any, NamedTuple, Protocol
+
+from pipeline.errors import BrokerUnavailable, PipelineError
+from pipeline.flow import Member
+from pipeline.flows import CHUNK, Flows, Send, Sure, Way, ended_error, told_error, walk_async
+from pipeline.job import Job, decode_runs
+from pipeline.policies import Policies
+from pipeline.store.flows import Ended
+from pipeline.store.store import Call, Move, Store, run
+from pipeline.worker.attempt import Attempt, Refused
+from pipeline.worker.ledger import Ledger
+from pipeline.worker.link import Link
+
+PAUSE = 0.1
+log = logging.getLogger("pipeline.worker")
+
+
+class Ending(NamedTuple):
+    """How a job of a flow ended: what its flow is told, then the broker."""
+
+    flow: str
+    end: Ended
+    move: Move
+
+
+class Kicked(Protocol):
+    """What is asked of the pool."""
+
+    def kick(self) -> None:
+        """Take a turn soon."""
+
+
+class Relay:
+    """The ends of flows' jobs on their way into the ledger. `pool` takes a turn when some are there."""
+
+    def __init__(self, project: str, link: Link, ledger: Ledger, pool: Kicked) -> None:
+        self._project = project
+        self._link = link
+        self._ledger = ledger
+        self._pool = pool
+        self._flows = Flows(project, Policies(None))
+        self._waiting: dict[str, deque[Ending]] = {}
+        self._under_way: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.get_running_loop()
+        self._producer = secrets.token_hex(4)
+        self._number = 0
+        self.count = 0
+
+    def take(self, move: Move, attempt: Attempt | Refused) -> None:
+        """A job of a flow has ended, or is given back because it was cancelled."""
+        flow = attempt.job.options.flow
+        member = Member.of_job(flow, attempt.job.id)
+        self._waiting.setdefault(flow, deque()).append(Ending(flow, _end(member, move, attempt), move))
+        self.count += 1
+        if flow not in self._under_way:
+            # Those that end in this tick of the loop travel together.
+            self._under_way.add(flow)
+            task = self._loop.create_task(self._tell(flow))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _tell(self, flow: str) -> None:
+        while waiting := self._waiting.pop(flow, None):
+            while waiting:
+                batch = [waiting.popleft() for _ in range(min(CHUNK, len(waiting)))]
+                await self._tell_batch(flow, [ending.end for ending in batch])
+                for ending in batch:
+                    self._ledger.settle(ending.move)
+                self.count -= len(batch)
+                self._pool.kick()
+        self._under_way.discard(flow)
+
+    async def _tell_batch(self, flow: str, ends: list[Ended]) -> None:
+        by = secrets.token_hex(6)
+        while True:
+            try:
+                await self._walk(self._flows.tell(flow, by, ends))
+            except BrokerUnavailable:
+                # The link opens a new connection; said again it does no harm.
+                await asyncio.sleep(PAUSE)
+            except PipelineError as error:
+                # A supervisor looks after what is left undone.
+                log.warning("flow %s: %s", flow, error)
+                return
+            except Exception:
+                log.exception("flow %s: what comes next could not be made", flow)
+                return
+            else:
+                return
+
+    async def ask(self, job: Job[Any], kind: str) -> Any:
+        """What Job.needs and Job.failures say."""
+        flow = job.options.flow
+        if kind == "needs":
+            return await self._walk(self._flows.needs(Member.of_job(flow, job.id)))
+        return [
+            {"step": one.step, "type": one.type, "message": one.message}
+            for one in await self._walk(self._flows.failures(flow))
+        ]
+
+    async def _walk(self, way: Way[Any]) -> Any:
+        return await walk_async(way, self._step)
+
+    async def _step(self, step: Call[Any] | Send | Sure) -> Any:
+        if self._link.turns is None:
+            raise BrokerUnavailable("the broker is away")
+        if isinstance(step, Sure):
+            step = step.call
+        if isinstance(step, Send):
+            self._number += 1
+            store = Store(self._project, step.queue)
+            step = step.batch.call(store, self._producer, self._number, step.known.generation)
+        return await run(self._link.turns, step)
+
+
+def _end(member: Member, move: Move, attempt: Attempt | Refused) -> Ended:
+    if move.move == "completed" and isinstance(attempt, Attempt):
+        return Ended(member, "c", attempt.result)
+    if move.move == "dead":
+        return Ended(member, "f", told_error(member, decode_runs(move.runs).errors[-1]))
+    if move.move == "cancelled":
+        return Ended(member, "f", told_error(member, decode_runs(move.runs).errors[-1]))
+    return Ended(member, "x", ended_error("Cancelled", "the job was cancelled", member))
