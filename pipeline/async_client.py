@@ -16,7 +16,7 @@ from typing import Any, Self, TypeVar
 from msgspec import Struct
 
 from pipeline.errors import BrokerUnavailable, Unconfirmed
-from pipeline.flows import Flows, FlowView, Send, StartedFlow, Sure, Way, walk_async
+from pipeline.flows import Flows, FlowView, StartedFlow, Sure, Way, walk_async
 from pipeline.followup import ENDED, looks
 from pipeline.plan import Plan
 from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate, time_limit
@@ -185,9 +185,7 @@ class AsyncClient:
         self._settle_in()
         return await walk_async(way, self._step)
 
-    async def _step(self, step: Call[Any] | Send | Sure) -> Any:
-        if isinstance(step, Send):
-            return await self._send(*step)
+    async def _step(self, step: Call[Any] | Sure) -> Any:
         call, confirm = step if isinstance(step, Sure) else (step, None)
         return await self._run(call, confirm)
 

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from pipeline.errors import BrokerUnavailable, Unconfirmed
-from pipeline.flows import Flows, FlowView, Send, StartedFlow, Sure, Way, walk
+from pipeline.flows import Flows, FlowView, StartedFlow, Sure, Way, walk
 from pipeline.followup import ENDED, looks
 from pipeline.plan import Plan
 from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate, time_limit
@@ -175,9 +175,7 @@ class Client:
     def _walk(self, way: Way[Result]) -> Result:
         return walk(way, self._step)
 
-    def _step(self, step: Call[Any] | Send | Sure) -> Any:
-        if isinstance(step, Send):
-            return self._send(*step)
+    def _step(self, step: Call[Any] | Sure) -> Any:
         call, confirm = step if isinstance(step, Sure) else (step, None)
         line = self._take_line()
         try:

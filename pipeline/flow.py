@@ -7,7 +7,7 @@ many `checkout:order-17:pack:3`; after a retry of the flow, `...:r2`. So whoever
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -99,6 +99,15 @@ class Member(NamedTuple):
         """The member of this name."""
         step, _, index = field.partition(":")
         return cls(flow, step, int(index) if index else None, round)
+
+
+def job_ids(members: Sequence[Member]) -> list[str]:
+    """The ids of the jobs of members of one step."""
+    flow, step, index, round = members[0]
+    if index is None:
+        return [member.job for member in members]
+    head, tail = f"{flow}:{step}:", f":r{round}" if round > 1 else ""
+    return [f"{head}{member[2]}{tail}" for member in members]
 
 
 def split_id(id: str) -> tuple[str, str] | None:

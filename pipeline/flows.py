@@ -21,12 +21,12 @@ from pipeline.flow import (
     FlowPolicy,
     Member,
     StepPolicy,
+    job_ids,
     payloads,
     split_id,
 )
 from pipeline.job import KeptError, decode_outcome, encode, has_nan
-from pipeline.policies import Known, Policies
-from pipeline.producer import Batch, Each, Wanted
+from pipeline.policies import Policies
 from pipeline.store.confirm import Confirm
 from pipeline.store.flows import OVER, Answer, Claim, Ended, FlowStore, Look, StepError, decode_flow, ended_error, trace
 from pipeline.store.operator import cancelling
@@ -40,14 +40,6 @@ LOOKED_AT = 500
 Result = TypeVar("Result")
 
 
-class Send(NamedTuple):
-    """Jobs to be enqueued, as a producer does."""
-
-    queue: str
-    known: Known
-    batch: Batch
-
-
 class Sure(NamedTuple):
     """A call that is answered when it is confirmed, as durability asks."""
 
@@ -55,10 +47,10 @@ class Sure(NamedTuple):
     confirm: Confirm | None
 
 
-Way = Generator[Call[Any] | Send | Sure, Any, Result]
+Way = Generator[Call[Any] | Sure, Any, Result]
 
 
-def walk(way: Way[Result], run: Callable[[Call[Any] | Send | Sure], Any]) -> Result:
+def walk(way: Way[Result], run: Callable[[Call[Any] | Sure], Any]) -> Result:
     """Walk a way without a loop: `run` runs a step of it. What it raises ends the way, but for a policy that is not the
     newest any more."""
     told: Any = None
@@ -75,7 +67,7 @@ def walk(way: Way[Result], run: Callable[[Call[Any] | Send | Sure], Any]) -> Res
 
 
 async def walk_async(
-    way: Way[Result], run: Callable[[Call[Any] | Send | Sure], Awaitable[Any]]
+    way: Way[Result], run: Callable[[Call[Any] | Sure], Awaitable[Any]]
 ) -> Result:
     """As `walk`, with a loop."""
     told: Any = None
@@ -319,26 +311,24 @@ class Flows:
                 yield store.tell(id, by, [Ended(member, "f", told_error) for member in ours])
 
     def _make(
-        self, store: FlowStore, step: StepPolicy, members: list[Member], data: list[Any]
+        self, flow: FlowStore, step: StepPolicy, members: list[Member], data: list[Any]
     ) -> Way[None]:
         """Put jobs in their queue. Those that ended in a round before are not made again."""
         if members and members[0].round > 1:
-            ended = yield store.ends(members[0].flow, [member.field for member in members])
+            ended = yield flow.ends(members[0].flow, [member.field for member in members])
             kept = [one for one, end in zip(zip(members, data, strict=True), ended, strict=True) if end is None]
             members, data = [member for member, _ in kept], [one for _, one in kept]
         if not members:
             return
-        wanted = [
-            Wanted(step.job, one, id=member.job, flow=member.flow)
-            for member, one in zip(members, data, strict=True)
-        ]
-        known = self._policies.get(step.queue)
+        ids = job_ids(members)
+        known, store = self._policies.get(step.queue), Store(self._project, step.queue)
         while True:
             if known is None:
-                known = self._policies.learn(step.queue, (yield Store(self._project, step.queue).policy()))
-            batch = Each([self._policies.new_job(step.queue, known, one) for one in wanted])
+                known = self._policies.learn(step.queue, (yield store.policy()))
+            level, records = self._policies.flow_records(step.queue, known, step.job, members[0].flow, data)
+            call = store.enqueue_own(known.generation, level, ids, records)
             try:
-                yield Send(step.queue, known, batch)
+                yield Sure(call, known.confirm)
             except StalePolicy:
                 known = None
             else:
@@ -356,8 +346,7 @@ class Flows:
                 jobs = payloads(step, {"data": data})
             except LookupError as error:
                 raise InvalidPayload(f"step {name!r} of {policy.name!r}: {error.args[0]}") from None
-            for one in jobs:
-                self._policies.new_job(step.queue, known, Wanted(step.job, one, id=f"{id}:{name}", flow=id))
+            self._policies.flow_records(step.queue, known, step.job, id, jobs)
             confirm = known.confirm
         return confirm
 

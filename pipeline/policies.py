@@ -15,7 +15,7 @@ from pipeline.errors import JobNotFound, NoPolicy, QueueRemoved, UnknownFlow, Un
 from pipeline.flow import FlowPolicy
 from pipeline.plan import Plan
 from pipeline.policy import QueuePolicy
-from pipeline.producer import Batch, Wanted, batches, new_job, plain_batches
+from pipeline.producer import Batch, Wanted, batches, flow_records, new_job, plain_batches
 from pipeline.store.confirm import Confirm, of_file
 from pipeline.store.reader import JobView
 from pipeline.store.store import NewJob
@@ -110,6 +110,14 @@ class Policies:
     def new_job(self, queue: str, known: Known, wanted: Wanted) -> NewJob:
         """One job, checked. Raises EnqueueError."""
         return self._checked(queue, known, lambda policy: new_job(policy, known.server_ms(), wanted))
+
+    def flow_records(
+        self, queue: str, known: Known, name: str, flow: str, payloads: Sequence[Any]
+    ) -> tuple[int, list[bytes]]:
+        """The level and the records of jobs of one step of a flow, checked. A flow's ids keep a second job off, and
+        not the deduplication of its queues. Raises EnqueueError."""
+        at = known.server_ms()
+        return self._checked(queue, known, lambda policy: flow_records(policy, at, name, flow, payloads))
 
     def _checked(self, queue: str, known: Known, check: Callable[[QueuePolicy], Checked]) -> Checked:
         # A job that only the producer's own file knows is taken, and waits.

@@ -54,7 +54,7 @@ class Wanted(NamedTuple):
     front: bool = False
     deduplication: Deduplication | None = None
     flow: str = ""
-    """The flow whose step it is: its id keeps a second one off, and not the rule of its queue."""
+    """The flow whose step it is."""
 
 
 class Plain(Struct, frozen=True):
@@ -131,11 +131,7 @@ def batch_of(jobs: list[NewJob]) -> Batch:
 
 def new_job(queue: QueuePolicy, at: int, job: Wanted) -> NewJob:
     """One job, checked, with the defaults of its policy. Raises EnqueueError."""
-    policy = queue.job(job.name)
-    if policy is None:
-        known = ", ".join(sorted(queue.jobs))
-        near = did_you_mean(job.name, queue.jobs)
-        raise UnknownJob(f"queue {queue.name!r} has no job {job.name!r}", near or f"it has {known}")
+    policy = _policy(queue, job.name)
     if policy.schema is not None:
         _check_schema(queue.name, job.name, policy.schema, job.data)
     key, rule = _deduplication(queue, policy, job)
@@ -144,22 +140,44 @@ def new_job(queue: QueuePolicy, at: int, job: Wanted) -> NewJob:
     due = _debounced(job, rule) if debounced and rule else _due(job)
     until_done = key if rule is not None and rule.mode == "until_done" else ""
     options = _options(job, priority, until_done, _expires(policy, job, due, at))
-    written = _record(queue, at, job, options)
+    written = _record(queue, at, job.name, job.data, options)
     return NewJob(_id(job.id), priority, due, key, _window(rule), "debounce" if debounced else "", written)
 
 
-def _record(queue: QueuePolicy, at: int, job: Wanted, options: Options) -> bytes:
+def flow_records(
+    queue: QueuePolicy, at: int, name: str, flow: str, payloads: Sequence[Any]
+) -> tuple[int, list[bytes]]:
+    """The level and the records of jobs of one step of a flow, checked. Raises EnqueueError."""
+    policy = _policy(queue, name)
+    job = Wanted(name, None, flow=flow)
+    options = _options(job, policy.priority, "", _expires(policy, job, "", at))
+    if policy.schema is not None:
+        for data in payloads:
+            _check_schema(queue.name, name, policy.schema, data)
+    return policy.priority, [_record(queue, at, name, data, options) for data in payloads]
+
+
+def _policy(queue: QueuePolicy, name: str) -> JobPolicy:
+    policy = queue.job(name)
+    if policy is None:
+        known = ", ".join(sorted(queue.jobs))
+        near = did_you_mean(name, queue.jobs)
+        raise UnknownJob(f"queue {queue.name!r} has no job {name!r}", near or f"it has {known}")
+    return policy
+
+
+def _record(queue: QueuePolicy, at: int, name: str, data: Any, options: Options) -> bytes:
     try:
-        written = encode_record(at, job.name, job.data, options)
+        written = encode_record(at, name, data, options)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise InvalidPayload(f"the payload of {job.name!r} is not JSON: {error}") from None
-    if b"null" in written and has_nan(job.data):
-        raise InvalidPayload(f"the payload of {job.name!r} is not JSON: it holds NaN or Infinity")
+        raise InvalidPayload(f"the payload of {name!r} is not JSON: {error}") from None
+    if b"null" in written and has_nan(data):
+        raise InvalidPayload(f"the payload of {name!r} is not JSON: it holds NaN or Infinity")
     if len(written) > queue.max_payload:
-        size = len(encode(job.data))
+        size = len(encode(data))
         if size > queue.max_payload:
             raise PayloadTooLarge(
-                f"the payload of {job.name!r} has {size:,} bytes, more than the {queue.max_payload:,}"
+                f"the payload of {name!r} has {size:,} bytes, more than the {queue.max_payload:,}"
                 f" that queue {queue.name!r} takes",
                 "store it elsewhere and send a reference, or raise max_payload",
             )
@@ -251,7 +269,7 @@ def _milliseconds(option: str, duration: Duration) -> int:
 def _deduplication(queue: QueuePolicy, policy: JobPolicy, job: Wanted) -> tuple[str, Deduplication | None]:
     """The job's deduplication key and the rule that it follows; neither when it has no key."""
     rule = job.deduplication or policy.deduplication
-    if rule is None or job.flow:
+    if rule is None:
         return "", None
     if job.deduplication is not None:
         return _own_key(job.deduplication), rule

@@ -168,6 +168,15 @@ class Store:
         )
         return Call(command, _accepted)
 
+    def enqueue_own(
+        self, generation: str, level: int, ids: Sequence[str], records: Sequence[bytes]
+    ) -> Call[int]:
+        """Store jobs that are alike but for the ids that they bring; the result is how many are new."""
+        command = script("enqueue_own").command(
+            queue=self.queue, generation=generation, level=level, rest=[*ids, *records]
+        )
+        return Call(command, _plain)
+
     def policy(self) -> Call[list[Any]]:
         """What a producer must know: the server's time, and the generation and policy that run, as bytes; see
         policy.lua for a queue that was removed."""

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple, Protocol
 
 from pipeline.errors import BrokerUnavailable, PipelineError
 from pipeline.flow import Member
-from pipeline.flows import CHUNK, Flows, Send, Sure, Way, ended_error, told_error, walk_async
+from pipeline.flows import CHUNK, Flows, Sure, Way, ended_error, told_error, walk_async
 from pipeline.job import Job, decode_runs
 from pipeline.policies import Policies
 from pipeline.store.flows import Ended
-from pipeline.store.store import Call, Move, Store, run
+from pipeline.store.store import Call, Move, run
 from pipeline.worker.attempt import Attempt, Refused
 from pipeline.worker.ledger import Ledger
 from pipeline.worker.link import Link
@@ -54,8 +54,6 @@ class Relay:
         self._under_way: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
-        self._producer = secrets.token_hex(4)
-        self._number = 0
         self.count = 0
 
     def take(self, move: Move, attempt: Attempt | Refused) -> None:
@@ -113,16 +111,11 @@ class Relay:
     async def _walk(self, way: Way[Any]) -> Any:
         return await walk_async(way, self._step)
 
-    async def _step(self, step: Call[Any] | Send | Sure) -> Any:
+    async def _step(self, step: Call[Any] | Sure) -> Any:
         if self._link.turns is None:
             raise BrokerUnavailable("the broker is away")
-        if isinstance(step, Sure):
-            step = step.call
-        if isinstance(step, Send):
-            self._number += 1
-            store = Store(self._project, step.queue)
-            step = step.batch.call(store, self._producer, self._number, step.known.generation)
-        return await run(self._link.turns, step)
+        # A worker settles nothing that is not in the broker's memory; durability is a promise to producers.
+        return await run(self._link.turns, step.call if isinstance(step, Sure) else step)
 
 
 def _end(member: Member, move: Move, attempt: Attempt | Refused) -> Ended:
