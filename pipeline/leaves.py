@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
+from pipeline.flow import FlowPolicy, StepPolicy
 from pipeline.plan import Plan, PoolPlan
 from pipeline.policy import Backoff, Deduplication, JobPolicy, QueuePolicy, Rate, Retention, Timeout
 from pipeline.units import size_words, words
@@ -72,6 +75,28 @@ def of_job(job: JobPolicy, *, two_limits: bool) -> Leaves:
         "retry.discard_on": _list(job.retry.discard_on or None),
         **_deduplication(job.deduplication),
         "expires": _time(job.expires),
+    }
+
+
+def of_flow(flow: FlowPolicy) -> Leaves:
+    """What holds for a flow as a whole."""
+    return {
+        "timeout": _time(flow.timeout),
+        "retention.count": flow.retention.count,
+        "retention.age": _time(flow.retention.age),
+    }
+
+
+def of_step(step: StepPolicy) -> Leaves:
+    """One step of a flow."""
+    return {
+        "queue": step.queue,
+        "job": step.job,
+        "needs": list(step.needs) or None,
+        "data": None if step.data is None else msgspec.json.encode(step.data).decode(),
+        "for_each": step.for_each,
+        "optional": step.optional,
+        "on_failure": step.on_failure,
     }
 
 

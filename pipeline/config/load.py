@@ -17,6 +17,7 @@ from pipeline.config.block import Block
 from pipeline.config.contracts import read_schemas
 from pipeline.config.find import root_of
 from pipeline.config.findings import Finding
+from pipeline.config.flow_checks import check_flows
 from pipeline.config.include import Files
 from pipeline.config.layers import Layers, block
 from pipeline.config.lints import check_cases, check_pools, check_secrets
@@ -173,6 +174,7 @@ class _Project:
         check_pools(layers.pools(), scopes, tree, report)
         check_secrets(tree, written, report)
         check_cases(filled_in, written, references, report)
+        check_flows(filled_in, written, report)
         references.tell(written)
         schemas = read_schemas(scopes, self._root, report)
         secrets = resolve(tree, written, self._root, self._env, self._need, report)

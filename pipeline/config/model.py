@@ -31,6 +31,7 @@ from pipeline.config.fields import (
     lasting,
     whole,
 )
+from pipeline.config.flow_blocks import FlowBlock
 from pipeline.plan import BrokerPlan, PoolPlan, ReloadPlan, RestartPlan, SupervisorPlan
 from pipeline.policy import MAX_CONCURRENCY, MAX_PRIORITY, MAX_PROCESSES, QueuePolicy, RetryPolicy
 
@@ -325,5 +326,6 @@ class Config(Block):
     defaults: QueueSettings = optional("hot", "Merged under every queue.", QueueSettings())
     queues: dict[Name, QueueBlock] = required("hot", "The queues by name.")
     pools: dict[Name, PoolBlock] = optional("hot", "The pools that several queues share, by name.", {})
+    flows: dict[Name, FlowBlock] = optional("hot", "Steps that need each other, by the flow's name.", {})
     profiles: dict[Name, Profile] = optional("hot", "What --profile NAME lays over the file.", {})
     tests: tuple[CaseBlock, ...] = optional("hot", "Policy tests, run by `pipeline test`.", ())

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from pipeline.config.flow_blocks import FlowBlock
 from pipeline.config.model import (
     BackoffBlock,
     BrokerBlock,
@@ -22,6 +23,7 @@ from pipeline.config.model import (
     RetryBlock,
     TimeoutBlock,
 )
+from pipeline.flow import FlowPolicy, StepPolicy
 from pipeline.plan import (
     BrokerPlan,
     Plan,
@@ -49,17 +51,19 @@ def build(config: Config, schemas: Schemas, root: Path, file: Path) -> Plan:
     """The plan of a resolved config (layers.py). `schemas` holds the content of every schema file."""
     queues = {name: _queue(name, queue, schemas) for name, queue in config.queues.items()}
     pools = {name: _pool(config, name, members) for name, members in members_of(config.queues).items()}
+    flows = {name: _flow(name, flow) for name, flow in config.flows.items()}
     supervisor = _supervisor(config)
     return Plan(
         name=config.name,
         root=str(root),
         file=str(file),
-        hash=_digest(config.name, config.setup, _durability(config.broker), supervisor, queues, pools),
+        hash=_digest(config.name, config.setup, _durability(config.broker), supervisor, queues, pools, flows),
         broker=BrokerPlan(_address(config.broker), _durability(config.broker), config.broker.allow_eviction),
         supervisor=supervisor,
         setup=config.setup,
         queues=queues,
         pools=pools,
+        flows=flows,
     )
 
 
@@ -107,6 +111,16 @@ def _pool(config: Config, name: str, members: tuple[str, ...]) -> PoolPlan:
     return PoolPlan(
         tuple(sorted(members)), sized.processes, RecyclePlan(own.max_jobs, own.max_memory, own.max_age)
     )
+
+
+def _flow(name: str, flow: FlowBlock) -> FlowPolicy:
+    steps = {
+        step: StepPolicy(
+            own.queue, own.job, own.needs, own.data, own.for_each, own.optional, own.on_failure
+        )
+        for step, own in flow.steps.items()
+    }
+    return FlowPolicy(name, steps, flow.timeout, Retention(flow.retention.count, flow.retention.age))
 
 
 def _queue(name: str, queue: QueueBlock, schemas: Schemas) -> QueuePolicy:

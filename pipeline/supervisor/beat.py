@@ -12,6 +12,7 @@ from pipeline.store.store import run
 from pipeline.store.wire import Connection
 from pipeline.supervisor.drift import Drift
 from pipeline.supervisor.fleet import Fleet
+from pipeline.supervisor.flows import FlowUpkeep
 from pipeline.supervisor.leases import Leases
 from pipeline.supervisor.link import Link
 from pipeline.supervisor.logs import Logs
@@ -45,6 +46,7 @@ class Beat:
         self._logs = logs
         self._record = record
         self._on_denied = on_denied
+        self.flows = FlowUpkeep(logs)
         self._trouble = ""
 
     async def run(self, own: Callable[[], None]) -> None:
@@ -75,6 +77,7 @@ class Beat:
         if record.state != "stopping":
             await self._drift.look(connection)
         await upkeep.sweep(connection, await run(connection, server_time()))
+        await self.flows.tend(connection, self._fleet.plan)
         await self._publisher.write(connection, self._fleet.plan, record)
 
     def _tell(self, error: BrokerError) -> None:

@@ -20,6 +20,7 @@ from pipeline.store.overrides import BY_FILE, Pause
 from pipeline.store.reader import server_time
 from pipeline.store.store import Store, run, write
 from pipeline.store.wire import Connection
+from pipeline.supervisor.flows import publish_flows
 from pipeline.supervisor.records import read_records, write_record
 
 OURS = ("concurrency", "executor", "jobs", "others")
@@ -95,6 +96,7 @@ class Publisher:
                 for policy in plan.queues.values()
             )
         )
+        await publish_flows(connection, plan, generation)
         for name, pool in plan.pools.items():
             # A person's `scale` beats the file until the file itself says something new.
             if changed & {f"queues.{name}.processes", f"pools.{name}.processes"}:

@@ -24,6 +24,8 @@ NAMES = {
     "pools.*": "shared",
     "secrets.*": "one",
     "profiles.*": "dev",
+    "flows.*": "flow",
+    "steps.*": "step",
 }
 # What each kind of key is changed from and to. A longer ending of a path goes before a shorter one.
 VALUES = {
@@ -107,6 +109,19 @@ VALUES = {
     "pool": (None, "shared"),
     "pools": ({"shared": {"processes": 1}}, {"shared": {"processes": 2}}),
     "pools.*": ({"processes": 1}, {"processes": 2}),
+    "flows": ({"f": {"steps": {"s": {"queue": "a", "job": "j"}}}}, {"g": {"steps": {"s": {"queue": "a", "job": "j"}}}}),
+    "flows.*": ({"steps": {"t": {"queue": "a", "job": "j"}}}, {"steps": {"s": {"queue": "a", "job": "k"}}}),
+    "flows.*.timeout": ("1h", "2h"),
+    "flows.*.retention": ({"count": 5}, {"count": 6}),
+    "steps": ({"s": {"queue": "a", "job": "j"}}, {"t": {"queue": "a", "job": "j"}}),
+    "steps.*": ({"queue": "a", "job": "j"}, {"queue": "a", "job": "k"}),
+    "steps.*.queue": ("a", "b"),
+    "steps.*.job": ("j", "k"),
+    "needs": ([], ["first"]),
+    "data": ({"x": 1}, {"x": "{data.x}"}),
+    "for_each": ("{data.x}", "{data.y}"),
+    "optional": (False, True),
+    "on_failure": (False, True),
     "profiles": ({}, {"dev": {"defaults": {"concurrency": 1}}}),
     "profiles.*": ({"defaults": {"concurrency": 1}}, {"defaults": {"concurrency": 2}}),
     "tests": ([], [{"name": "curve", "retry": "standard", "expect": {"delays": []}}]),
@@ -178,6 +193,7 @@ BASE: dict[str, Any] = {
         "c": {"handler": "hands:work", "pool": "shared"},
     },
     "pools": {"shared": {"processes": 1}},
+    "flows": {"flow": {"steps": {"first": {"queue": "a", "job": "j"}, "step": {"queue": "a", "job": "j"}}}},
 }
 
 
