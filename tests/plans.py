@@ -29,9 +29,6 @@ BASE: Document = {
         "a": {"handler": "hands:a", "pool": "small"},
         "b": {"handler": "hands:b", "pool": "small"},
     },
-    "flows": {
-        "order": {"steps": {"begin": {"queue": "a", "job": "x"}, "pay": {"queue": "payments", "job": "capture"}}}
-    },
 }
 
 
