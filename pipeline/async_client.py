@@ -16,7 +16,8 @@ from typing import Any, Self, TypeVar
 from msgspec import Struct
 
 from pipeline.errors import BrokerUnavailable, Unconfirmed
-from pipeline.flows import Flows, FlowView, StartedFlow, Sure, Way, walk_async
+from pipeline.flows import Flows, StartedFlow
+from pipeline.flowview import FlowView
 from pipeline.followup import ENDED, looks
 from pipeline.plan import Plan
 from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate, time_limit
@@ -37,6 +38,7 @@ from pipeline.store.operator import cancelling
 from pipeline.store.reader import JobView, Reader, server_time
 from pipeline.store.store import Accepted, Call, StalePolicy, Store, answer
 from pipeline.store.wire import Command, Connection, Reply, connect
+from pipeline.ways import Sure, Way, walk_async
 
 Result = TypeVar("Result")
 

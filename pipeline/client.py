@@ -17,7 +17,8 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from pipeline.errors import BrokerUnavailable, Unconfirmed
-from pipeline.flows import Flows, FlowView, StartedFlow, Sure, Way, walk
+from pipeline.flows import Flows, StartedFlow
+from pipeline.flowview import FlowView
 from pipeline.followup import ENDED, looks
 from pipeline.plan import Plan
 from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate, time_limit
@@ -28,6 +29,7 @@ from pipeline.store.operator import cancelling
 from pipeline.store.reader import JobView, Reader, server_time
 from pipeline.store.store import Accepted, Call, StalePolicy, Store, run_blocking
 from pipeline.store.wire import BlockingConnection
+from pipeline.ways import Sure, Way, walk
 
 Result = TypeVar("Result")
 

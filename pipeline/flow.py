@@ -70,17 +70,17 @@ class FlowPolicy(Struct, frozen=True):
 
 
 class Member(NamedTuple):
-    """One job of a flow: `index` within a `for_each` step, `round` 1 before the first retry."""
+    """One job of a flow: `at` is its place in a `for_each` step, `round` 1 before the first retry."""
 
     flow: str
     step: str
-    index: int | None = None
+    at: int | None = None
     round: int = 1
 
     @property
     def field(self) -> str:
         """Its name within the flow."""
-        return self.step if self.index is None else f"{self.step}:{self.index}"
+        return self.step if self.at is None else f"{self.step}:{self.at}"
 
     @property
     def job(self) -> str:
@@ -90,9 +90,8 @@ class Member(NamedTuple):
     @classmethod
     def of_job(cls, flow: str, job: str) -> Member:
         """The member whose job has this id."""
-        step, *rest = job.removeprefix(f"{flow}:").split(":")
-        round = int(rest.pop()[1:]) if rest and rest[-1].startswith("r") else 1
-        return cls(flow, step, int(rest[0]) if rest else None, round)
+        field, _, round = job[len(flow) + 1 :].partition(":r")
+        return cls.of_field(flow, field, int(round or 1))
 
     @classmethod
     def of_field(cls, flow: str, field: str, round: int) -> Member:
@@ -103,8 +102,8 @@ class Member(NamedTuple):
 
 def job_ids(members: Sequence[Member]) -> list[str]:
     """The ids of the jobs of members of one step."""
-    flow, step, index, round = members[0]
-    if index is None:
+    flow, step, at, round = members[0]
+    if at is None:
         return [member.job for member in members]
     head, tail = f"{flow}:{step}:", f":r{round}" if round > 1 else ""
     return [f"{head}{member[2]}{tail}" for member in members]
@@ -125,7 +124,7 @@ def payloads(step: StepPolicy, roots: Mapping[str, Any]) -> list[Any]:
         return [roots["data"] if step.data is None else fill(step.data, roots)]
     items = fill(step.for_each, roots)
     if not isinstance(items, list | tuple):
-        raise LookupError(f"for_each: {step.for_each} is not a list")
+        raise LookupError(f"for_each: {step.for_each} is not a list")  # noqa: TRY004 - one error for all that is missing
     if len(items) > MOST_MEMBERS:
         raise LookupError(f"for_each: {step.for_each} has {len(items):,} items, more than {MOST_MEMBERS:,}")
     if step.data is None:

@@ -7,13 +7,19 @@ once. What one who dies leaves open, the next one who looks closes (supervisor/f
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Sequence
-from typing import Any, Literal, NamedTuple, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, TypeVar
 
-import msgspec
 from msgspec import Struct
 
-from pipeline.errors import EnqueueError, FlowNotFound, InvalidOption, InvalidPayload, PayloadTooLarge, WrongState
+from pipeline.errors import (
+    EnqueueError,
+    FlowNotFound,
+    InvalidOption,
+    InvalidPayload,
+    PayloadTooLarge,
+    WrongState,
+)
 from pipeline.flow import (
     MOST_DATA,
     OWN_ID,
@@ -25,62 +31,33 @@ from pipeline.flow import (
     payloads,
     split_id,
 )
+from pipeline.flowread import CHUNK, chunks, roots_of
+from pipeline.flowview import FlowView, view_of
 from pipeline.job import KeptError, decode_outcome, encode, has_nan
 from pipeline.policies import Policies
 from pipeline.store.confirm import Confirm
-from pipeline.store.flows import OVER, Answer, Claim, Ended, FlowStore, Look, StepError, decode_flow, ended_error, trace
+from pipeline.store.flows import (
+    OVER,
+    Answer,
+    Claim,
+    Ended,
+    FlowStore,
+    Look,
+    decode_flow,
+    ended_error,
+    trace,
+)
 from pipeline.store.operator import cancelling
 from pipeline.store.reader import Reader, server_time
-from pipeline.store.store import Call, StalePolicy, Store
+from pipeline.store.store import StalePolicy, Store
+from pipeline.ways import Sure, Way
 
-CHUNK = 1_000
 SHOWN = 100
 """So many jobs are read whole at once."""
 LOOKED_AT = 500
+MADE_MS = 3_600_000
+"""For so long whoever makes the jobs of a step may stand still, and makes none twice."""
 Result = TypeVar("Result")
-
-
-class Sure(NamedTuple):
-    """A call that is answered when it is confirmed, as durability asks."""
-
-    call: Call[Any]
-    confirm: Confirm | None
-
-
-Way = Generator[Call[Any] | Sure, Any, Result]
-
-
-def walk(way: Way[Result], run: Callable[[Call[Any] | Sure], Any]) -> Result:
-    """Walk a way without a loop: `run` runs a step of it. What it raises ends the way, but for a policy that is not the
-    newest any more."""
-    told: Any = None
-    stale: StalePolicy | None = None
-    try:
-        while True:
-            step = way.send(told) if stale is None else way.throw(stale)
-            try:
-                told, stale = run(step), None
-            except StalePolicy as error:
-                stale = error
-    except StopIteration as done:
-        return done.value  # type: ignore[no-any-return]
-
-
-async def walk_async(
-    way: Way[Result], run: Callable[[Call[Any] | Sure], Awaitable[Any]]
-) -> Result:
-    """As `walk`, with a loop."""
-    told: Any = None
-    stale: StalePolicy | None = None
-    while True:
-        try:
-            step = way.send(told) if stale is None else way.throw(stale)
-        except StopIteration as done:
-            return done.value  # type: ignore[no-any-return]
-        try:
-            told, stale = await run(step), None
-        except StalePolicy as error:
-            stale = error
 
 
 class StartedFlow(Struct, frozen=True):
@@ -88,46 +65,6 @@ class StartedFlow(Struct, frozen=True):
 
     id: str
     status: Literal["created", "duplicate"]
-
-
-class Failed(Struct, frozen=True):
-    """What failed in a flow: a step, or with None its time limit."""
-
-    step: str | None
-    type: str
-    message: str
-
-
-class StepView(Struct, frozen=True, kw_only=True):
-    """A step of a flow. `state` is blocked, ready (its jobs are being made), running, done, failed, cancelled or skipped;
-    `total`, `done` and `failed` count its jobs; `ids` are those of its job, or of the first and last one."""
-
-    name: str
-    queue: str
-    job: str
-    needs: tuple[str, ...]
-    kind: str
-    state: str
-    total: int | None
-    done: int
-    failed: int
-    round: int
-    error: StepError | None
-    ids: tuple[str, ...]
-
-
-class FlowView(Struct, frozen=True, kw_only=True):
-    """What is kept of a flow. Times are ms since 1970. `error` is the flow's own: its time limit. State: running; failing
-    (what runs ends); handling (its on_failure steps run); cancelling; completed, failed, cancelled."""
-
-    id: str
-    flow: str
-    state: str
-    data: Any
-    started_at: int
-    finished_at: int | None
-    error: StepError | None
-    steps: list[StepView]
 
 
 class Flows:
@@ -169,7 +106,7 @@ class Flows:
         own = yield self.store(id).show(id)
         if not own:
             raise _not_found(id)
-        return _view(id, own)
+        return view_of(id, own)
 
     def cancel(self, id: str, by: str) -> Way[str]:
         """Stop a flow and all of its jobs; the result is the state it was in. Raises FlowNotFound, WrongState."""
@@ -198,10 +135,22 @@ class Flows:
 
     def tell(self, id: str, by: str, ends: Sequence[Ended]) -> Way[None]:
         """Jobs have ended: 1,000 at most. The jobs of the steps that this makes ready are made."""
-        store = self.store(id)
-        answer = yield store.tell(id, by, ends)
-        if answer is not None:
-            yield from self._open(store, id, by, answer)
+        answers = yield from self.say(id, by, ends)
+        yield from self.make(id, by, answers)
+
+    def say(self, id: str, by: str, ends: Sequence[Ended]) -> Way[list[Answer]]:
+        """As `tell`, and what is to be made is left to `make`."""
+        store, answers = self.store(id), []
+        for (step, round), told in _by_step(ends):
+            answer = yield store.tell(id, by, step, round, told)
+            if answer is not None:
+                answers.append(answer)
+        return answers
+
+    def make(self, id: str, by: str, answers: Sequence[Answer]) -> Way[None]:
+        """Make the jobs of the steps that these answers make ready."""
+        for answer in answers:
+            yield from self._open(self.store(id), id, by, answer)
 
     def expire(self, id: str, by: str, limit: str) -> Way[None]:
         """The time of a flow is over."""
@@ -220,14 +169,11 @@ class Flows:
             yield from self._open(store, id, by, look.answer)
             steps = decode_flow(look.answer.definition).steps
             told, lost = yield from self._ends(look.members, steps, stopped=look.stopped)
-            if told:
-                answer = yield store.tell(id, by, told)
-                if answer is not None:
-                    yield from self._open(store, id, by, answer)
-            if lost and not look.stopped:
+            yield from self.tell(id, by, told)
+            if lost:
                 yield from self._again(store, id, by, look.answer, lost)
             heard += len(told)
-            if not (look.stopped and len(look.members) == LOOKED_AT and told):
+            if not (look.stopped and look.more):
                 return heard
 
     def _ends(
@@ -253,7 +199,7 @@ class Flows:
         """Cancel jobs; the result are those that are cancelled already, for those that run are only told."""
         reader, store, ends = Reader(self._project, queue), Store(self._project, queue), []
         at = yield server_time()
-        for chunk in _chunks(members, SHOWN):
+        for chunk in chunks(members, SHOWN):
             for member, job in zip(chunk, (yield reader.show([one.job for one in chunk])), strict=True):
                 if job is None:
                     continue
@@ -277,24 +223,23 @@ class Flows:
         step = policy.steps[claim.step]
         each = step.for_each is not None
         try:
-            roots = yield from self._roots(store, id, policy, step, told.data)
+            roots = yield from roots_of(store, id, policy, step, told.data)
             jobs = payloads(step, roots)
-            answer, first = None, claim.opened
-            while answer is None or (first < len(jobs) and answer.state not in ("stopped", "made")):
+            answer, made = None, claim.opened
+            while answer is None or (made < len(jobs) and answer.state not in ("stopped", "made")):
                 members = [
                     Member(id, claim.step, index if each else None, claim.round)
-                    for index in range(first, min(first + CHUNK, len(jobs)))
+                    for index in range(made, min(made + CHUNK, len(jobs)))
                 ]
-                yield from self._make(store, step, members, jobs[first : first + CHUNK])
-                answer = yield store.opened(
-                    id, by, claim, first=first, count=len(members), total=len(jobs), each=each
-                )
+                yield from self._make(store, step, members, jobs[made : made + CHUNK])
+                made += len(members)
+                answer = yield store.opened(id, by, claim, made=made, total=len(jobs))
                 if answer.state == "stopped":
                     yield from self._cancel(step.queue, members)
-                first += len(members)
         except (EnqueueError, LookupError) as error:
             why = error.message if isinstance(error, EnqueueError) else str(error.args[0])
-            answer = yield store.opened(id, by, claim, error=ended_error(type(error).__name__, why))
+            told = yield store.opened(id, by, claim, error=ended_error(type(error).__name__, why))
+            return told  # type: ignore[no-any-return]
         return answer
 
     def _again(self, store: FlowStore, id: str, by: str, told: Answer, lost: list[Member]) -> Way[None]:
@@ -304,19 +249,30 @@ class Flows:
         for name in {member.step for member in lost}:
             step, ours = policy.steps[name], [member for member in lost if member.step == name]
             try:
-                jobs = payloads(step, (yield from self._roots(store, id, policy, step, data)))
-                yield from self._make(store, step, ours, [jobs[member.index or 0] for member in ours])
+                jobs = payloads(step, (yield from roots_of(store, id, policy, step, data)))
+                data_of = [jobs[member.at or 0] for member in ours]
+                yield from self._make(store, step, ours, data_of, again=True)
             except (EnqueueError, LookupError) as error:
                 told_error = ended_error(type(error).__name__, str(error))
-                yield store.tell(id, by, [Ended(member, "f", told_error) for member in ours])
+                yield from self.tell(id, by, [Ended(member, b"f" + told_error) for member in ours])
 
     def _make(
-        self, flow: FlowStore, step: StepPolicy, members: list[Member], data: list[Any]
+        self,
+        flow: FlowStore,
+        step: StepPolicy,
+        members: list[Member],
+        data: list[Any],
+        *,
+        again: bool = False,
     ) -> Way[None]:
-        """Put jobs in their queue. Those that ended in a round before are not made again."""
+        """Put jobs in their queue. Those that ended in a round before are not made again. `again`: the queue may have
+        forgotten some of them, so each is looked at."""
+        mark = "" if again else f"{members[0].job}:made" if members else ""
         if members and members[0].round > 1:
             ended = yield flow.ends(members[0].flow, [member.field for member in members])
-            kept = [one for one, end in zip(zip(members, data, strict=True), ended, strict=True) if end is None]
+            kept = [
+                one for one, end in zip(zip(members, data, strict=True), ended, strict=True) if end is None
+            ]
             members, data = [member for member, _ in kept], [one for _, one in kept]
         if not members:
             return
@@ -326,7 +282,7 @@ class Flows:
             if known is None:
                 known = self._policies.learn(step.queue, (yield store.policy()))
             level, records = self._policies.flow_records(step.queue, known, step.job, members[0].flow, data)
-            call = store.enqueue_own(known.generation, level, ids, records)
+            call = store.enqueue_own(known.generation, level, ids, records, mark, MADE_MS)
             try:
                 yield Sure(call, known.confirm)
             except StalePolicy:
@@ -350,92 +306,6 @@ class Flows:
             confirm = known.confirm
         return confirm
 
-    # --- what a step can read -------------------------------------------------------------------------
-
-    def _roots(
-        self, store: FlowStore, id: str, policy: FlowPolicy, step: StepPolicy, data: bytes
-    ) -> Way[dict[str, Any]]:
-        """What the templates of a step may name; results only of the steps that they do name."""
-        results = yield from self.results(id, [name for name in step.read if name in policy.steps])
-        roots = {
-            "data": msgspec.json.decode(data),
-            "steps": {name: {"result": result} for name, result in results.items()},
-        }
-        if step.on_failure:
-            roots["failed"] = msgspec.to_builtins((yield from self.failures(id))[0])
-        return roots
-
-    def results(self, id: str, names: Iterable[str]) -> Way[dict[str, Any]]:
-        """The results of steps that have ended; see Job.needs. A step that did not run has none."""
-        store, results = self.store(id), {}
-        for name in names:
-            state, total, each = yield store.values(id, [f"{name}.state", f"{name}.total", f"{name}.each"])
-            if each is None:
-                (end,) = yield store.ends(id, [name])
-                if end is not None or state == b"failed":
-                    results[name] = _result(end)
-            elif state in (b"done", b"failed"):
-                several = []
-                for chunk in _chunks(range(int(total or 0)), CHUNK):
-                    several += yield store.ends(id, [f"{name}:{index}" for index in chunk])
-                results[name] = [_result(end) for end in several]
-        return results
-
-    def needs(self, member: Member) -> Way[dict[str, Any]]:
-        """What Job.needs says."""
-        policy = decode_flow((yield self.store(member.flow).values(member.flow, ["definition"]))[0] or b"")
-        step = policy.steps[member.step]
-        others = [name for name, other in policy.steps.items() if not other.on_failure]
-        return (yield from self.results(member.flow, others if step.on_failure else step.needs))
-
-    def failures(self, id: str) -> Way[list[Failed]]:
-        """What Job.failures says."""
-        own = yield self.store(id).show(id)
-        failed = []
-        if "error" in own:
-            failed.append(_failed(None, own["error"]))
-        for name in own["steps"].decode().split() if own else ():
-            if own[f"{name}.state"] == b"failed" and not own[f"{name}.kind"]:
-                failed.append(_failed(name, own[f"{name}.error"][1:]))
-        return failed
-
-
-def _view(id: str, own: dict[str, bytes]) -> FlowView:
-    policy = decode_flow(own["definition"])
-    finished = own.get("finished_at")
-    return FlowView(
-        id=id,
-        flow=policy.name,
-        state=own["state"].decode(),
-        data=msgspec.json.decode(own["data"]),
-        started_at=int(own["started_at"]),
-        finished_at=int(finished) if finished else None,
-        error=msgspec.json.decode(own["error"], type=StepError) if "error" in own else None,
-        steps=[_step_view(id, name, step, own) for name, step in policy.steps.items()],
-    )
-
-
-def _step_view(id: str, name: str, step: StepPolicy, own: dict[str, bytes]) -> StepView:
-    state, round, opened = (own[f"{name}.{field}"].decode() for field in ("state", "round", "opened"))
-    ended, bad, total = int(own[f"{name}.done"]), int(own[f"{name}.bad"]), own.get(f"{name}.total")
-    error = own.get(f"{name}.error")
-    indexes = [None] if step.for_each is None else sorted({0, int(opened) - 1})
-    made = [Member(id, name, index, int(round)).job for index in indexes if int(opened)]
-    return StepView(
-        name=name,
-        queue=step.queue,
-        job=step.job,
-        needs=step.needs,
-        kind=step.kind,
-        state=state,
-        total=int(total) if total is not None else None,
-        done=max(ended - bad, 0),
-        failed=bad,
-        round=int(round),
-        error=msgspec.json.decode(error[1:], type=StepError) if error else None,
-        ids=tuple(made),
-    )
-
 
 def _data(data: Any) -> bytes:
     """A flow's data as JSON. Raises InvalidPayload, PayloadTooLarge."""
@@ -456,12 +326,12 @@ def _ended(member: Member, state: str, outcome: bytes | None) -> Ended:
     kept = decode_outcome(outcome) if outcome else None
     match state:
         case "completed":
-            return Ended(member, "c", b"" if kept is None or kept.result is None else encode(kept.result))
+            return Ended(member, b"c" + (b"" if kept is None or kept.result is None else encode(kept.result)))
         case "dead":
-            return Ended(member, "f", told_error(member, kept.error if kept else None))
+            return Ended(member, b"f" + told_error(member, kept.error if kept else None))
         case "cancelled":
-            return Ended(member, "x", ended_error("Cancelled", "the job was cancelled", member))
-    return Ended(member, "x", ended_error("Removed", "the job was removed or purged", member))
+            return Ended(member, b"x" + ended_error("Cancelled", "the job was cancelled", member))
+    return Ended(member, b"x" + ended_error("Removed", "the job was removed or purged", member))
 
 
 def told_error(member: Member, error: KeptError | None) -> bytes:
@@ -470,30 +340,22 @@ def told_error(member: Member, error: KeptError | None) -> bytes:
     return ended_error(type, message, member)
 
 
-def _failed(step: str | None, text: bytes) -> Failed:
-    error = msgspec.json.decode(text, type=StepError)
-    return Failed(step, error.type, error.message)
-
-
-def _result(end: bytes | None) -> Any:
-    return msgspec.json.decode(end[1:]) if end is not None and end[:1] == b"c" and len(end) > 1 else None
-
-
 def _not_found(id: str) -> FlowNotFound:
     return FlowNotFound(f"no flow {id!r} is kept", "`pipeline flows list` shows those that are")
 
 
-def _by_queue(
-    members: list[Member], steps: dict[str, StepPolicy]
-) -> Iterator[tuple[str, list[Member]]]:
+def _by_step(ends: Sequence[Ended]) -> Iterator[tuple[tuple[str, int], list[str | bytes]]]:
+    """The ends of each step and round, flat, as FlowStore.tell takes them."""
+    steps: dict[tuple[str, int], list[str | bytes]] = {}
+    for (_, step, index, round), end in ends:
+        told = steps.setdefault((step, round), [])
+        told.append(step if index is None else f"{step}:{index}")
+        told.append(end)
+    yield from steps.items()
+
+
+def _by_queue(members: list[Member], steps: dict[str, StepPolicy]) -> Iterator[tuple[str, list[Member]]]:
     queues: dict[str, list[Member]] = {}
     for member in members:
         queues.setdefault(steps[member.step].queue, []).append(member)
     yield from queues.items()
-
-
-Item = TypeVar("Item")
-
-
-def _chunks(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
-    return (items[first : first + size] for first in range(0, len(items), size))

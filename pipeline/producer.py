@@ -185,7 +185,11 @@ def _record(queue: QueuePolicy, at: int, name: str, data: Any, options: Options)
 
 
 def _options(job: Wanted, priority: int, key: str, expires: int | None) -> Options:
-    if not (priority or key or expires or job.flow) and (job.attempts, job.backoff, job.timeout) == (None, None, None):
+    if not (priority or key or expires or job.flow) and (job.attempts, job.backoff, job.timeout) == (
+        None,
+        None,
+        None,
+    ):
         return NO_OPTIONS
     if job.attempts is not None and (type(job.attempts) is not int or job.attempts < 1):
         raise InvalidOption(

@@ -11,7 +11,7 @@ from pipeline.cli.draw import to_json, when
 from pipeline.cli.output import harmless
 
 if TYPE_CHECKING:
-    from pipeline.flows import FlowView, StepView
+    from pipeline.flowview import FlowView, StepView
     from pipeline.store.flowlist import FlowLine
 
 COLORS = {
@@ -23,7 +23,15 @@ COLORS = {
     "failed": "red",
     "failing": "red",
 }
-SIGNS = {"done": "✓", "failed": "✗", "running": "▸", "ready": "▸", "cancelled": "-", "skipped": "-", "blocked": "·"}
+SIGNS = {
+    "done": "✓",
+    "failed": "✗",
+    "running": "▸",
+    "ready": "▸",
+    "cancelled": "-",
+    "skipped": "-",
+    "blocked": "·",
+}
 
 
 def print_flows(flows: list[FlowLine]) -> None:
@@ -55,7 +63,9 @@ def print_flow(flow: FlowView) -> None:
         if step.error is not None:
             member = "" if step.error.member is None else f"[{step.error.member}] "
             click.echo(f"  {'':{width}}  {harmless(f'{member}{step.error.type}: {step.error.message}')}")
-    click.echo(f"\n{click.style('data', bold=True)}\n{textwrap.indent(harmless(to_json(flow.data, indent=2)), '  ')}")
+    click.echo(
+        f"\n{click.style('data', bold=True)}\n{textwrap.indent(harmless(to_json(flow.data, indent=2)), '  ')}"
+    )
     if flow.state in ("failed", "cancelled"):
         click.echo(f"\nlet it go on: pipeline flows retry {flow.id}")
 

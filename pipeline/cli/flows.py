@@ -24,7 +24,9 @@ def flows() -> None:
 @flows.command("list")
 @click.argument("name", required=False, shell_complete=flow_names)
 @click.option("--state", type=click.Choice(STATES), help="Only flows in this state.")
-@click.option("--limit", type=click.IntRange(min=1, max=1_000), default=100, show_default=True, help="At most so many.")
+@click.option(
+    "--limit", type=click.IntRange(min=1, max=1_000), default=100, show_default=True, help="At most so many."
+)
 @as_json
 @takes_config
 def list_(name: str | None, state: str | None, limit: int, as_json: bool, config_: str | None) -> None:  # noqa: FBT001

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 from pipeline.config.block import Block, optional, required
 from pipeline.config.fields import Duration, Flag, Kind, Name, PlainText, matching, refuse, shown, whole
 from pipeline.config.tree import Text
-from pipeline.flow import FlowPolicy
+from pipeline.flow import FlowPolicy, StepPolicy
 
 STEP_PATTERN = r"[a-z0-9][a-z0-9_-]{0,62}"
-_FLOW = FlowPolicy("", {})
+_FLOW, _STEP = FlowPolicy("", {}), StepPolicy("", "")
 
 
 def _step(value: Any) -> str:
@@ -23,9 +23,9 @@ def _step(value: Any) -> str:
 
 
 def _payload(value: Any) -> Any:
-    if isinstance(value, dict | str):
-        return _json(value)
-    refuse("P103", f"this must be a map of keys or a template, not {shown(value)}")
+    if not isinstance(value, dict | str):
+        refuse("P103", f"this must be a map of keys or a template, not {shown(value)}")
+    return _json(value)
 
 
 def _json(value: Any) -> Any:
@@ -63,12 +63,17 @@ class StepBlock(Block):
         (),
     )
     data: PayloadValue | None = optional(
-        "hot", "The payload, with {data.x}, {steps.NAME.result.x}, {item.x}; without it the flow's data, or the item."
+        "hot",
+        "The payload, with {data.x}, {steps.NAME.result.x}, {item.x}; without it the flow's data, or the item.",
     )
-    for_each: PlainText | None = optional("hot", "A list, as {data.items}: there is a job for each item of it.")
-    on_failure: Flag = optional("hot", "Whether it runs when the flow has failed, and only then.", False)
+    for_each: PlainText | None = optional(
+        "hot", "A list, as {data.items}: there is a job for each item of it."
+    )
+    on_failure: Flag = optional(
+        "hot", "Whether it runs when the flow has failed, and only then.", _STEP.on_failure
+    )
     # The last one: in this class the name means the key from here on.
-    optional: Flag = optional("hot", "Whether the flow goes on when it fails.", False)
+    optional: Flag = optional("hot", "Whether the flow goes on when it fails.", _STEP.optional)
 
 
 class FlowBlock(Block):

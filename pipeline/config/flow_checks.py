@@ -31,7 +31,9 @@ class _Flow:
     written: Tree
     report: Report
 
-    def error(self, code: str, message: str, step: str, *rest: str | int, key: bool = False, help: str = "") -> None:
+    def error(
+        self, code: str, message: str, step: str, *rest: str | int, key: bool = False, help: str = ""
+    ) -> None:
         """A finding at a key or value of a step."""
         steps: Path = ("steps", step, *rest)
         place = key_span(self.node, steps) if key or not rest else value_span(self.node, steps)
@@ -74,7 +76,9 @@ def check_flows(tree: Tree, written: Tree, report: Report) -> None:
 def _check_size(flow: _Flow) -> None:
     place, path = key_span(flow.node, ("steps",)), ("flows", flow.name, "steps")
     if not flow.steps:
-        flow.report.error("P330", "the flow has no step", place, path, "give it one: {queue: NAME, job: NAME}")
+        flow.report.error(
+            "P330", "the flow has no step", place, path, "give it one: {queue: NAME, job: NAME}"
+        )
     elif len(flow.steps) > MOST_STEPS:
         message = f"the flow has {len(flow.steps)} steps, more than {MOST_STEPS}"
         flow.report.error("P330", message, place, path, "`for_each` makes many jobs of one step")
@@ -102,7 +106,10 @@ def _check_job(flow: _Flow, name: str) -> None:
     own = child(jobs[step.job].value, "handler") if step.job in jobs else handler
     own = handler if own is None else own
     if own is not None and is_null(own):
-        place, path = value_span(flow.node, ("steps", name, "job")), ("flows", flow.name, "steps", name, "job")
+        place, path = (
+            value_span(flow.node, ("steps", name, "job")),
+            ("flows", flow.name, "steps", name, "job"),
+        )
         message = f"'{step.job}' of '{step.queue}' has no handler: the flow waits for whoever works it off"
         flow.report.warning("P430", message, place, path, "give the flow a `timeout`")
 
@@ -123,7 +130,9 @@ def _check_on_failure(flow: _Flow, name: str) -> None:
         return
     for key in ("optional", "for_each"):
         if getattr(step, key):
-            flow.error("P332", f"a step for a failure cannot have `{key}`", name, key, key=True, help="remove it")
+            flow.error(
+                "P332", f"a step for a failure cannot have `{key}`", name, key, key=True, help="remove it"
+            )
     causes = [flow.steps[need] for need in step.needs if need in flow.steps] or list(flow.steps.values())
     if all(cause.optional or cause.on_failure for cause in causes) and not all(c.on_failure for c in causes):
         help = "an optional step that fails does not fail the flow"
@@ -180,11 +189,18 @@ def _check_field(flow: _Flow, name: str, field: str, path: Path) -> None:
     if root == "steps":
         _check_result(flow, name, rest, path)
     elif root in ("item", "index") and step.for_each is None:
-        flow.error("P331", f"{{{field}}} needs `for_each`", name, *path, help="it is an item of the step's list")
+        flow.error(
+            "P331", f"{{{field}}} needs `for_each`", name, *path, help="it is an item of the step's list"
+        )
     elif root == "failed" and not step.on_failure:
-        flow.error("P331", f"{{{field}}} needs `on_failure: true`", name, *path, help="it is what failed in the flow")
+        flow.error(
+            "P331", f"{{{field}}} needs `on_failure: true`", name, *path, help="it is what failed in the flow"
+        )
     elif root not in ROOTS:
-        help = did_you_mean(root, ROOTS) or "data, steps.NAME.result, item or index (of for_each), failed (of on_failure)"
+        help = (
+            did_you_mean(root, ROOTS)
+            or "data, steps.NAME.result, item or index (of for_each), failed (of on_failure)"
+        )
         flow.error("P331", f"{{{field}}}: there is no '{root}'", name, *path, help=help)
 
 

@@ -115,9 +115,7 @@ def _pool(config: Config, name: str, members: tuple[str, ...]) -> PoolPlan:
 
 def _flow(name: str, flow: FlowBlock) -> FlowPolicy:
     steps = {
-        step: StepPolicy(
-            own.queue, own.job, own.needs, own.data, own.for_each, own.optional, own.on_failure
-        )
+        step: StepPolicy(own.queue, own.job, own.needs, own.data, own.for_each, own.optional, own.on_failure)
         for step, own in flow.steps.items()
     }
     return FlowPolicy(name, steps, flow.timeout, Retention(flow.retention.count, flow.retention.age))

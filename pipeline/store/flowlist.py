@@ -38,10 +38,15 @@ def list_flows(
 
 
 def _lines(
-    connection: BlockingConnection, project: str, name: str, ended: bool, state: str | None, limit: int  # noqa: FBT001
+    connection: BlockingConnection,
+    project: str,
+    name: str,
+    ended: bool,  # noqa: FBT001
+    state: str | None,
+    limit: int,
 ) -> list[FlowLine]:
     store, lines, most = FlowStore(project, name), list[FlowLine](), limit if state is None else SCANNED
-    for id in run_blocking(connection, store.newest(ended, 0, most - 1)):
+    for id in run_blocking(connection, store.newest(0, most - 1, ended=ended)):
         told = run_blocking(connection, store.values(id, ["state", "started_at", "finished_at"]))
         if told[0] is not None and (state is None or told[0].decode() == state) and len(lines) < limit:
             line = FlowLine(id, name, told[0].decode(), int(told[1] or 0), int(told[2]) if told[2] else None)

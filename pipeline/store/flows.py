@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -28,12 +28,10 @@ class StepError(Struct, frozen=True):
 
 
 class Ended(NamedTuple):
-    """How a job of a flow ended: `kind` 'c' completed, 'f' failed, 'x' cancelled; `value` is the result or the error, as
-    JSON."""
+    """How a job of a flow ended: `end` is 'c' and the result, or 'f' (failed) or 'x' (cancelled) and the error, as JSON."""
 
     member: Member
-    kind: Literal["c", "f", "x"]
-    value: bytes = b""
+    end: bytes
 
 
 class Claim(NamedTuple):
@@ -55,10 +53,11 @@ class Answer(NamedTuple):
 
 
 class Look(NamedTuple):
-    """What is seen of a flow that does not move; `members` are jobs that it has not heard of."""
+    """What is seen of a flow that does not move; `members` are jobs that it has not heard of. `more`: not all was seen."""
 
     answer: Answer
     stopped: bool
+    more: bool
     members: list[Member]
 
 
@@ -71,7 +70,7 @@ class Trace(NamedTuple):
 
 def ended_error(type: str, message: str, member: Member | None = None) -> bytes:
     """An error as the flow keeps it."""
-    return msgspec.json.encode(StepError(type, message, member.index if member else None))
+    return msgspec.json.encode(StepError(type, message, member.at if member else None))
 
 
 class FlowStore:
@@ -87,9 +86,7 @@ class FlowStore:
     def publish(self, generation: int, policy: FlowPolicy | None) -> Call[int]:
         """Make a definition the one that counts; None closes the flow. The result is the generation that runs."""
         definition = b"" if policy is None else msgspec.json.encode(policy)
-        command = script("flow_publish").command(
-            flow=self.flow, generation=generation, definition=definition
-        )
+        command = script("flow_publish").command(flow=self.flow, generation=generation, definition=definition)
         return Call(command, int)
 
     def start(
@@ -108,14 +105,12 @@ class FlowStore:
         )
         return Call(command, lambda reply: (reply[0].decode(), _answer(reply[1:])))
 
-    def tell(self, id: str, by: str, ends: Sequence[Ended] = ()) -> Call[Answer | None]:
-        """Jobs have ended, 1,000 at most; None when the flow is not kept."""
-        rest = [
-            value
-            for member, kind, told in ends
-            for value in (member.field, member.step, member.round, kind.encode() + told)
-        ]
-        command = script("flow_tell").command(flow=self.flow, id=id, by=by, rest=rest)
+    def tell(
+        self, id: str, by: str, step: str, round: int, ends: Sequence[str | bytes]
+    ) -> Call[Answer | None]:
+        """Jobs of one step have ended, 1,000 at most: member, end, member, end ...; see Ended. None when the flow is not
+        kept."""
+        command = script("flow_tell").command(flow=self.flow, id=id, by=by, step=step, round=round, rest=ends)
         return Call(command, _maybe)
 
     def opened(
@@ -124,23 +119,19 @@ class FlowStore:
         by: str,
         claim: Claim,
         *,
-        first: int = 0,
-        count: int = 0,
+        made: int = 0,
         total: int = 0,
-        each: bool = False,
         error: bytes = b"",
     ) -> Call[Answer]:
-        """Jobs of a step are made; see flow_opened.lua."""
+        """The first `made` jobs of a step are there, of `total`; with an error no more can be made."""
         command = script("flow_opened").command(
             flow=self.flow,
             id=id,
             by=by,
             step=claim.step,
             round=claim.round,
-            first=first,
-            count=count,
+            made=made,
             total=total,
-            each="1" if each else "",
             error=b"f" + error if error else b"",
         )
         return Call(command, _answer)
@@ -157,10 +148,10 @@ class FlowStore:
         def read(reply: Reply) -> Look | None:
             if reply is None:
                 return None
-            state, claims, definition, data, stopped, members = reply
+            state, claims, definition, data, stopped, more, members = reply
             pairs = zip(members[::2], members[1::2], strict=True)
             found = [Member.of_field(id, field.decode(), int(round)) for field, round in pairs]
-            return Look(_answer([state, claims, definition, data]), bool(stopped), found)
+            return Look(_answer([state, claims, definition, data]), bool(stopped), bool(more), found)
 
         return Call(command, read)
 
@@ -169,7 +160,11 @@ class FlowStore:
         command = script("flow_retry").command(flow=self.flow, id=id, by=by)
 
         def read(reply: Reply) -> tuple[str, bool, Answer] | None:
-            return None if reply is None else (reply[0].decode(), bool(reply[1]), _answer([reply[0], *reply[2:]]))
+            return (
+                None
+                if reply is None
+                else (reply[0].decode(), bool(reply[1]), _answer([reply[0], *reply[2:]]))
+            )
 
         return Call(command, read)
 
@@ -196,7 +191,7 @@ class FlowStore:
         command = ("HGETALL", keys.flow_state(self.flow, id))
         return Call(command, lambda reply: dict(zip(_texts(reply[::2]), reply[1::2], strict=True)))
 
-    def newest(self, ended: bool, first: int, last: int) -> Call[list[str]]:
+    def newest(self, first: int, last: int, *, ended: bool) -> Call[list[str]]:
         """Ids of open or ended flows, the newest move first."""
         key = keys.flow_ended(self.flow) if ended else keys.flow_open(self.flow)
         return Call(("ZRANGE", key, first, last, "REV"), _texts)
@@ -208,9 +203,7 @@ class FlowStore:
     def totals(self) -> Call[dict[str, int]]:
         """started, completed, failed, cancelled, retried: they only rise."""
         command = ("HGETALL", keys.flow_stats(self.flow))
-        return Call(
-            command, lambda reply: dict(zip(_texts(reply[::2]), map(int, reply[1::2]), strict=True))
-        )
+        return Call(command, lambda reply: dict(zip(_texts(reply[::2]), map(int, reply[1::2]), strict=True)))
 
 
 def trace(project: str, queue: str, ids: Sequence[str]) -> Call[list[Trace]]:
@@ -238,7 +231,9 @@ def _definition(reply: Reply) -> tuple[str | None, FlowPolicy | None]:
 def _answer(reply: Reply) -> Answer:
     state, flat, *rest = reply
     rows = zip(flat[::3], flat[1::3], flat[2::3], strict=True)
-    return Answer(state.decode(), [Claim(step.decode(), int(opened), int(round)) for step, opened, round in rows], *rest)
+    return Answer(
+        state.decode(), [Claim(step.decode(), int(opened), int(round)) for step, opened, round in rows], *rest
+    )
 
 
 def _maybe(reply: Reply) -> Answer | None:

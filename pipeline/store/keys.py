@@ -220,11 +220,6 @@ def flow_ends(flow: str, id: str) -> str:
     return f"{flow}:ends:{id}"
 
 
-def flow_out(flow: str, id: str) -> str:
-    """Sorted set: members whose jobs were made and have not ended, by the time when somebody looked at them."""
-    return f"{flow}:out:{id}"
-
-
 def flow_bad(flow: str, id: str) -> str:
     """set: members that failed."""
     return f"{flow}:bad:{id}"

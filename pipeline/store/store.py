@@ -169,11 +169,23 @@ class Store:
         return Call(command, _accepted)
 
     def enqueue_own(
-        self, generation: str, level: int, ids: Sequence[str], records: Sequence[bytes]
+        self,
+        generation: str,
+        level: int,
+        ids: Sequence[str],
+        records: Sequence[bytes],
+        mark: str = "",
+        keep: int = 0,
     ) -> Call[int]:
-        """Store jobs that are alike but for the ids that they bring; the result is how many are new."""
+        """Store jobs that are alike but for the ids that they bring; the result is how many are new. `mark` stands for
+        all of them, and is remembered for `keep` ms."""
         command = script("enqueue_own").command(
-            queue=self.queue, generation=generation, level=level, rest=[*ids, *records]
+            queue=self.queue,
+            generation=generation,
+            level=level,
+            mark=mark,
+            keep=keep,
+            rest=[*ids, *records],
         )
         return Call(command, _plain)
 

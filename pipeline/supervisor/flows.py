@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.errors import BrokerRefused
 from pipeline.flow import FlowPolicy
-from pipeline.flows import Flows, Sure, Way, walk_async
+from pipeline.flows import Flows
 from pipeline.plan import Plan
 from pipeline.policies import Policies
 from pipeline.store import keys
@@ -19,6 +19,7 @@ from pipeline.store.store import Call, run, write
 from pipeline.store.wire import Connection
 from pipeline.supervisor.logs import Logs
 from pipeline.units import words
+from pipeline.ways import Sure, Way, walk_async
 
 QUIET_MS = 5_000
 """A flow that did not move for so long is looked at."""

@@ -33,7 +33,7 @@ class LateRelay:
         """What Job.needs and Job.failures say."""
         return await self._made().ask(job, kind)
 
-    def _take(self, move: Move, attempt: Attempt | Refused) -> None:
+    def _take(self, move: Move | None, attempt: Attempt | Refused) -> None:
         self._made().take(move, attempt)
 
     def _made(self) -> Relay:

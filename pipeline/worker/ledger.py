@@ -57,7 +57,7 @@ class Ledger:
     def __init__(self, policy: QueuePolicy) -> None:
         self.policy = policy
         self.offset = 0.0
-        self.relay: Callable[[Move, Attempt | Refused], None] | None = None
+        self.relay: Callable[[Move | None, Attempt | Refused], None] | None = None
         """Takes the ends of jobs that belong to a flow, and hands them to `settle` once the flow knows."""
         self.pace = 0.0
         """Seconds that a handler takes, lately: it rises at once and falls slowly."""
@@ -69,9 +69,11 @@ class Ledger:
 
     def complete(self, attempt: Attempt) -> None:
         """A handler returned. The common case costs the turn no loop in the broker."""
-        if attempt.job.options.key or not attempt.id.isdigit():
+        if attempt.job.options.flow and self.relay is not None:
+            self.relay(None, attempt)
+        elif attempt.job.options.key or not attempt.id.isdigit():
             move = Move("completed", attempt.id, attempt.lease, outcome=self._outcome(attempt))
-            self._end(self._ending(move, attempt), attempt)
+            self.settle(self._ending(move, attempt))
             self._measure([attempt])
         else:
             self._page.done.append(attempt)
@@ -102,10 +104,14 @@ class Ledger:
             self._measure([attempt])
         return move
 
-    def settle(self, move: Move) -> None:
-        """The next turn tells this move of a job that was begun here."""
-        self._page.moves.append(move)
-        self._page.begun += 1
+    def settle(self, move: Move | None, attempt: Attempt | Refused | None = None) -> None:
+        """The next turn tells this move of a job that was begun here; without one, that this attempt completed."""
+        if move is None and isinstance(attempt, Attempt):
+            # What makes the jobs of flows remembers them: their ids need not be kept.
+            self._page.done.append(attempt)
+        elif move is not None:
+            self._page.moves.append(move)
+            self._page.begun += 1
 
     def _end(self, move: Move, attempt: Attempt | Refused) -> None:
         """A job has ended. The flow that it belongs to hears of it before the broker does."""

@@ -27,11 +27,11 @@ from pipeline.worker.attempt import (
 from pipeline.worker.board import Board
 from pipeline.worker.ends import Ends
 from pipeline.worker.hand import Hand
+from pipeline.worker.late_relay import LateRelay
 from pipeline.worker.leave import Leave
 from pipeline.worker.ledger import Ledger, Page
 from pipeline.worker.link import Link
 from pipeline.worker.notes import Notes
-from pipeline.worker.late_relay import LateRelay
 from pipeline.worker.report import listed
 from pipeline.worker.slots import now
 from pipeline.worker.starts import Starts

@@ -9,15 +9,18 @@ import asyncio
 import logging
 import secrets
 from collections import deque
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
-from pipeline.errors import BrokerUnavailable, PipelineError
+from pipeline.errors import BrokerError, BrokerUnavailable, PipelineError
 from pipeline.flow import Member
-from pipeline.flows import CHUNK, Flows, Sure, Way, ended_error, told_error, walk_async
+from pipeline.flowread import CHUNK, failures, needs
+from pipeline.flows import Flows, told_error
 from pipeline.job import Job, decode_runs
 from pipeline.policies import Policies
-from pipeline.store.flows import Ended
+from pipeline.store.flows import Answer, Ended, ended_error
 from pipeline.store.store import Call, Move, run
+from pipeline.ways import Sure, Way, walk_async
 from pipeline.worker.attempt import Attempt, Refused
 from pipeline.worker.ledger import Ledger
 from pipeline.worker.link import Link
@@ -27,11 +30,11 @@ log = logging.getLogger("pipeline.worker")
 
 
 class Ending(NamedTuple):
-    """How a job of a flow ended: what its flow is told, then the broker."""
+    """How a job of a flow ended: what its flow is told, then the broker. Without a move it completed."""
 
-    flow: str
     end: Ended
-    move: Move
+    move: Move | None
+    attempt: Attempt | Refused
 
 
 class Kicked(Protocol):
@@ -56,11 +59,11 @@ class Relay:
         self._loop = asyncio.get_running_loop()
         self.count = 0
 
-    def take(self, move: Move, attempt: Attempt | Refused) -> None:
+    def take(self, move: Move | None, attempt: Attempt | Refused) -> None:
         """A job of a flow has ended, or is given back because it was cancelled."""
         flow = attempt.job.options.flow
         member = Member.of_job(flow, attempt.job.id)
-        self._waiting.setdefault(flow, deque()).append(Ending(flow, _end(member, move, attempt), move))
+        self._waiting.setdefault(flow, deque()).append(Ending(_end(member, move, attempt), move, attempt))
         self.count += 1
         if flow not in self._under_way:
             # Those that end in this tick of the loop travel together.
@@ -74,38 +77,45 @@ class Relay:
             while waiting:
                 batch = [waiting.popleft() for _ in range(min(CHUNK, len(waiting)))]
                 await self._tell_batch(flow, [ending.end for ending in batch])
-                for ending in batch:
-                    self._ledger.settle(ending.move)
+                for _, move, attempt in batch:
+                    self._ledger.settle(move, attempt)
                 self.count -= len(batch)
                 self._pool.kick()
         self._under_way.discard(flow)
 
     async def _tell_batch(self, flow: str, ends: list[Ended]) -> None:
         by = secrets.token_hex(6)
+        answers = await self._insist(flow, lambda: self._flows.say(flow, by, ends))
+        if not any(answer.claims for answer in answers):
+            return
+        try:
+            await self._walk(self._flows.make(flow, by, answers))
+        except PipelineError as error:
+            # The flow knows what is to be made; a supervisor looks after it.
+            log.warning("flow %s: %s", flow, error)
+        except Exception:
+            log.exception("flow %s: what comes next could not be made", flow)
+
+    async def _insist(self, flow: str, way: Callable[[], Way[list[Answer]]]) -> list[Answer]:
+        """Until the broker has heard it: a job is not settled before. Said again it does no harm."""
+        trouble = ""
         while True:
             try:
-                await self._walk(self._flows.tell(flow, by, ends))
-            except BrokerUnavailable:
-                # The link opens a new connection; said again it does no harm.
+                return await self._walk(way())  # type: ignore[no-any-return]
+            except BrokerError as error:
+                if error.message != trouble:
+                    trouble = error.message
+                    log.warning("flow %s: %s", flow, error)
                 await asyncio.sleep(PAUSE)
-            except PipelineError as error:
-                # A supervisor looks after what is left undone.
-                log.warning("flow %s: %s", flow, error)
-                return
-            except Exception:
-                log.exception("flow %s: what comes next could not be made", flow)
-                return
-            else:
-                return
 
     async def ask(self, job: Job[Any], kind: str) -> Any:
         """What Job.needs and Job.failures say."""
         flow = job.options.flow
         if kind == "needs":
-            return await self._walk(self._flows.needs(Member.of_job(flow, job.id)))
+            return await self._walk(needs(self._flows.store(flow), Member.of_job(flow, job.id)))
         return [
             {"step": one.step, "type": one.type, "message": one.message}
-            for one in await self._walk(self._flows.failures(flow))
+            for one in await self._walk(failures(self._flows.store(flow), flow))
         ]
 
     async def _walk(self, way: Way[Any]) -> Any:
@@ -118,11 +128,10 @@ class Relay:
         return await run(self._link.turns, step.call if isinstance(step, Sure) else step)
 
 
-def _end(member: Member, move: Move, attempt: Attempt | Refused) -> Ended:
-    if move.move == "completed" and isinstance(attempt, Attempt):
-        return Ended(member, "c", attempt.result)
-    if move.move == "dead":
-        return Ended(member, "f", told_error(member, decode_runs(move.runs).errors[-1]))
-    if move.move == "cancelled":
-        return Ended(member, "f", told_error(member, decode_runs(move.runs).errors[-1]))
-    return Ended(member, "x", ended_error("Cancelled", "the job was cancelled", member))
+def _end(member: Member, move: Move | None, attempt: Attempt | Refused) -> Ended:
+    if move is None and isinstance(attempt, Attempt):
+        return Ended(member, b"c" + attempt.result)
+    if move is not None and move.runs:
+        # Dead, or not begun before it expired.
+        return Ended(member, b"f" + told_error(member, decode_runs(move.runs).errors[-1]))
+    return Ended(member, b"x" + ended_error("Cancelled", "the job was cancelled", member))

@@ -9,14 +9,16 @@ from typing import Any, TypeVar
 import msgspec
 
 from pipeline.flow import FlowPolicy, Member, StepPolicy
-from pipeline.flows import Flows, FlowView, Sure, Way, ended_error, walk
+from pipeline.flows import Flows
+from pipeline.flowview import FlowView
 from pipeline.job import encode
 from pipeline.policies import Policies
 from pipeline.policy import JobPolicy, QueuePolicy
 from pipeline.store import keys
-from pipeline.store.flows import Ended, FlowStore
+from pipeline.store.flows import Ended, FlowStore, ended_error
 from pipeline.store.store import Call, Store, run_blocking
 from pipeline.store.wire import BlockingConnection, parse
+from pipeline.ways import Sure, Way, walk
 
 Result = TypeVar("Result")
 QUEUES = ("stock", "money", "mail")
@@ -79,14 +81,14 @@ class Field:
 
     def done(self, id: str, *fields: str, result: Any = None, round: int = 1) -> None:
         """Jobs of a flow completed, as a worker says it."""
-        self.tell(id, fields, "c", b"" if result is None else encode(result), round)
+        self.tell(id, fields, b"c" + (b"" if result is None else encode(result)), round)
 
     def dead(self, id: str, *fields: str, round: int = 1) -> None:
         """Jobs of a flow died."""
-        self.tell(id, fields, "f", ended_error("ValueError", "no"), round)
+        self.tell(id, fields, b"f" + ended_error("ValueError", "no"), round)
 
-    def tell(self, id: str, fields: Iterable[str], kind: Any, value: bytes, round: int = 1) -> None:
-        ends = [Ended(Member.of_field(id, field, round), kind, value) for field in fields]
+    def tell(self, id: str, fields: Iterable[str], end: bytes, round: int = 1) -> None:
+        ends = [Ended(Member.of_field(id, field, round), end) for field in fields]
         self.walk(self.flows.tell(id, self.who(), ends))
 
     def look(self, id: str) -> int:

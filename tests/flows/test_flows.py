@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.errors import FlowNotFound, InvalidOption, InvalidPayload, UnknownFlow, WrongState
 from pipeline.flow import Member, StepPolicy
+from pipeline.flowread import failures, needs
 from pipeline.job import Outcome, encode
 from pipeline.policy import Retention
 from pipeline.store import keys
@@ -37,9 +38,9 @@ def test_the_results_of_what_a_step_needs_come_in_the_order_of_the_list(field: F
     for at in range(0, 2_500, 1_000):
         field.done(id, *fields[at : at + 1_000], result=at)
     field.done(id, "charge", result="paid")
-    needs = field.walk(field.flows.needs(Member(id, "mail")))
-    assert needs["charge"] == "paid"
-    assert needs["pack"] == [2_000] * 500 + [1_000] * 1_000 + [0] * 1_000
+    found = field.walk(needs(field.flows.store(id), Member(id, "mail")))
+    assert found["charge"] == "paid"
+    assert found["pack"] == [2_000] * 500 + [1_000] * 1_000 + [0] * 1_000
 
 
 def test_a_failed_step_fails_the_flow_once_what_runs_has_ended(field: Field) -> None:
@@ -51,7 +52,7 @@ def test_a_failed_step_fails_the_flow_once_what_runs_has_ended(field: Field) -> 
     field.done(id, "pack:0")
     assert field.jobs()[f"{id}:sorry"] == {"why": "no"}
     assert field.show(id).state == "handling"
-    (failed,) = field.walk(field.flows.failures(id))
+    (failed,) = field.walk(failures(field.flows.store(id), id))
     assert (failed.step, failed.type, failed.message) == ("charge", "ValueError", "no")
     field.done(id, "sorry")
     assert field.show(id).state == "failed"
@@ -79,7 +80,7 @@ def test_what_needs_an_optional_step_runs_without_its_result(field: Field) -> No
     id = field.start({})
     field.dead(id, "maybe")
     assert field.jobs()[f"{id}:after"] == {"got": None}
-    assert field.walk(field.flows.needs(Member(id, "after"))) == {"maybe": None}
+    assert field.walk(needs(field.flows.store(id), Member(id, "after"))) == {"maybe": None}
     field.done(id, "after")
     assert field.show(id).state == "completed"
 
@@ -228,7 +229,9 @@ def test_a_job_that_a_person_cancelled_or_purged_fails_its_step(field: Field) ->
     id = field.start({"items": ["a", "b", "c"]})
     field.done(id, "reserve", result={"id": 7})
     outcome = encode(Outcome(0, None, 0))
-    field.end_in_queue("stock", f"{id}:pack:0", lambda store: store.cancel(f"{id}:pack:0", 0, "", 1_000, outcome))
+    field.end_in_queue(
+        "stock", f"{id}:pack:0", lambda store: store.cancel(f"{id}:pack:0", 0, "", 1_000, outcome)
+    )
     field.end_in_queue("stock", f"{id}:pack:1", lambda store: store.remove([(f"{id}:pack:1", 0, "", 60_000)]))
     assert field.look(id) == 2
     (pack,) = (step for step in field.show(id).steps if step.name == "pack")

@@ -109,7 +109,10 @@ VALUES = {
     "pool": (None, "shared"),
     "pools": ({"shared": {"processes": 1}}, {"shared": {"processes": 2}}),
     "pools.*": ({"processes": 1}, {"processes": 2}),
-    "flows": ({"f": {"steps": {"s": {"queue": "a", "job": "j"}}}}, {"g": {"steps": {"s": {"queue": "a", "job": "j"}}}}),
+    "flows": (
+        {"f": {"steps": {"s": {"queue": "a", "job": "j"}}}},
+        {"g": {"steps": {"s": {"queue": "a", "job": "j"}}}},
+    ),
     "flows.*": ({"steps": {"t": {"queue": "a", "job": "j"}}}, {"steps": {"s": {"queue": "a", "job": "k"}}}),
     "flows.*.timeout": ("1h", "2h"),
     "flows.*.retention": ({"count": 5}, {"count": 6}),

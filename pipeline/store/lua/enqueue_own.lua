@@ -1,37 +1,46 @@
--- Store jobs that are alike but for the ids that they bring: one level, due now, no deduplication key. Repeated it adds
--- nothing, for as long as the ids are kept. Returns how many are new. Refuses when `generation` is not the one that runs.
+-- Store jobs that are alike but for the ids that they bring: one level, due now, no deduplication key. `mark` stands for
+-- all of them: for `keep` ms such a call adds nothing when it is repeated. Without it each id is looked at, which is
+-- remembered after its job ended. Returns how many are new. Refuses when `generation` is not the one that runs.
 -- include now
 -- include put
 -- include wake
 -- include next_lease
 -- include hand_over
 local queue = unpack(KEYS)
-local generation, level = unpack(ARGV)
+local generation, level, mark, keep = unpack(ARGV)
 -- rest: ids, then their records
 
 local meta = redis.call('HMGET', queue .. ':meta', 'generation', 'paused', 'limited', 'rate', 'held')
 if (meta[1] or '') ~= generation then return redis.error_reply('POLICY ' .. (meta[1] or '')) end
 
-local fixed, time = 2, now()
+local fixed, time = 4, now()
 local count = (#ARGV - fixed) / 2
-local kept = redis.call('HMGET', queue .. ':jobs', unpack(ARGV, fixed + 1, fixed + count))
-local taken = redis.call('ZMSCORE', queue .. ':ids', unpack(ARGV, fixed + 1, fixed + count))
-local new, records = {}, {}
+local known = mark ~= '' and redis.call('ZSCORE', queue .. ':ids', mark)
+if known and tonumber(known) > time then
+  redis.call('HINCRBY', queue .. ':stats', 'duplicates', count)
+  return 0
+end
+local kept, taken = redis.call('HMGET', queue .. ':jobs', unpack(ARGV, fixed + 1, fixed + count)), {}
+if mark == '' then
+  taken = redis.call('ZMSCORE', queue .. ':ids', unpack(ARGV, fixed + 1, fixed + count))
+else
+  redis.call('ZADD', queue .. ':ids', time + keep, mark)
+end
+local new, records, n = {}, {}, 0
 for i = 1, count do
-  local id = ARGV[fixed + i]
   if not kept[i] and not (taken[i] and tonumber(taken[i]) > time) then
-    new[#new + 1] = id
-    records[#records + 1] = id
-    records[#records + 1] = ARGV[fixed + count + i]
+    n = n + 1
+    new[n] = ARGV[fixed + i]
+    records[2 * n - 1], records[2 * n] = new[n], ARGV[fixed + count + i]
   end
 end
-if count > #new then redis.call('HINCRBY', queue .. ':stats', 'duplicates', count - #new) end
-if #new == 0 then return 0 end
+if count > n then redis.call('HINCRBY', queue .. ':stats', 'duplicates', count - n) end
+if n == 0 then return 0 end
 
 redis.call('HSET', queue .. ':jobs', unpack(records))
-redis.call('HINCRBY', queue .. ':stats', 'own', #new)
-local direct = #new == 1 and not (meta[2] or meta[3] or meta[4] or meta[5])
+redis.call('HINCRBY', queue .. ':stats', 'own', n)
+local direct = n == 1 and not (meta[2] or meta[3] or meta[4] or meta[5])
 if direct and hand_over(queue, new[1], records[2]) then return 1 end
 put(queue, level, new, false)
-wake(queue, math.min(#new, 100))
-return #new
+wake(queue, math.min(n, 100))
+return n

@@ -6,7 +6,7 @@
 local flow = unpack(KEYS)
 local id, how, error = unpack(ARGV)
 
-local state, out, time = flow .. ':state:' .. id, flow .. ':out:' .. id, now()
+local state, time = flow .. ':state:' .. id, now()
 local was = redis.call('HGET', state, 'state')
 redis.call('ZREM', flow .. ':due', id)
 if was ~= 'running' and was ~= 'failing' and was ~= 'handling' then return was end
@@ -22,13 +22,7 @@ end
 for _, step in ipairs(ready) do
   -- Somebody may be making its next jobs: they are looked for like those that are known.
   local opened, each = unpack(redis.call('HMGET', state, step .. '.opened', step .. '.each'))
-  local total, next = each and opened + 1000 or 1, {}
-  for i = tonumber(opened), total - 1 do
-    next[#next + 1] = time
-    next[#next + 1] = each and step .. ':' .. string.format('%d', i) or step
-  end
-  redis.call('ZADD', out, unpack(next))
-  flow_opened(flow, id, state, time, step, total)
+  flow_opened(flow, id, state, time, step, each and opened + 1000 or 1)
 end
 flow_rest(flow, id, state, time)
 return was

@@ -18,7 +18,6 @@ local function flow_end(flow, id, state, time, how)
   redis.call('ZREM', flow .. ':open', id)
   redis.call('ZREM', flow .. ':due', id)
   redis.call('ZADD', flow .. ':ended', time, id)
-  redis.call('DEL', flow .. ':out:' .. id)
 end
 
 -- Whether an on_failure step runs: one of its needs has failed, or it has none.

@@ -1,28 +1,3 @@
--- Jobs with ids of their own that completed, all at once: `places` are where their moves begin in ARGV. The ids of those
--- whose lease is not held are added to `refused`.
-local function settle_own(queue, active, time, places, refused)
-  local ids, outcomes, remembered = {}, {}, {}
-  for i = 1, #places do ids[i] = ARGV[places[i] + 1] end
-  local held, ended = redis.call('HMGET', active, unpack(ids)), {}
-  for i = 1, #places do
-    local id, place = ids[i], places[i]
-    if held[i] ~= ARGV[place + 2] then
-      refused[#refused + 1] = id
-    else
-      ended[#ended + 1] = id
-      outcomes[#outcomes + 1], outcomes[#outcomes + 2] = id, ARGV[place + 6]
-      remembered[#remembered + 1], remembered[#remembered + 2] = time + ARGV[place + 8], id
-    end
-  end
-  if #ended == 0 then return end
-  redis.call('HDEL', active, unpack(ended))
-  redis.call('HDEL', queue .. ':stops', unpack(ended))
-  redis.call('HSET', queue .. ':outcomes', unpack(outcomes))
-  redis.call('HINCRBY', queue .. ':stats', 'completed', #ended)
-  redis.call('ZADD', queue .. ':ids', unpack(remembered))
-  redis.call('LPUSH', queue .. ':completed', unpack(ended))
-end
-
 -- Carry out `count` moves that start behind `ARGV[at]`, 9 values each:
 -- move, id, lease, level, delay, runs, outcome, key, keep. A move whose lease is not held is refused. `unused` gives a
 -- job back that did not start, `hold` one that stops the queue for `delay`; `front` and `back` tell where others wait.
@@ -30,13 +5,10 @@ end
 -- sleep until the one before. Needs put, stopped, unlock and wake.
 local function settle(queue, worker, time, at, count)
   local refused, active = {}, queue .. ':active:' .. worker
-  local plain = {}
   local stops = redis.call('EXISTS', queue .. ':stops') == 1
   for i = at + 1, at + 9 * count, 9 do
     local move, id, lease, level, delay, runs, outcome, key, keep = unpack(ARGV, i, i + 8)
-    if move == 'completed' and runs == '' and key == '' and keep ~= '' then
-      plain[#plain + 1] = i
-    elseif redis.call('HGET', active, id) ~= lease then
+    if redis.call('HGET', active, id) ~= lease then
       refused[#refused + 1] = id
     else
       redis.call('HDEL', active, id)
@@ -69,6 +41,5 @@ local function settle(queue, worker, time, at, count)
       end
     end
   end
-  if #plain > 0 then settle_own(queue, active, time, plain, refused) end
   return refused
 end
