@@ -16,7 +16,9 @@ CHUNK = 1_000
 Item = TypeVar("Item")
 
 
-def _roots(self, id: str, policy: FlowPolicy, step: StepPolicy, data: bytes) -> Way[dict[str, Any]]:
+def roots_of(
+    store: FlowStore, id: str, policy: FlowPolicy, step: StepPolicy, data: bytes
+) -> Way[dict[str, Any]]:
     """What the templates of a step may name; results only of the steps that they do name."""
     found = yield from results(store, id, [name for name in step.read if name in policy.steps])
     roots = {

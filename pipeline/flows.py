@@ -225,7 +225,8 @@ class Flows:
         try:
             roots = yield from roots_of(store, id, policy, step, told.data)
             jobs = payloads(step, roots)
-            answer, made = None, claim.opened
+            answer: Answer | None = None
+            made = claim.opened
             while answer is None or (made < len(jobs) and answer.state not in ("stopped", "made")):
                 members = [
                     Member(id, claim.step, index if each else None, claim.round)
@@ -238,8 +239,7 @@ class Flows:
                     yield from self._cancel(step.queue, members)
         except (EnqueueError, LookupError) as error:
             why = error.message if isinstance(error, EnqueueError) else str(error.args[0])
-            told = yield store.opened(id, by, claim, error=ended_error(type(error).__name__, why))
-            return told  # type: ignore[no-any-return]
+            answer = yield store.opened(id, by, claim, error=ended_error(type(error).__name__, why))
         return answer
 
     def _again(self, store: FlowStore, id: str, by: str, told: Answer, lost: list[Member]) -> Way[None]:
