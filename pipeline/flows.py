@@ -60,6 +60,10 @@ MADE_MS = 3_600_000
 Result = TypeVar("Result")
 
 
+ByStep = dict[tuple[str, int], list[str | bytes]]
+"""The ends of each step and round, flat, as FlowStore.tell takes them."""
+
+
 class StartedFlow(Struct, frozen=True):
     """The answer to a start: the id of the flow, and whether it began now."""
 
@@ -135,14 +139,14 @@ class Flows:
 
     def tell(self, id: str, by: str, ends: Sequence[Ended]) -> Way[None]:
         """Jobs have ended: 1,000 at most. The jobs of the steps that this makes ready are made."""
-        answers = yield from self.say(id, by, ends)
+        answers = yield from self.say(id, by, _by_step(ends))
         yield from self.make(id, by, answers)
 
-    def say(self, id: str, by: str, ends: Sequence[Ended]) -> Way[list[Answer]]:
-        """As `tell`, and what is to be made is left to `make`."""
+    def say(self, id: str, by: str, told: ByStep) -> Way[list[Answer]]:
+        """As `tell`, for what is in order already; what is to be made is left to `make`."""
         store, answers = self.store(id), []
-        for (step, round), told in _by_step(ends):
-            answer = yield store.tell(id, by, step, round, told)
+        for (step, round), ends in told.items():
+            answer = yield store.tell(id, by, step, round, ends)
             if answer is not None:
                 answers.append(answer)
         return answers
@@ -344,14 +348,13 @@ def _not_found(id: str) -> FlowNotFound:
     return FlowNotFound(f"no flow {id!r} is kept", "`pipeline flows list` shows those that are")
 
 
-def _by_step(ends: Sequence[Ended]) -> Iterator[tuple[tuple[str, int], list[str | bytes]]]:
-    """The ends of each step and round, flat, as FlowStore.tell takes them."""
-    steps: dict[tuple[str, int], list[str | bytes]] = {}
+def _by_step(ends: Sequence[Ended]) -> ByStep:
+    steps: ByStep = {}
     for (_, step, index, round), end in ends:
         told = steps.setdefault((step, round), [])
         told.append(step if index is None else f"{step}:{index}")
         told.append(end)
-    yield from steps.items()
+    return steps
 
 
 def _by_queue(members: list[Member], steps: dict[str, StepPolicy]) -> Iterator[tuple[str, list[Member]]]:

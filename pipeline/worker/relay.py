@@ -10,15 +10,15 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from pipeline.errors import BrokerError, BrokerUnavailable, PipelineError
 from pipeline.flow import Member
 from pipeline.flowread import CHUNK, failures, needs
-from pipeline.flows import Flows, told_error
+from pipeline.flows import ByStep, Flows, told_error
 from pipeline.job import Job, decode_runs
 from pipeline.policies import Policies
-from pipeline.store.flows import Answer, Ended, ended_error
+from pipeline.store.flows import Answer, ended_error
 from pipeline.store.store import Call, Move, run
 from pipeline.ways import Sure, Way, walk_async
 from pipeline.worker.attempt import Attempt, Refused
@@ -29,12 +29,8 @@ PAUSE = 0.1
 log = logging.getLogger("pipeline.worker")
 
 
-class Ending(NamedTuple):
-    """How a job of a flow ended: what its flow is told, then the broker. Without a move it completed."""
-
-    end: Ended
-    move: Move | None
-    attempt: Attempt | Refused
+Ending = tuple[Move | None, Attempt | Refused]
+"""A job that ended, and the move that follows; without one it completed."""
 
 
 class Kicked(Protocol):
@@ -62,8 +58,7 @@ class Relay:
     def take(self, move: Move | None, attempt: Attempt | Refused) -> None:
         """A job of a flow has ended, or is given back because it was cancelled."""
         flow = attempt.job.options.flow
-        member = Member.of_job(flow, attempt.job.id)
-        self._waiting.setdefault(flow, deque()).append(Ending(_end(member, move, attempt), move, attempt))
+        self._waiting.setdefault(flow, deque()).append((move, attempt))
         self.count += 1
         if flow not in self._under_way:
             # Those that end in this tick of the loop travel together.
@@ -76,16 +71,16 @@ class Relay:
         while waiting := self._waiting.pop(flow, None):
             while waiting:
                 batch = [waiting.popleft() for _ in range(min(CHUNK, len(waiting)))]
-                await self._tell_batch(flow, [ending.end for ending in batch])
-                for _, move, attempt in batch:
+                await self._tell_batch(flow, ends_of(flow, batch))
+                for move, attempt in batch:
                     self._ledger.settle(move, attempt)
                 self.count -= len(batch)
                 self._pool.kick()
         self._under_way.discard(flow)
 
-    async def _tell_batch(self, flow: str, ends: list[Ended]) -> None:
+    async def _tell_batch(self, flow: str, told: ByStep) -> None:
         by = secrets.token_hex(6)
-        answers = await self._insist(flow, lambda: self._flows.say(flow, by, ends))
+        answers = await self._insist(flow, lambda: self._flows.say(flow, by, told))
         if not any(answer.claims for answer in answers):
             return
         try:
@@ -128,10 +123,23 @@ class Relay:
         return await run(self._link.turns, step.call if isinstance(step, Sure) else step)
 
 
-def _end(member: Member, move: Move | None, attempt: Attempt | Refused) -> Ended:
-    if move is None and isinstance(attempt, Attempt):
-        return Ended(member, b"c" + attempt.result)
+def ends_of(flow: str, batch: list[Ending]) -> ByStep:
+    """What is said of these jobs. Most completed, of one step: that is the way that must be short."""
+    told: ByStep = {}
+    begins = len(flow) + 1
+    for move, attempt in batch:
+        field, _, round = attempt.job.id[begins:].partition(":r")
+        ends = told.setdefault((field.partition(":")[0], int(round or 1)), [])
+        ends.append(field)
+        if move is None and isinstance(attempt, Attempt):
+            ends.append(b"c" + attempt.result)
+        else:
+            ends.append(_failure(Member.of_job(flow, attempt.job.id), move))
+    return told
+
+
+def _failure(member: Member, move: Move | None) -> bytes:
     if move is not None and move.runs:
         # Dead, or not begun before it expired.
-        return Ended(member, b"f" + told_error(member, decode_runs(move.runs).errors[-1]))
-    return Ended(member, b"x" + ended_error("Cancelled", "the job was cancelled", member))
+        return b"f" + told_error(member, decode_runs(move.runs).errors[-1])
+    return b"x" + ended_error("Cancelled", "the job was cancelled", member)

@@ -62,6 +62,7 @@ def flows(written):
 
 def ends(client, id, seconds=20):
     """The flow, once it has ended."""
+
     def look():
         flow = client.flow(id)
         return flow if flow.finished_at is not None else None
