@@ -211,7 +211,7 @@ def flow_ended(flow: str) -> str:
 
 
 def flow_state(flow: str, id: str) -> str:
-    """hash: a flow, and each of its steps; see flow.lua."""
+    """hash: a flow, and each of its steps; see flow_start.lua."""
     return f"{flow}:state:{id}"
 
 

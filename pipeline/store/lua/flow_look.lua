@@ -3,7 +3,7 @@
 -- is more to see, members}, nil when it is not kept. The members are jobs that were made and whose end it has not heard
 -- of, `most` of them in 5,000: {member, round} each, flat. The next look goes on where this one ends.
 -- include now
--- include flow
+-- include flow_answer
 local flow = unpack(KEYS)
 local id, by, most = unpack(ARGV)
 

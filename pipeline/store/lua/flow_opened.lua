@@ -3,7 +3,13 @@
 -- made: the step fails. Returns as flow_tell; its state is 'stopped' when nobody wants these jobs any more, 'made' when
 -- others made them all.
 -- include now
--- include flow
+-- include flow_ready
+-- include flow_end
+-- include flow_rest
+-- include flow_halt
+-- include flow_step_end
+-- include flow_made
+-- include flow_answer
 local flow = unpack(KEYS)
 local id, by, step, round, made, total, error = unpack(ARGV)
 
@@ -21,5 +27,5 @@ end
 opened = math.max(tonumber(opened), tonumber(made))
 redis.call('HSET', state, step .. '.opened', opened, step .. '.claim', string.format('%d %s', time + 5000, by))
 redis.call('ZADD', flow .. ':open', time, id)
-if opened >= tonumber(total) then flow_opened(flow, id, state, time, step, total) end
+if opened >= tonumber(total) then flow_made(flow, id, state, time, step, total) end
 return flow_answer(state, time, by)

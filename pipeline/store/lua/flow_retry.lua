@@ -1,8 +1,10 @@
+#!lua flags=allow-oom
 -- Resume a flow that failed or was cancelled at the steps that did not end well. At most 1,000 ends are forgotten a call.
 -- Returns {its state, whether there is more to forget, claims, definition, data}; nil when it is not kept. A flow that
 -- has not ended, or completed, stays as it is.
 -- include now
--- include flow
+-- include flow_ready
+-- include flow_answer
 local flow = unpack(KEYS)
 local id, by = unpack(ARGV)
 

@@ -1,8 +1,13 @@
--- Begin a flow, unless there is one of that id. Returns {status, its state, claims, definition, data} (see flow);
+-- Begin a flow, unless there is one of that id. Returns {status, its state, claims, definition, data} (see flow_answer);
 -- the status is created or duplicate, and nil when it was removed from the file. `call` marks the caller's call, which
 -- may be repeated. `generation` is the one that the definition belongs to, `limit` in ms or ''.
+-- The hash of a flow has its `state`, `steps` (their names), `going` (how many of them are ready or running), `ready` (how
+-- many wait until their jobs are made), and of each step NAME.state, .kind, .needs, .next (who needs it), .left (how many
+-- of its needs have not ended), .round, .opened (how many of its jobs are made), .total, .done (how many have ended), .bad
+-- (how many of these failed), .error (the first of them), .claim, .looked.
 -- include now
--- include flow
+-- include flow_ready
+-- include flow_answer
 local flow = unpack(KEYS)
 local id, call, generation, limit, definition, data = unpack(ARGV)
 -- rest: name, kind, each, needs, next for each step. The kind is '', optional or on_failure; each is '' for a step that

@@ -2,7 +2,12 @@
 -- Stop a flow: `how` is 'cancelling' or 'failing' (its time is over, as `error` says). What is blocked is skipped, what
 -- was made is to be cancelled by the caller (see flow_look). Returns the state that it was in, nil when it is not kept.
 -- include now
--- include flow
+-- include flow_ready
+-- include flow_end
+-- include flow_rest
+-- include flow_halt
+-- include flow_step_end
+-- include flow_made
 local flow = unpack(KEYS)
 local id, how, error = unpack(ARGV)
 
@@ -22,7 +27,7 @@ end
 for _, step in ipairs(ready) do
   -- Somebody may be making its next jobs: they are looked for like those that are known.
   local opened, each = unpack(redis.call('HMGET', state, step .. '.opened', step .. '.each'))
-  flow_opened(flow, id, state, time, step, each and opened + 1000 or 1)
+  flow_made(flow, id, state, time, step, each and opened + 1000 or 1)
 end
 flow_rest(flow, id, state, time)
 return was

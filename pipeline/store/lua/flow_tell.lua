@@ -1,8 +1,13 @@
 #!lua flags=allow-oom
 -- Jobs of one step have ended. What is told again, or belongs to a round before, changes nothing. Without a step it is
--- only asked what is to be made. Returns {its state, claims, definition, data} (see flow), nil when the flow is not kept.
+-- only asked what is to be made. Returns {its state, claims, definition, data} (see flow_answer), nil when the flow is not kept.
 -- include now
--- include flow
+-- include flow_ready
+-- include flow_end
+-- include flow_rest
+-- include flow_halt
+-- include flow_step_end
+-- include flow_answer
 local flow = unpack(KEYS)
 local id, by, step, round = unpack(ARGV)
 -- rest: member, end for each job. A member is the step, or step:index. An end is 'c' and the result, 'f' or 'x'
