@@ -5,6 +5,7 @@ A flow is moved by the workers of its jobs. Who died, and what people do to sing
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from typing import Any
 
@@ -53,9 +54,9 @@ class FlowUpkeep:
                 for id in due:
                     self._logs.say(f"flow {id} fails: it takes longer than {words(policy.timeout or 0)}")
                     await self._walk(connection, flows.expire(id, self._by, words(policy.timeout or 0)), id)
-                for id in still:
-                    await self._walk(connection, flows.look(id, self._by), id)
-                if not (due or forgotten or (still and quiet)):
+                await asyncio.gather(*(self._walk(connection, flows.look(id, self._by), id) for id in still))
+                # Many may stand still for good reasons: the others have their turn with the next beat.
+                if not (due or forgotten):
                     break
 
     async def _walk(self, connection: Connection, way: Way[Any], id: str) -> None:

@@ -54,9 +54,10 @@ class Field:
 
     def walk(self, way: Way[Result]) -> Result:
         """Walk a way as a new process would."""
-        return walk(way, self._step)
+        return walk(way, self.step)
 
-    def _step(self, step: Call[Any] | Sure) -> Any:
+    def step(self, step: Call[Any] | Sure) -> Any:
+        """Run one step of a way."""
         call = step.call if isinstance(step, Sure) else step
         if self.dies_before == len(self.calls):
             self.dies_before = None
@@ -110,6 +111,13 @@ class Field:
             for id, record in zip(reply[::2], reply[1::2], strict=True):
                 found[id.decode()] = msgspec.json.decode(record)[2]
         return found
+
+    def cancelled(self) -> set[str]:
+        """The ids of the jobs that were cancelled."""
+        replies = [
+            self.connection.call(("ZRANGE", keys.cancelled(keys.base("shop", q)), 0, -1)) for q in QUEUES
+        ]
+        return {id.decode() for reply in replies for id in reply}
 
     def times_made(self) -> int:
         """How many jobs were ever made."""

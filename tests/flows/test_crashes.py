@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
+from pipeline.flow import Member
 from pipeline.flows import Flows
 from pipeline.policies import Policies
+from pipeline.store.flows import Ended
 from tests.flows.field import Died, Field
 
 WELL = ("reserve", "pack:1", "charge", "pack:0", "mail")
@@ -89,6 +93,23 @@ def test_two_that_make_the_jobs_of_a_step_at_once_make_each_once(field: Field) -
     field.look(id)
     assert field.states(id)["pack"] == "running"
     assert len(field.jobs()) == field.times_made() == 2_502
+
+
+def test_jobs_that_are_made_while_their_flow_is_cancelled_are_cancelled_too(field: Field) -> None:
+    id = field.start({"items": list(range(1_500))})
+    way = field.flows.tell(id, field.who(), [Ended(Member(id, "reserve"), b'c{"id":7}')])
+    told = None
+    while f"{id}:pack:999" not in field.jobs():
+        told = field.step(way.send(told))
+    assert field.walk(field.flows.cancel(id, field.who())) == "running"
+    with suppress(StopIteration):
+        while True:
+            told = field.step(way.send(told))
+    field.look(id)
+    assert field.show(id).state == "cancelled"
+    assert f"{id}:pack:1000" not in field.jobs()
+    made = {job for job in field.jobs() if ":pack:" in job or job.endswith(":charge")}
+    assert made <= field.cancelled()
 
 
 def test_a_step_that_somebody_makes_is_left_to_them(field: Field) -> None:

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- What needs a supervisor: {flows whose time is over, flows that did not move for `quiet` ms, how many were forgotten}, 20
--- of each at most. Those that are named count as moved, so that one supervisor looks at each. Of ended flows
+-- What needs a supervisor: {flows whose time is over, flows that did not move for `quiet` ms, how many were forgotten}, 20,
+-- 100 and 200 at most. Those that are named count as moved, so that one supervisor looks at each. Of ended flows
 -- `count` are kept, for `age` ms; '' is no bound.
 -- include now
 local flow = unpack(KEYS)
@@ -8,7 +8,7 @@ local quiet, count, age = unpack(ARGV)
 
 local time = now()
 local due = redis.call('ZRANGEBYSCORE', flow .. ':due', '-inf', time, 'LIMIT', 0, 20)
-local still = redis.call('ZRANGEBYSCORE', flow .. ':open', '-inf', time - quiet, 'LIMIT', 0, 20)
+local still = redis.call('ZRANGEBYSCORE', flow .. ':open', '-inf', time - quiet, 'LIMIT', 0, 100)
 for i = 1, #still do redis.call('ZADD', flow .. ':open', time, still[i]) end
 
 local ended, old = flow .. ':ended', {}
