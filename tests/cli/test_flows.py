@@ -26,7 +26,7 @@ def declared(shop: Shop) -> None:
 
 def fail(shop: Shop, id: str) -> None:
     """The first step of a flow dies."""
-    told = ["mail", b"f" + ended_error("ValueError", "no\x1b[31m way")]
+    told: list[str | bytes] = ["mail", b"f" + ended_error("ValueError", "no\x1b[31m way")]
     with shop.connection() as connection:
         run_blocking(connection, FlowStore("shop", "order").tell(id, "w", "mail", 1, told))
 

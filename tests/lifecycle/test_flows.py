@@ -71,7 +71,8 @@ def ends(client, id, seconds=20):
 
 
 def result(client, queue, id):
-    return client.job(queue, id).result
+    # A flow hears of an end a moment before the job is settled.
+    return eventually(lambda: client.job(queue, id).result, f"{id} is settled")
 
 
 def test_results_reach_the_steps_that_need_them_in_every_kind_of_handler(flows):
@@ -107,7 +108,7 @@ def test_a_flow_that_is_cancelled_stops_its_jobs_and_can_go_on(flows):
     assert client.cancel_flow(id) == "running"
     flow = ends(client, id)
     assert [step.state for step in flow.steps] == ["cancelled", "skipped"]
-    assert client.job("slow", f"{id}:a").state == "cancelled"
+    eventually(lambda: client.job("slow", f"{id}:a").state == "cancelled", "its job is cancelled")
     client.retry_flow(id)
     written.sees("begin", 2)
     assert client.cancel_flow(id) == "running"
