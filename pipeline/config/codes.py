@@ -72,10 +72,10 @@ CODES: dict[str, str] = {
     "P208": "A secret that is used has no value here: its variable or file is missing or empty, or cannot be read. "
     "That is an error where the value is needed, for instance in `pipeline run`, and a note in `validate`.",
     "P209": "A policy test names a queue, a job or a retry policy that the file does not have.",
-    "P230": "A step of a flow names a queue, or a job of it, that the file does not have.",
-    "P231": "`needs` names a step that the flow does not have. Steps need steps of their own flow only.",
-    "P232": "Steps need each other in a circle, so that none of them could ever begin.",
-    "P233": "{steps.NAME.result} is what the step NAME returned. The step that uses it must need that one, directly or by way "
+    "P240": "A step of a flow names a queue, or a job of it, that the file does not have.",
+    "P241": "`needs` names a step that the flow does not have. Steps need steps of their own flow only.",
+    "P242": "Steps need each other in a circle, so that none of them could ever begin.",
+    "P243": "{steps.NAME.result} is what the step NAME returned. The step that uses it must need that one, directly or by way "
     "of others; a step with `on_failure: true` may use those of all others, with a question mark for what may not have run.",
     # Settings that cannot work together
     "P301": "The soft limit of a timeout must be shorter than the hard one, or the handler never sees it.",
@@ -99,12 +99,12 @@ CODES: dict[str, str] = {
     "P314": "The embedded broker is one server without replicas, so it can confirm no job as `durability: {replicas: n}` "
     "asks. Use `fsync`, or a broker of your own that has replicas.",
     "P315": "A rate limit needs both: `max`, how many jobs may start, and `per`, within how long.",
-    "P330": "A flow has 1 to 200 steps. Many jobs of one kind are one step with `for_each`.",
-    "P331": "`for_each` takes one field alone that is a list: {data.items} or {steps.NAME.result}. Within such a step {item} is the "
+    "P350": "A flow has 1 to 200 steps. Many jobs of one kind are one step with `for_each`.",
+    "P351": "`for_each` takes one field alone that is a list: {data.items} or {steps.NAME.result}. Within such a step {item} is the "
     "item and {index} its place, from 0. {failed.step}, {failed.type} and {failed.message} belong to `on_failure` steps.",
-    "P332": "A step with `on_failure: true` runs when the flow has failed and what ran has ended: always, or when one of the steps "
+    "P352": "A step with `on_failure: true` runs when the flow has failed and what ran has ended: always, or when one of the steps "
     "in its `needs` has failed. It is one job, it cannot be optional, no other step can need it, and what it is for must be able to fail.",
-    "P333": "The id of a step's job is made of the flow's name, its id, and the step's name, and has 128 characters at most.",
+    "P353": "The id of a step's job is made of the flow's name, its id, and the step's name, and has 128 characters at most.",
     # Warnings: what works and surprises
     "P401": "`supervisor.stop_timeout` is shorter than the time a job may take, so a stop can cut a job that "
     "is within its limit. It is released and runs again later, at no cost to its attempts.",
@@ -127,7 +127,7 @@ CODES: dict[str, str] = {
     "error.",
     "P410": "A rate limit that is never reached limits nothing: even if a job took a millisecond only, the processes of "
     "this host could not start that many. On many hosts it may make sense.",
-    "P430": "The step's job goes to a queue that only stores (`handler: null`). The flow waits until somebody else has worked it "
+    "P435": "The step's job goes to a queue that only stores (`handler: null`). The flow waits until somebody else has worked it "
     "off, or its `timeout` is over.",
     # Handlers, checked by importing them
     "P501": "The module of a handler does not exist below the project's root or among the installed packages.",

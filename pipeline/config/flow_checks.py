@@ -77,31 +77,31 @@ def _check_size(flow: _Flow) -> None:
     place, path = key_span(flow.node, ("steps",)), ("flows", flow.name, "steps")
     if not flow.steps:
         flow.report.error(
-            "P330", "the flow has no step", place, path, "give it one: {queue: NAME, job: NAME}"
+            "P350", "the flow has no step", place, path, "give it one: {queue: NAME, job: NAME}"
         )
     elif len(flow.steps) > MOST_STEPS:
         message = f"the flow has {len(flow.steps)} steps, more than {MOST_STEPS}"
-        flow.report.error("P330", message, place, path, "`for_each` makes many jobs of one step")
+        flow.report.error("P350", message, place, path, "`for_each` makes many jobs of one step")
     elif all(step.on_failure for step in flow.steps.values()):
-        flow.report.error("P332", "every step is for a failure, and nothing can fail", place, path)
+        flow.report.error("P352", "every step is for a failure, and nothing can fail", place, path)
     for step in flow.steps:
         if len(flow.name) + len(step) > LONGEST_NAMES:
             message = f"the names of flow and step have more than {LONGEST_NAMES} characters together"
-            flow.error("P333", message, step, help="they are a part of the ids of its jobs")
+            flow.error("P353", message, step, help="they are a part of the ids of its jobs")
 
 
 def _check_job(flow: _Flow, name: str) -> None:
     step, queues = flow.steps[name], block(child(flow.written, "queues")).entries
     if step.queue not in queues:
         help = did_you_mean(step.queue, queues) or "declare it under `queues`"
-        flow.error("P230", f"the file has no queue '{step.queue}'", name, "queue", help=help)
+        flow.error("P240", f"the file has no queue '{step.queue}'", name, "queue", help=help)
         return
     queue = queues[step.queue].value
     jobs = block(child(queue, "jobs")).entries
     handler = child(queue, "handler")
     if step.job not in jobs and handler is None:
         help = did_you_mean(step.job, jobs) or "declare it under `jobs` of the queue"
-        flow.error("P230", f"the queue '{step.queue}' has no job '{step.job}'", name, "job", help=help)
+        flow.error("P240", f"the queue '{step.queue}' has no job '{step.job}'", name, "job", help=help)
         return
     own = child(jobs[step.job].value, "handler") if step.job in jobs else handler
     own = handler if own is None else own
@@ -111,17 +111,17 @@ def _check_job(flow: _Flow, name: str) -> None:
             ("flows", flow.name, "steps", name, "job"),
         )
         message = f"'{step.job}' of '{step.queue}' has no handler: the flow waits for whoever works it off"
-        flow.report.warning("P430", message, place, path, "give the flow a `timeout`")
+        flow.report.warning("P435", message, place, path, "give the flow a `timeout`")
 
 
 def _check_needs(flow: _Flow, name: str) -> None:
     for at, need in enumerate(flow.steps[name].needs):
         if need not in flow.steps:
             help = did_you_mean(need, flow.steps) or f"its steps are {', '.join(flow.steps)}"
-            flow.error("P231", f"the flow has no step '{need}'", name, "needs", at, help=help)
+            flow.error("P241", f"the flow has no step '{need}'", name, "needs", at, help=help)
         elif flow.steps[need].on_failure:
             message = f"'{need}' runs only when the flow has failed: no step can need it"
-            flow.error("P332", message, name, "needs", at, help="take it out of `needs`")
+            flow.error("P352", message, name, "needs", at, help="take it out of `needs`")
 
 
 def _check_on_failure(flow: _Flow, name: str) -> None:
@@ -131,12 +131,12 @@ def _check_on_failure(flow: _Flow, name: str) -> None:
     for key in ("optional", "for_each"):
         if getattr(step, key):
             flow.error(
-                "P332", f"a step for a failure cannot have `{key}`", name, key, key=True, help="remove it"
+                "P352", f"a step for a failure cannot have `{key}`", name, key, key=True, help="remove it"
             )
     causes = [flow.steps[need] for need in step.needs if need in flow.steps] or list(flow.steps.values())
     if all(cause.optional or cause.on_failure for cause in causes) and not all(c.on_failure for c in causes):
         help = "an optional step that fails does not fail the flow"
-        flow.error("P332", "what it is for cannot fail the flow", name, "on_failure", key=True, help=help)
+        flow.error("P352", "what it is for cannot fail the flow", name, "on_failure", key=True, help=help)
 
 
 def _check_circles(flow: _Flow) -> bool:
@@ -147,7 +147,7 @@ def _check_circles(flow: _Flow) -> bool:
         if way is not None:
             fine = False
             message = f"steps need each other in a circle: {' -> '.join(way)}"
-            flow.error("P232", message, way[0], "needs", key=True, help="one of them must begin")
+            flow.error("P242", message, way[0], "needs", key=True, help="one of them must begin")
     return fine
 
 
@@ -172,7 +172,7 @@ def _check_templates(flow: _Flow, name: str) -> None:
         field = FIELD.fullmatch(step.for_each)
         if not field or field[2] or field[1].split(".")[0] in ("item", "index"):
             message = f"'{step.for_each}' is not the template of a list"
-            flow.error("P331", message, name, "for_each", help='one field alone, for instance "{data.items}"')
+            flow.error("P351", message, name, "for_each", help='one field alone, for instance "{data.items}"')
         else:
             _check_field(flow, name, field[1], ("for_each",))
     for path, text in _texts(child(node, "data"), ("data",)):
@@ -190,31 +190,31 @@ def _check_field(flow: _Flow, name: str, field: str, path: Path) -> None:
         _check_result(flow, name, rest, path)
     elif root in ("item", "index") and step.for_each is None:
         flow.error(
-            "P331", f"{{{field}}} needs `for_each`", name, *path, help="it is an item of the step's list"
+            "P351", f"{{{field}}} needs `for_each`", name, *path, help="it is an item of the step's list"
         )
     elif root == "failed" and not step.on_failure:
         flow.error(
-            "P331", f"{{{field}}} needs `on_failure: true`", name, *path, help="it is what failed in the flow"
+            "P351", f"{{{field}}} needs `on_failure: true`", name, *path, help="it is what failed in the flow"
         )
     elif root not in ROOTS:
         help = (
             did_you_mean(root, ROOTS)
             or "data, steps.NAME.result, item or index (of for_each), failed (of on_failure)"
         )
-        flow.error("P331", f"{{{field}}}: there is no '{root}'", name, *path, help=help)
+        flow.error("P351", f"{{{field}}}: there is no '{root}'", name, *path, help=help)
 
 
 def _check_result(flow: _Flow, name: str, rest: list[str], path: Path) -> None:
     other = rest[0] if rest else ""
     if other not in flow.steps:
         help = did_you_mean(other, flow.steps) or f"its steps are {', '.join(flow.steps)}"
-        flow.error("P233", f"the flow has no step '{other}'", name, *path, help=help)
+        flow.error("P243", f"the flow has no step '{other}'", name, *path, help=help)
     elif rest[1:2] != ["result"]:
         help = f"write {{steps.{other}.result}}"
-        flow.error("P233", "a step has a `result` and nothing else", name, *path, help=help)
+        flow.error("P243", "a step has a `result` and nothing else", name, *path, help=help)
     elif not flow.steps[name].on_failure and other not in flow.above(name):
         message = f"'{name}' does not need '{other}', so it may run before there is a result"
-        flow.error("P233", message, name, *path, help=f"add {other} to its `needs`")
+        flow.error("P243", message, name, *path, help=f"add {other} to its `needs`")
 
 
 def _texts(node: Node | None, path: Path) -> Iterator[tuple[Path, str]]:
