@@ -17,6 +17,8 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from pipeline.errors import BrokerUnavailable, Unconfirmed
+from pipeline.flows import Flows, StartedFlow
+from pipeline.flowview import FlowView
 from pipeline.followup import ENDED, looks
 from pipeline.plan import Plan
 from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate, time_limit
@@ -27,6 +29,7 @@ from pipeline.store.operator import cancelling
 from pipeline.store.reader import JobView, Reader, server_time
 from pipeline.store.store import Accepted, Call, StalePolicy, Store, run_blocking
 from pipeline.store.wire import BlockingConnection
+from pipeline.ways import Sure, Way, walk
 
 Result = TypeVar("Result")
 
@@ -63,6 +66,7 @@ class Client:
     ) -> None:
         self._project, self._address, plan = locate(target, name, profile)
         self._policies = Policies(plan)
+        self._flows = Flows(self._project, self._policies)
         self._stores: dict[str, Store] = {}
         self._timeout = time_limit(timeout)
         self._lines: list[Line] = []
@@ -136,6 +140,26 @@ class Client:
         call = cancelling(self._store(queue), job, self._policies.policy(queue), at)
         return self._call(call) or job.state
 
+    def start_flow(self, name: str, data: Any = None, *, id: str | None = None) -> StartedFlow:
+        """Begin a flow of the file: its id, and `created`, or `duplicate` when one of that id is kept. `id` stands behind
+        the name: "order-17" of `checkout` is `checkout:order-17`.
+
+        Raises EnqueueError when it is refused; nothing is stored then.
+        """
+        return self._walk(self._flows.start(name, data, id, secrets.token_hex(6)))
+
+    def flow(self, id: str) -> FlowView:
+        """What is kept of a flow, and of each of its steps. Raises FlowNotFound."""
+        return self._walk(self._flows.show(id))
+
+    def cancel_flow(self, id: str) -> str:
+        """Stop a flow, and cancel its jobs: the state it was in. Raises FlowNotFound, WrongState."""
+        return self._walk(self._flows.cancel(id, secrets.token_hex(6)))
+
+    def retry_flow(self, id: str) -> None:
+        """Resume a flow that failed or was cancelled: what was done stays done. Raises FlowNotFound, WrongState."""
+        self._walk(self._flows.retry(id, secrets.token_hex(6)))
+
     def close(self) -> None:
         """Hang up."""
         lines, self._lines = self._lines, []
@@ -149,6 +173,17 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _walk(self, way: Way[Result]) -> Result:
+        return walk(way, self._step)
+
+    def _step(self, step: Call[Any] | Sure) -> Any:
+        call, confirm = step if isinstance(step, Sure) else (step, None)
+        line = self._take_line()
+        try:
+            return self._run(line, call, confirm)
+        finally:
+            self._lines.append(line)
 
     def _enqueue(self, queue: str, jobs: Sequence[tuple[str, Any] | Wanted]) -> list[Accepted]:
         if not jobs:

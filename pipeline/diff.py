@@ -11,7 +11,18 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from pipeline.leaves import Leaves, of_alert, of_job, of_pool, of_project, of_queue, of_schedule
+from pipeline.flow import FlowPolicy
+from pipeline.leaves import (
+    Leaves,
+    of_alert,
+    of_flow,
+    of_job,
+    of_pool,
+    of_project,
+    of_queue,
+    of_schedule,
+    of_step,
+)
 from pipeline.plan import AlertPlan, Plan, PoolPlan, SchedulePlan
 from pipeline.policy import JobPolicy, QueuePolicy
 
@@ -120,6 +131,8 @@ def _differences(old: Plan, new: Plan) -> Iterator[Change]:
         yield from _queue(old.queues[name], new.queues[name], place)
     for name in _both(old.schedules, new.schedules):
         yield from _schedule(Place(f"schedules.{name}"), old.schedules.get(name), new.schedules.get(name))
+    for name in _both(old.flows, new.flows):
+        yield from _flow(name, old.flows.get(name), new.flows.get(name))
 
 
 def _both(old: Iterable[str], new: Iterable[str]) -> Iterator[str]:
@@ -208,6 +221,24 @@ def _home(old: tuple[str, PoolPlan], new: tuple[str, PoolPlan], place: Place) ->
     yield from _changes(_pairs({"pool": before}, {"pool": after}), place)
     if not _is_shared(*new):
         yield from _changes(_pairs(of_pool(old[1]), of_pool(new[1])), place)
+
+
+# --- flows ----------------------------------------------------------------------------------------------
+
+
+def _flow(name: str, old: FlowPolicy | None, new: FlowPolicy | None) -> Iterator[Change]:
+    """Flows that began go on as they were: a change is for those that begin later."""
+    place = Place(f"flows.{name}")
+    if old is None or new is None:
+        yield _came_or_went(place, "hot", came=new is not None)
+        return
+    yield from _changes(_pairs(of_flow(old), of_flow(new)), place)
+    for step in _both(old.steps, new.steps):
+        here = Place(f"{place.path}.steps.{step}")
+        if step not in old.steps or step not in new.steps:
+            yield _came_or_went(here, "hot", came=step in new.steps)
+        else:
+            yield from _changes(_pairs(of_step(old.steps[step]), of_step(new.steps[step])), here)
 
 
 # --- queues and their jobs ------------------------------------------------------------------------------

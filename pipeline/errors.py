@@ -8,12 +8,14 @@ PipelineError
 │   ├── UnknownQueue
 │   │   └── QueueRemoved   it was in the file once
 │   ├── UnknownJob
+│   ├── UnknownFlow
 │   ├── InvalidPayload     not JSON, or against its schema
 │   ├── PayloadTooLarge
 │   ├── InvalidOption      an id, priority or delay out of its range
 │   └── NoPolicy           neither a file nor a supervisor says what the queue is
 ├── JobError               a command that this job cannot take
 │   ├── JobNotFound
+│   ├── FlowNotFound
 │   └── WrongState
 ├── BrokerError
 │   ├── BrokerUnavailable  away, or silent for longer than the time limit
@@ -100,6 +102,12 @@ class UnknownJob(EnqueueError):
     code = "unknown_job"
 
 
+class UnknownFlow(EnqueueError):
+    """No flow of that name, in the file or with the supervisor."""
+
+    code = "unknown_flow"
+
+
 class InvalidPayload(EnqueueError):
     """The payload is not JSON, or does not fit its schema."""
 
@@ -134,6 +142,12 @@ class JobNotFound(JobError):
     """No job with that id is kept."""
 
     code = "not_found"
+
+
+class FlowNotFound(JobError):
+    """No flow with that id is kept."""
+
+    code = "flow_not_found"
 
 
 class WrongState(JobError):

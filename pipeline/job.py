@@ -13,6 +13,7 @@ from typing import Any, Generic, Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
+from pipeline.errors import PipelineError
 from pipeline.policy import Backoff, Timeout
 
 Data = TypeVar("Data")
@@ -42,7 +43,8 @@ class Letter(Struct, frozen=True):
 
 class Options(Struct, frozen=True, omit_defaults=True):
     """What one job has of its own; `key` is its `until_done` deduplication key, to be freed at its end. One that did
-    not begin until `expires` (ms since 1970) is cancelled. `dead_letter`: it is a copy of one that died.
+    not begin until `expires` (ms since 1970) is cancelled. `dead_letter`: it is a copy of one that died. `flow` is the id
+    of the flow whose step it is.
     """
 
     priority: int = 0
@@ -52,6 +54,7 @@ class Options(Struct, frozen=True, omit_defaults=True):
     key: str = ""
     expires: int | None = None
     dead_letter: Letter | None = None
+    flow: str = ""
 
 
 NO_OPTIONS = Options()
@@ -82,6 +85,29 @@ class Job(Struct, Generic[Data], array_like=True, weakref=True):
     def log(self, line: str) -> Awaitable[None]:
         """Keep a line with the job: 100 lines of 1 KiB at most. `await` it, or call it plainly."""
         return self._tell("log", line)
+
+    @property
+    def flow(self) -> str | None:
+        """The id of the flow that this job is a step of."""
+        return self.options.flow or None
+
+    def needs(self) -> Any:
+        """The results of the steps that this one needs, by their names: of a `for_each` step the list of all, and None
+        in place of what failed. To an `on_failure` step, those of all steps. `await` it, or call it plainly.
+
+        Raises BrokerUnavailable when the broker is away, PipelineError when the job is no step of a flow.
+        """
+        return self._ask("needs")
+
+    def failures(self) -> Any:
+        """What failed in the flow, for its `on_failure` steps: a list of {"step", "type", "message"}; of the flow's own
+        time limit, with the step None. `await` it, or call it plainly."""
+        return self._ask("failures")
+
+    def _ask(self, kind: str) -> Any:
+        if self.note is None or not self.flow:
+            raise PipelineError(f"job {self.id} of {self.queue!r} is no step of a flow: it needs no other")
+        return self.note(self, kind, None)
 
     def _tell(self, kind: str, value: Any) -> Awaitable[None]:
         return self.note(self, kind, value) if self.note is not None else SENT

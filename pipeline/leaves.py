@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
+from pipeline.flow import FlowPolicy, StepPolicy
 from pipeline.job import encode
 from pipeline.plan import AlertPlan, Plan, PoolPlan, SchedulePlan
 from pipeline.policy import (
@@ -119,6 +122,28 @@ def of_schedule(own: SchedulePlan) -> Leaves:
         "overlap": own.overlap,
         "catch_up": own.catch_up,
         "jitter": _time(own.jitter),
+    }
+
+
+def of_flow(flow: FlowPolicy) -> Leaves:
+    """What holds for a flow as a whole."""
+    return {
+        "timeout": _time(flow.timeout),
+        "retention.count": flow.retention.count,
+        "retention.age": _time(flow.retention.age),
+    }
+
+
+def of_step(step: StepPolicy) -> Leaves:
+    """One step of a flow."""
+    return {
+        "queue": step.queue,
+        "job": step.job,
+        "needs": list(step.needs) or None,
+        "data": None if step.data is None else msgspec.json.encode(step.data).decode(),
+        "for_each": step.for_each,
+        "optional": step.optional,
+        "on_failure": step.on_failure,
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from pipeline.flow import FlowPolicy
 from pipeline.policy import QueuePolicy
 
 
@@ -127,6 +128,7 @@ class Plan(Struct, frozen=True):
     inputs: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     schedules: dict[str, SchedulePlan] = {}
+    flows: dict[str, FlowPolicy] = {}
 
 
 class WorkerPlan(Struct, frozen=True):

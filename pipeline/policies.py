@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
-from pipeline.errors import JobNotFound, NoPolicy, QueueRemoved, UnknownJob, UnknownQueue
+from pipeline.errors import JobNotFound, NoPolicy, QueueRemoved, UnknownFlow, UnknownJob, UnknownQueue
+from pipeline.flow import FlowPolicy
 from pipeline.plan import Plan
 from pipeline.policy import QueuePolicy
-from pipeline.producer import Batch, Wanted, batches, new_job, plain_batches
+from pipeline.producer import Batch, Wanted, batches, flow_records, new_job, plain_batches
 from pipeline.store.confirm import Confirm, of_file
 from pipeline.store.reader import JobView
 from pipeline.store.store import NewJob
@@ -48,6 +49,7 @@ class Policies:
 
     def __init__(self, plan: Plan | None) -> None:
         self._file = dict(plan.queues) if plan else {}
+        self._flows = dict(plan.flows) if plan else {}
         self._confirm = of_file(plan.broker) if plan else None
         self._known: dict[str, Known] = {}
 
@@ -85,6 +87,19 @@ class Policies:
         self._known[queue] = known
         return known
 
+    def flow(self, name: str, generation: str | None, published: FlowPolicy | None) -> FlowPolicy:
+        """The definition of a flow that counts: the published one, and before a supervisor ran that of the file.
+
+        Raises UnknownFlow.
+        """
+        if published is not None:
+            return published
+        if generation is None and name in self._flows:
+            return self._flows[name]
+        if generation is not None:
+            raise UnknownFlow(f"flow {name!r} was removed from the file", "put it back into the file")
+        raise unknown_flow(name, self._flows)
+
     def batches(self, queue: str, known: Known, jobs: Sequence[tuple[str, Any] | Wanted]) -> list[Batch]:
         """The jobs, checked, in batches. Raises EnqueueError."""
         at = known.server_ms()
@@ -95,6 +110,14 @@ class Policies:
     def new_job(self, queue: str, known: Known, wanted: Wanted) -> NewJob:
         """One job, checked. Raises EnqueueError."""
         return self._checked(queue, known, lambda policy: new_job(policy, known.server_ms(), wanted))
+
+    def flow_records(
+        self, queue: str, known: Known, name: str, flow: str, payloads: Sequence[Any]
+    ) -> tuple[int, list[bytes], list[str]]:
+        """The level, the records and the lanes of jobs of one step of a flow, checked. A flow's ids keep a second job off, and
+        not the deduplication of its queues. Raises EnqueueError."""
+        at = known.server_ms()
+        return self._checked(queue, known, lambda policy: flow_records(policy, at, name, flow, payloads))
 
     def _checked(self, queue: str, known: Known, check: Callable[[QueuePolicy], Checked]) -> Checked:
         # A job that only the producer's own file knows is taken, and waits.
@@ -114,6 +137,15 @@ def unknown_queue(queue: str, known: Iterable[str]) -> UnknownQueue:
     return UnknownQueue(
         f"there is no queue {queue!r}", did_you_mean(queue, names) or f"there are {', '.join(names)}"
     )
+
+
+def unknown_flow(name: str, known: Iterable[str]) -> UnknownFlow:
+    """The refusal, with the near name or all of them."""
+    from pipeline.config.suggest import did_you_mean
+
+    names = sorted(known)
+    otherwise = f"there are {', '.join(names)}" if names else "`flows:` in the file declares them"
+    return UnknownFlow(f"there is no flow {name!r}", did_you_mean(name, names) or otherwise)
 
 
 def queue_removed(queue: str, generation: int, waiting: int) -> QueueRemoved:

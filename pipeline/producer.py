@@ -53,6 +53,8 @@ class Wanted(NamedTuple):
     expires: Duration | None = None
     front: bool = False
     deduplication: Deduplication | None = None
+    flow: str = ""
+    """The flow whose step it is."""
 
 
 class Plain(Struct, frozen=True):
@@ -129,11 +131,7 @@ def batch_of(jobs: list[NewJob]) -> Batch:
 
 def new_job(queue: QueuePolicy, at: int, job: Wanted) -> NewJob:
     """One job, checked, with the defaults of its policy. Raises EnqueueError."""
-    policy = queue.job(job.name)
-    if policy is None:
-        known = ", ".join(sorted(queue.jobs))
-        near = did_you_mean(job.name, queue.jobs)
-        raise UnknownJob(f"queue {queue.name!r} has no job {job.name!r}", near or f"it has {known}")
+    policy = _policy(queue, job.name)
     if policy.schema is not None:
         _check_schema(queue.name, job.name, policy.schema, job.data)
     key, rule = _deduplication(queue, policy, job)
@@ -142,7 +140,7 @@ def new_job(queue: QueuePolicy, at: int, job: Wanted) -> NewJob:
     due = _debounced(job, rule) if debounced and rule else _due(job)
     until_done = key if rule is not None and rule.mode in ("until_done", "keep_last") else ""
     options = _options(job, priority, until_done, _expires(policy, job, due, at))
-    written = _record(queue, at, job, options)
+    written = _record(queue, at, job.name, job.data, options)
     lane = key if _mode(rule) == "keep_last" else _lane(queue, job)
     return NewJob(_id(job.id), priority, due, key, _window(rule), _mode(rule), lane, written)
 
@@ -160,18 +158,41 @@ def _lane(queue: QueuePolicy, job: Wanted) -> str:
         raise InvalidPayload(f"no lane for {job.name!r}: {error.args[0]}") from None
 
 
-def _record(queue: QueuePolicy, at: int, job: Wanted, options: Options) -> bytes:
+def flow_records(
+    queue: QueuePolicy, at: int, name: str, flow: str, payloads: Sequence[Any]
+) -> tuple[int, list[bytes], list[str]]:
+    """The level, the records and, in a queue with lanes, the lanes of jobs of one step of a flow, checked. Raises EnqueueError."""
+    policy = _policy(queue, name)
+    job = Wanted(name, None, flow=flow)
+    options = _options(job, policy.priority, "", _expires(policy, job, "", at))
+    if policy.schema is not None:
+        for data in payloads:
+            _check_schema(queue.name, name, policy.schema, data)
+    lanes = [_lane(queue, Wanted(name, data)) for data in payloads] if queue.lanes is not None else []
+    return policy.priority, [_record(queue, at, name, data, options) for data in payloads], lanes
+
+
+def _policy(queue: QueuePolicy, name: str) -> JobPolicy:
+    policy = queue.job(name)
+    if policy is None:
+        known = ", ".join(sorted(queue.jobs))
+        near = did_you_mean(name, queue.jobs)
+        raise UnknownJob(f"queue {queue.name!r} has no job {name!r}", near or f"it has {known}")
+    return policy
+
+
+def _record(queue: QueuePolicy, at: int, name: str, data: Any, options: Options) -> bytes:
     try:
-        written = encode_record(at, job.name, job.data, options)
+        written = encode_record(at, name, data, options)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise InvalidPayload(f"the payload of {job.name!r} is not JSON: {error}") from None
-    if b"null" in written and has_nan(job.data):
-        raise InvalidPayload(f"the payload of {job.name!r} is not JSON: it holds NaN or Infinity")
+        raise InvalidPayload(f"the payload of {name!r} is not JSON: {error}") from None
+    if b"null" in written and has_nan(data):
+        raise InvalidPayload(f"the payload of {name!r} is not JSON: it holds NaN or Infinity")
     if len(written) > queue.max_payload:
-        size = len(encode(job.data))
+        size = len(encode(data))
         if size > queue.max_payload:
             raise PayloadTooLarge(
-                f"the payload of {job.name!r} has {size:,} bytes, more than the {queue.max_payload:,}"
+                f"the payload of {name!r} has {size:,} bytes, more than the {queue.max_payload:,}"
                 f" that queue {queue.name!r} takes",
                 "store it elsewhere and send a reference, or raise max_payload",
             )
@@ -179,7 +200,11 @@ def _record(queue: QueuePolicy, at: int, job: Wanted, options: Options) -> bytes
 
 
 def _options(job: Wanted, priority: int, key: str, expires: int | None) -> Options:
-    if not (priority or key or expires) and (job.attempts, job.backoff, job.timeout) == (None, None, None):
+    if not (priority or key or expires or job.flow) and (job.attempts, job.backoff, job.timeout) == (
+        None,
+        None,
+        None,
+    ):
         return NO_OPTIONS
     if job.attempts is not None and (type(job.attempts) is not int or job.attempts < 1):
         raise InvalidOption(
@@ -188,7 +213,7 @@ def _options(job: Wanted, priority: int, key: str, expires: int | None) -> Optio
     if job.backoff is not None:
         _check_backoff(job.backoff)
     timeout = Timeout(hard=_milliseconds("timeout", job.timeout)) if job.timeout is not None else None
-    return Options(priority, job.attempts, job.backoff, timeout, key, expires)
+    return Options(priority, job.attempts, job.backoff, timeout, key, expires, flow=job.flow)
 
 
 def _check_backoff(backoff: Backoff) -> None:

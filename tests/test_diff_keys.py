@@ -13,6 +13,7 @@ from pipeline.diff import class_of, shown
 from tests.plans import BASE, NOTHING, edited, lines, plan_of
 
 FIXED = {"attempts": 3, "backoff": {"type": "fixed", "delay": "2s"}}
+FLOW = {"steps": {"begin": {"queue": "emails", "job": "x"}, "pay": {"queue": "emails", "job": "capture"}}}
 # The value of one key, before and after, and the lines that tell it. NOTHING: the file does not have the key.
 ELSEWHERE = [
     ("name", "shop", "mart", ["~ name  shop -> mart  (restart)"]),
@@ -71,6 +72,17 @@ ELSEWHERE = [
     ("queues.emails.retention.dead.count", NOTHING, 7, ["~ queues.emails.retention.dead.count  10000 -> 7  (hot)"]),
     ("queues.emails.retention.dead.age", NOTHING, "1w", ["~ queues.emails.retention.dead.age  2w -> 1w  (hot)"]),
     ("queues.a.pool", "small", NOTHING, ["~ queues.a.pool  small -> none  (rolling)"]),
+    ("flows.order.timeout", NOTHING, "1h", ["~ flows.order.timeout  none -> 1h  (hot)"]),
+    ("flows.order.retention.count", NOTHING, 7, ["~ flows.order.retention.count  1000 -> 7  (hot)"]),
+    ("flows.order.retention.age", NOTHING, "1w", ["~ flows.order.retention.age  2w -> 1w  (hot)"]),
+    ("flows.order.steps.pay.queue", "emails", "a", ["~ flows.order.steps.pay.queue  emails -> a  (hot)"]),
+    ("flows.order.steps.pay.job", "capture", "refund", ["~ flows.order.steps.pay.job  capture -> refund  (hot)"]),
+    ("flows.order.steps.pay.needs", NOTHING, ["begin"], ["~ flows.order.steps.pay.needs  none -> [begin]  (hot)"]),
+    ("flows.order.steps.pay.data", NOTHING, {"a": "{data.x}"},
+     ['~ flows.order.steps.pay.data  none -> {"a":"{data.x}"}  (hot)']),
+    ("flows.order.steps.pay.for_each", NOTHING, "{data.items}", ["~ flows.order.steps.pay.for_each  none -> {data.items}  (hot)"]),
+    ("flows.order.steps.pay.optional", NOTHING, True, ["~ flows.order.steps.pay.optional  false -> true  (hot)"]),
+    ("flows.order.steps.pay.on_failure", NOTHING, True, ["~ flows.order.steps.pay.on_failure  false -> true  (hot)"]),
     ("queues.payments.jobs.capture.handler", "hands:capture", "hands:take",
      ["~ queues.payments.jobs.capture.handler  hands:capture -> hands:take  (rolling)"]),
     ("queues.payments.jobs.capture.schema", "one.json", "two.json",
@@ -131,6 +143,8 @@ def test_a_change_is_told_at_its_key_with_both_values(
     path: str, before: Any, after: Any, told: list[str]
 ) -> None:
     first = edited(f"{path.rpartition('.')[0]}.hard", "10s") if path.endswith(".soft") else BASE
+    if path.startswith("flows."):
+        first = edited("flows.order", FLOW)
     assert lines(plan_of(edited(path, before, first)), plan_of(edited(path, after, first))) == told
 
 
@@ -142,6 +156,8 @@ def test_the_table_has_every_key_that_says_something_of_what_runs() -> None:
         "pools.small": "pools.*",
         "schedules.tidy": "schedules.*",
         "alerts.(oncall|pager)": "alerts.*",
+        "flows.order.steps.pay": "flows.*.steps.*",
+        "flows.order": "flows.*",
     }
     for name, star in names.items():
         told = {re.sub(name, star, path) for path in told}

@@ -39,6 +39,7 @@ COMMANDS = {
     "lanes": "lanes:lanes",
     "schedules": "schedules:schedules",
     "alerts": "alerts:alerts",
+    "flows": "flows:flows",
     "pause": "queue:pause",
     "resume": "queue:resume",
     "scale": "scale:scale",

@@ -35,7 +35,7 @@ CODES: dict[str, str] = {
     "most, and a pattern may look through 10,000 files.",
     "P023": "No file matches a pattern of `include`. That is fine for a folder that is still empty, and a surprise "
     "after a typing error. A path without *, ? or [ must exist.",
-    "P024": "An included file holds `queues`, `retries`, `pools`, `schedules`, `include` and x-* keys. All else is about the whole "
+    "P024": "An included file holds `queues`, `retries`, `pools`, `schedules`, `flows`, `include` and x-* keys. All else is about the whole "
     "project and stands in the file that is run.",
     "P025": "The file has so many errors, or so many profiles and values, that the rest was not looked at.",
     # Keys and values
@@ -83,6 +83,11 @@ CODES: dict[str, str] = {
     "P221": "A schedule names a queue or a job that the file does not have.",
     "P230": "`dead_letter` or `wait_limit` names an alert that `alerts` does not have.",
     "P231": "`dead_letter.queue` names a queue that the file does not have.",
+    "P240": "A step of a flow names a queue, or a job of it, that the file does not have.",
+    "P241": "`needs` names a step that the flow does not have. Steps need steps of their own flow only.",
+    "P242": "Steps need each other in a circle, so that none of them could ever begin.",
+    "P243": "{steps.NAME.result} is what the step NAME returned. The step that uses it must need that one, directly or by way "
+    "of others; a step with `on_failure: true` may use those of all others, with a question mark for what may not have run.",
     # Settings that cannot work together
     "P301": "The soft limit of a timeout must be shorter than the hard one, or the handler never sees it.",
     "P302": "`max` is shorter than `delay`, so the very first pause would already be cut.",
@@ -126,6 +131,12 @@ CODES: dict[str, str] = {
     "P342": "Plain http can be read and changed on its way, and would be sent outside. Use https. Only this host "
     "(localhost, 127.0.0.1, [::1]) is spoken to by http, and with `allow_private: true` what is at a private address.",
     "P343": "`wait_limit` needs both `max` and `alert`, and `dead_letter` at least one of `queue` and `alert`.",
+    "P350": "A flow has 1 to 200 steps. Many jobs of one kind are one step with `for_each`.",
+    "P351": "`for_each` takes one field alone that is a list: {data.items} or {steps.NAME.result}. Within such a step {item} is the "
+    "item and {index} its place, from 0. {failed.step}, {failed.type} and {failed.message} belong to `on_failure` steps.",
+    "P352": "A step with `on_failure: true` runs when the flow has failed and what ran has ended: always, or when one of the steps "
+    "in its `needs` has failed. It is one job, it cannot be optional, no other step can need it, and what it is for must be able to fail.",
+    "P353": "The id of a step's job is made of the flow's name, its id, and the step's name, and has 128 characters at most.",
     # Warnings: what works and surprises
     "P401": "`supervisor.stop_timeout` is shorter than the time a job may take, so a stop can cut a job that "
     "is within its limit. It is released and runs again later, at no cost to its attempts.",
@@ -153,6 +164,8 @@ CODES: dict[str, str] = {
     "by all who can read the file. Put it under `secrets`, and write {secret: NAME} here.",
     "P433": "A dead-letter queue gets the jobs under their own names. One whose name the queue does not know is dead there "
     "at once. Give it the name, a `handler` for every name, or `handler: null` to keep the jobs for a person.",
+    "P435": "The step's job goes to a queue that only stores (`handler: null`). The flow waits until somebody else has worked it "
+    "off, or its `timeout` is over.",
     # Handlers, checked by importing them
     "P501": "The module of a handler does not exist below the project's root or among the installed packages.",
     "P502": "The module exists and has nothing of that name.",

@@ -47,6 +47,10 @@ _EXAMPLES = {
     "schedules.*.queue": "emails", "schedules.*.job": "digest",
     "tests.*": "{name: backoff curve, retry: standard, expect: {delays: [2s, 4s]}}",
     "tests.*.name": "backoff curve", "broker.url.secret": "broker", "type": "exponential", "durability": "fsync", "durability.replicas": "1", "state": "dead", "tests.*.queue": "emails", "tests.*.job": "capture",
+    "flows.*": "{steps: {reserve: {queue: inventory, job: reserve}, charge: {queue: payments, job: capture, needs: [reserve]}}}",
+    "steps.*": "{queue: payments, job: capture, needs: [reserve]}", "steps.*.queue": "payments", "steps.*.job": "capture",
+    "steps.*.needs": "[reserve]", "steps.*.data": '{order: "{data.id}", stock: "{steps.reserve.result}"}',
+    "for_each": '"{data.items}"', "flows.*.timeout": "1h", "flows.*.retention": "{count: 1000, age: 14d}",
     "expect": "{state: dead, attempt: 3}", "version": "1", "setup": "handlers.boot:init",
 }  # fmt: skip
 

@@ -19,6 +19,7 @@ from pipeline.config.block import Block
 from pipeline.config.contracts import read_schemas
 from pipeline.config.find import root_of
 from pipeline.config.findings import Finding
+from pipeline.config.flow_checks import check_flows
 from pipeline.config.include import Files
 from pipeline.config.layers import Layers, block
 from pipeline.config.lints import check_cases, check_pools, check_secrets
@@ -190,6 +191,8 @@ class _Project:
         check_secrets(tree, written, report)
         check_alerts(tree, written, scopes, references, report)
         check_cases(filled_in, written, references, report)
+        check_flows(filled_in, written, report)
+        references.tell(written)
         schemas = read_schemas(scopes, self._root, report)
         check_schedules(tree, written, scopes, schemas, references, report)
         references.tell(written)

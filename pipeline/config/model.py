@@ -35,6 +35,7 @@ from pipeline.config.fields import (
     lasting,
     whole,
 )
+from pipeline.config.flow_blocks import FlowBlock
 from pipeline.config.receivers import AlertBlock, DeadLetterBlock, WaitLimitBlock
 from pipeline.plan import BrokerPlan, PoolPlan, ReloadPlan, RestartPlan, SchedulePlan, SupervisorPlan
 from pipeline.policy import MAX_CONCURRENCY, MAX_PRIORITY, MAX_PROCESSES, QueuePolicy, RetryPolicy
@@ -394,5 +395,6 @@ class Config(Block):
     queues: dict[Name, QueueBlock] = required("hot", "The queues by name.")
     pools: dict[Name, PoolBlock] = optional("hot", "The pools that several queues share, by name.", {})
     schedules: dict[Name, ScheduleBlock] = optional("hot", "What runs by itself, by its name.", {})
+    flows: dict[Name, FlowBlock] = optional("hot", "Steps that need each other, by the flow's name.", {})
     profiles: dict[Name, Profile] = optional("hot", "What --profile NAME lays over the file.", {})
     tests: tuple[CaseBlock, ...] = optional("hot", "Policy tests, run by `pipeline test`.", ())

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from pipeline.config.flow_blocks import FlowBlock
 from pipeline.config.model import (
     BackoffBlock,
     BrokerBlock,
@@ -26,6 +27,7 @@ from pipeline.config.model import (
     TimeoutBlock,
 )
 from pipeline.config.receivers import AlertBlock, AlertSecret, WaitLimitBlock
+from pipeline.flow import FlowPolicy, StepPolicy
 from pipeline.plan import (
     AlertPlan,
     BrokerPlan,
@@ -60,6 +62,7 @@ def build(config: Config, schemas: Schemas, root: Path, file: Path) -> Plan:
     queues = {name: _queue(name, queue, schemas) for name, queue in config.queues.items()}
     pools = {name: _pool(config, name, members) for name, members in members_of(config.queues).items()}
     schedules = {name: schedule_of(schedule) for name, schedule in config.schedules.items()}
+    flows = {name: _flow(name, flow) for name, flow in config.flows.items()}
     supervisor = _supervisor(config)
     alerts = {name: alert_of(alert, config.secrets) for name, alert in config.alerts.items()}
     return Plan(
@@ -75,6 +78,7 @@ def build(config: Config, schemas: Schemas, root: Path, file: Path) -> Plan:
             pools,
             schedules,
             alerts,
+            flows,
         ),
         broker=BrokerPlan(_address(config.broker), _durability(config.broker), config.broker.allow_eviction),
         supervisor=supervisor,
@@ -83,6 +87,7 @@ def build(config: Config, schemas: Schemas, root: Path, file: Path) -> Plan:
         pools=pools,
         schedules=schedules,
         alerts=alerts,
+        flows=flows,
     )
 
 
@@ -130,6 +135,14 @@ def _pool(config: Config, name: str, members: tuple[str, ...]) -> PoolPlan:
     return PoolPlan(
         tuple(sorted(members)), sized.processes, RecyclePlan(own.max_jobs, own.max_memory, own.max_age)
     )
+
+
+def _flow(name: str, flow: FlowBlock) -> FlowPolicy:
+    steps = {
+        step: StepPolicy(own.queue, own.job, own.needs, own.data, own.for_each, own.optional, own.on_failure)
+        for step, own in flow.steps.items()
+    }
+    return FlowPolicy(name, steps, flow.timeout, Retention(flow.retention.count, flow.retention.age))
 
 
 def _queue(name: str, queue: QueueBlock, schemas: Schemas) -> QueuePolicy:

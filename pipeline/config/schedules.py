@@ -170,7 +170,7 @@ def _job(schedule: _Schedule, scope: Scope, queue: Scope, schemas: Schemas) -> N
     if isinstance(queue.settings, QueueBlock) and size > queue.settings.max_payload:
         message = f"the payload has {size:,} bytes, and the queue takes {queue.settings.max_payload:,}"
         schedule.error("P334", message, "data")
-    elif problem := _payload_problem(own, scope.settings, schemas):
+    elif problem := _payload_problem(own, scope.settings, queue.settings, schemas):
         schedule.error("P334", problem, "data")
     if rule is not None and rule.mode == "debounce" and own.jitter is not None:
         message = f"{own.job!r} is debounced: its deduplication says when it runs"
@@ -180,16 +180,18 @@ def _job(schedule: _Schedule, scope: Scope, queue: Scope, schemas: Schemas) -> N
         schedule.error("P335", message, "overlap", "write overlap: skip")
 
 
-def _payload_problem(own: ScheduleBlock, settings: QueueBlock | JobBlock, schemas: Schemas) -> str | None:
+def _payload_problem(
+    own: ScheduleBlock, settings: QueueBlock | JobBlock, queue: QueueBlock | JobBlock, schemas: Schemas
+) -> str | None:
     """Why a producer's call with this payload would be refused, or None."""
     schema = schemas.get(settings.schema_ or "") if isinstance(settings, JobBlock) else None
     if schema is not None and (problem := payload_checker(schema)(own.data)):
         return f"the payload does not fit its schema: {problem}"
-    rule = settings.deduplication
-    if rule is None or rule.key is None:
-        return None
-    try:
-        render(rule.key, {"data": own.data, "name": own.job, "queue": own.queue, "hash": "any"})
-    except LookupError as error:
-        return f"no deduplication key: {error.args[0]}"
+    lanes = queue.lanes if isinstance(queue, QueueBlock) else None
+    for what, rule in (("deduplication key", settings.deduplication), ("lane", lanes)):
+        try:
+            if rule is not None and rule.key is not None:
+                render(rule.key, {"data": own.data, "name": own.job, "queue": own.queue, "hash": "any"})
+        except LookupError as error:
+            return f"no {what}: {error.args[0]}"
     return None

@@ -11,6 +11,7 @@ from msgspec import Struct
 from pipeline.plan import Plan
 from pipeline.status import supervisors
 from pipeline.status.broker import BrokerState, look_at_broker
+from pipeline.status.flows import FlowFigures, look_at_flows
 from pipeline.status.histogram import buckets_of
 from pipeline.status.queues import QueueState, queue_state
 from pipeline.status.schedules import ScheduleState, look_at_schedules
@@ -39,6 +40,7 @@ class Snapshot(Struct, frozen=True):
     run: dict[str, dict[int, int]] = {}
     wait: dict[str, dict[int, int]] = {}
     schedules: dict[str, ScheduleState] = {}
+    flows: dict[str, FlowFigures] = {}
 
     def as_json(self) -> dict[str, Any]:
         """What `status --json` prints."""
@@ -93,6 +95,7 @@ async def take(connection: Connection, plan: Plan, file_error: str | None = None
         {name: buckets_of(one.stats, "run:") for name, one in found.items()},
         {name: buckets_of(one.stats, "wait:") for name, one in found.items()},
         schedules,
+        await look_at_flows(connection, plan),
     )
     return msgspec.structs.replace(snapshot, in_sync=_in_sync(snapshot, plan))
 

@@ -233,3 +233,53 @@ def generations(project: str) -> str:
 def history(project: str) -> str:
     """hash: generation -> who applied it, when, and its plan; the last ones only."""
     return f"{{{project}}}:history"
+
+
+def flows(project: str) -> str:
+    """set: the names of all flows that were ever published."""
+    return f"{{{project}}}:flows"
+
+
+def flow(project: str, name: str) -> str:
+    """What all keys of the flows of one name begin with: a hash tag as of a queue, whose name has no colon."""
+    return base(project, f"flow:{name}")
+
+
+def flow_meta(flow: str) -> str:
+    """hash: generation, and the definition that counts."""
+    return f"{flow}:meta"
+
+
+def flow_stats(flow: str) -> str:
+    """hash: totals that only rise."""
+    return f"{flow}:stats"
+
+
+def flow_open(flow: str) -> str:
+    """Sorted set: flows that have not ended, by the time of their last move."""
+    return f"{flow}:open"
+
+
+def flow_due(flow: str) -> str:
+    """Sorted set: flows with a time limit that have not ended, by the time when it is over."""
+    return f"{flow}:due"
+
+
+def flow_ended(flow: str) -> str:
+    """Sorted set: flows that have ended, by the time when they did."""
+    return f"{flow}:ended"
+
+
+def flow_state(flow: str, id: str) -> str:
+    """hash: a flow, and each of its steps; see flow_start.lua."""
+    return f"{flow}:state:{id}"
+
+
+def flow_ends(flow: str, id: str) -> str:
+    """hash: member (step, or step:index) -> how its job ended; see flow_tell.lua."""
+    return f"{flow}:ends:{id}"
+
+
+def flow_bad(flow: str, id: str) -> str:
+    """set: members that failed."""
+    return f"{flow}:bad:{id}"

@@ -182,6 +182,29 @@ class Store:
         """Store copies of jobs that died elsewhere; one that came before is not stored again. How many are new."""
         return Call(script("letter").command(queue=self.queue, rest=_flat(copies)), _plain)
 
+    def enqueue_own(
+        self,
+        generation: str,
+        level: int,
+        ids: Sequence[str],
+        records: Sequence[bytes],
+        lanes: Sequence[str] = (),
+        mark: str = "",
+        keep: int = 0,
+    ) -> Call[int]:
+        """Store jobs that are alike but for the ids that they bring; the result is how many are new. `mark` stands for
+        all of them, and is remembered for `keep` ms. `lanes` are theirs, if any has one."""
+        command = script("enqueue_own").command(
+            queue=self.queue,
+            generation=generation,
+            level=level,
+            mark=mark,
+            keep=keep,
+            laned="1" if lanes else "",
+            rest=[*ids, *records, *lanes],
+        )
+        return Call(command, _plain)
+
     def policy(self) -> Call[list[Any]]:
         """What a producer must know: the server's time, and the generation and policy that run, as bytes; see
         policy.lua for a queue that was removed."""

@@ -13,6 +13,7 @@ from pipeline.store.wire import Connection
 from pipeline.supervisor.alerts import Alerts
 from pipeline.supervisor.drift import Drift
 from pipeline.supervisor.fleet import Fleet
+from pipeline.supervisor.flows import FlowUpkeep
 from pipeline.supervisor.leases import Leases
 from pipeline.supervisor.link import Link
 from pipeline.supervisor.logs import Logs
@@ -48,6 +49,7 @@ class Beat:
         self._logs = logs
         self._record = record
         self._on_denied = on_denied
+        self.flows = FlowUpkeep(logs)
         self._trouble = ""
 
     async def run(self, own: Callable[[], None]) -> None:
@@ -80,6 +82,7 @@ class Beat:
         # Before anything is trimmed: what is about to go is a matter of theirs.
         await self._alerts.look(connection)
         await upkeep.sweep(connection, await run(connection, server_time()))
+        await self.flows.tend(connection, self._fleet.plan)
         await self._publisher.write(connection, self._fleet.plan, record)
 
     def _tell(self, error: BrokerError) -> None:

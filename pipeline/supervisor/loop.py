@@ -214,6 +214,8 @@ class Supervisor:
                 continue
             waited_for = [queue for pool in pools if pool.state != "fatal" for queue in pool.queues]
             busy = any(is_busy(found[queue]) for queue in waited_for if queue in found)
+            if not busy and not await self._revive_flows(connection):
+                continue
             empty = 0 if busy else empty + 1
             if empty == 2:
                 self._died_while_empty = any(
@@ -221,6 +223,14 @@ class Supervisor:
                 )
                 self._ladder.drain("every queue is empty")
                 self._bell.ring()
+
+    async def _revive_flows(self, connection: Connection) -> bool:
+        """Queues may be empty because a flow stands still. Whether the broker answered."""
+        try:
+            await self._beat.flows.tend(connection, self.fleet.plan, quiet=0)
+        except BrokerError:
+            return False
+        return True
 
     # --- what pools need -----------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from pipeline.store.reader import server_time
 from pipeline.store.schedules import Schedules
 from pipeline.store.store import Store, run, write
 from pipeline.store.wire import Connection
+from pipeline.supervisor.flows import publish_flows
 from pipeline.supervisor.records import read_records, write_record
 
 OURS = ("concurrency", "executor", "jobs", "others")
@@ -97,6 +98,7 @@ class Publisher:
                 for policy in plan.queues.values()
             )
         )
+        await publish_flows(connection, plan, generation)
         for name, pool in plan.pools.items():
             # A person's `scale` beats the file until the file itself says something new.
             if changed & {f"queues.{name}.processes", f"pools.{name}.processes"}:

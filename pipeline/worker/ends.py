@@ -51,7 +51,10 @@ class Ends:
         elif error is None:
             self._ledger.complete(attempt)
         elif attempt.stopped in GIVEN_BACK and isinstance(error, asyncio.CancelledError | JobCancelled):
-            self._ledger.give_back([attempt])
+            if attempt.stopped == "cancel":
+                self._ledger.stopped(attempt)
+            else:
+                self._ledger.give_back([attempt])
         else:
             self.fail(attempt, error)
 

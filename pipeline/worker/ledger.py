@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -55,6 +55,7 @@ class Dying(Struct, frozen=True):
     home: str
     death: Death
     move: Move
+    attempt: Attempt | Refused
 
 
 def blank() -> Page:
@@ -67,6 +68,8 @@ class Ledger:
     def __init__(self, policy: QueuePolicy) -> None:
         self.policy = policy
         self.offset = 0.0
+        self.relay: Callable[[Move | None, Attempt | Refused], None] | None = None
+        """Takes the ends of jobs that belong to a flow, and hands them to `settle` once the flow knows."""
         self.pace = 0.0
         """Seconds that a handler takes, lately: it rises at once and falls slowly."""
         self.deaths: list[Dying] = []
@@ -79,7 +82,10 @@ class Ledger:
 
     def complete(self, attempt: Attempt) -> None:
         """A handler returned."""
-        self._page.done.append(attempt)
+        if attempt.job.options.flow and self.relay is not None:
+            self.relay(None, attempt)
+        else:
+            self._page.done.append(attempt)
 
     def fail(self, attempt: Attempt | Refused, failure: Failure) -> Move:
         """A handler failed, or could not be called: the move that follows, by the policy that holds now."""
@@ -99,22 +105,41 @@ class Ledger:
         else:
             level = attempt.job.options.priority
             move = Move(verdict.move, attempt.id, attempt.lease, level, verdict.delay, encode(runs))
+        if verdict.spent:
+            self._page.counters["failed"] += 1
         home = self.policy.dead_letter.queue if verdict.move == "dead" else None
         if home is not None:
             told = Death(attempt.job.id, attempt.runs.redriven, runs.errors[-1])
-            self.deaths.append(Dying(home, told, move))
+            self.deaths.append(Dying(home, told, move, attempt))
+        elif verdict.move in ("dead", "cancelled"):
+            self.end(move, attempt)
         else:
-            self.settle(move, spent=verdict.spent)
+            self.settle(move)
         if isinstance(attempt, Attempt):
             self._measure([attempt])
         return move
 
-    def settle(self, move: Move, *, spent: bool = True) -> None:
-        """Let the next turn carry out the move of an attempt that failed."""
-        self._page.moves.append(move)
-        self._page.begun += 1
-        if spent:
-            self._page.counters["failed"] += 1
+    def settle(self, move: Move | None, attempt: Attempt | Refused | None = None) -> None:
+        """The next turn tells this move of a job that was begun here; without one, that this attempt completed."""
+        if move is None and isinstance(attempt, Attempt):
+            self._page.done.append(attempt)
+        elif move is not None:
+            self._page.moves.append(move)
+            self._page.begun += 1
+
+    def end(self, move: Move, attempt: Attempt | Refused) -> None:
+        """A job has ended. The flow that it belongs to hears of it before the broker does."""
+        if attempt.job.options.flow and self.relay is not None:
+            self.relay(move, attempt)
+        else:
+            self.settle(move)
+
+    def stopped(self, attempt: Attempt) -> None:
+        """A person cancelled a job while it ran: it goes back, and the broker cancels it."""
+        if attempt.job.options.flow and self.relay is not None:
+            self.relay(self._back(attempt), attempt)
+        else:
+            self.give_back([attempt])
 
     def give_back(self, held: Iterable[Buffered | Attempt]) -> None:
         """Jobs go back unused, to the front of their level, in the order in which they came."""
@@ -173,7 +198,9 @@ class Ledger:
 
     def unlocks(self, done: list[Attempt]) -> list[Argument]:
         """(id, deduplication key, how long the id stays taken), flat, of those that hold any."""
-        holding = [attempt for attempt in done if attempt.job.options.key or not attempt.id.isdigit()]
+        # What makes the jobs of flows remembers them: their ids need not be kept.
+        ours = (attempt for attempt in done if not attempt.job.options.flow)
+        holding = [attempt for attempt in ours if attempt.job.options.key or not attempt.id.isdigit()]
         return [part for one in holding for part in (one.id, one.job.options.key, self._keep(one.id))]
 
     def ahead(self, slots: int) -> int:

@@ -79,7 +79,7 @@ class Letters:
             return
         batch, self._batch, self._via = self._batch, [], None
         for dying in batch:
-            self._ledger.settle(dying.move)
+            self._ledger.end(dying.move, dying.attempt)
         self._on_settled()
 
     def _stands(self, turns: Connection, reply: Reply) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any
 
@@ -26,21 +26,28 @@ class Notes:
         link: Link,
         running: Mapping[int, Attempt],
         lose: Callable[[Attempt], None],
+        ask: Callable[[Job[Any], str], Coroutine[Any, Any, Any]],
     ) -> None:
         self._store = store
         self._worker = worker
         self._link = link
         self._running = running
         self._lose = lose
+        self._ask = ask
         self._loop = asyncio.get_running_loop()
         self._from_threads: deque[tuple[Attempt, Command]] = deque()
 
-    def send(self, job: Job[Any], kind: str, value: Any) -> Awaitable[None]:
+    def send(self, job: Job[Any], kind: str, value: Any) -> Awaitable[Any]:
         """Send a note; awaiting it waits for the broker. While the broker is away notes are dropped.
 
-        Raises LeaseLost when the job is known to run elsewhere, JobCancelled when a person cancelled it.
+        Of a step of a flow it also asks: what `needs` and `failures` say. Raises LeaseLost when the job is known to run
+        elsewhere, JobCancelled when a person cancelled it.
         """
         attempt = next((a for a in list(self._running.values()) if a.job is job), None)
+        if kind in ("needs", "failures"):
+            asked = self._ask(job, kind)
+            is_plain = attempt is not None and not attempt.handler.is_async
+            return asyncio.run_coroutine_threadsafe(asked, self._loop).result() if is_plain else asked
         if attempt is not None and attempt.stopped == "lost":
             raise LeaseLost(f"the lease of {job.name} {job.id} is lost: what it does counts no more")
         if attempt is not None and attempt.stopped == "cancel":

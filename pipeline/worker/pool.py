@@ -27,6 +27,7 @@ from pipeline.worker.attempt import (
 from pipeline.worker.board import Board
 from pipeline.worker.ends import Ends
 from pipeline.worker.hand import Hand
+from pipeline.worker.late_relay import LateRelay
 from pipeline.worker.leave import Leave
 from pipeline.worker.ledger import Ledger, Page
 from pipeline.worker.letters import Letters
@@ -79,7 +80,8 @@ class Pool:
         self._running = self._hand.running
         self._watch = Watch(self, self._link, self._hand, self.ledger, board)
         self._leave = Leave(self, self._link, self._hand, self.ledger, self._store.leave(plan.worker))
-        notes = Notes(self._store, plan.worker, self._link, self._running, self._hand.lose)
+        self._relay = LateRelay(plan.project, self._link, self.ledger, self)
+        notes = Notes(self._store, plan.worker, self._link, self._running, self._hand.lose, self._relay.ask)
         handlers.note = notes.send
         self._ends = Ends(self._hand, self.ledger, notes)
         self._starts = Starts(self._store, self._link)
@@ -144,7 +146,7 @@ class Pool:
         turns = self._link.turns
         if self._turning or not self._joined or not self._sure or turns is None:
             return
-        free = self.concurrency - len(self._hand) + len(self.ledger)
+        free = self.concurrency - len(self._hand) + len(self.ledger) + self._relay.count
         want = 0 if self._leave.quiet else min(max(free + self._ahead(), 0), BATCH)
         if not want and not self.ledger and not self._parked:
             self._leave.if_done()

@@ -26,6 +26,8 @@ NAMES = {
     "profiles.*": "dev",
     "schedules.*": "tidy",
     "alerts.*": "oncall",
+    "flows.*": "flow",
+    "steps.*": "step",
 }
 ALERTS = {"oncall": {"url": "https://example.com/a"}, "pager": {"command": ["page"]}}
 # What each kind of key is changed from and to. A longer ending of a path goes before a shorter one.
@@ -152,6 +154,21 @@ VALUES = {
     "overlap": ("allow", "skip"),
     "catch_up": ("latest", "none"),
     "schedules.*.jitter": ("1s", "2s"),
+    "flows": (
+        {"f": {"steps": {"s": {"queue": "a", "job": "j"}}}},
+        {"g": {"steps": {"s": {"queue": "a", "job": "j"}}}},
+    ),
+    "flows.*": ({"steps": {"t": {"queue": "a", "job": "j"}}}, {"steps": {"s": {"queue": "a", "job": "k"}}}),
+    "flows.*.timeout": ("1h", "2h"),
+    "flows.*.retention": ({"count": 5}, {"count": 6}),
+    "steps": ({"s": {"queue": "a", "job": "j"}}, {"t": {"queue": "a", "job": "j"}}),
+    "steps.*": ({"queue": "a", "job": "j"}, {"queue": "a", "job": "k"}),
+    "steps.*.queue": ("a", "b"),
+    "steps.*.job": ("j", "k"),
+    "needs": ([], ["first"]),
+    "for_each": ("{data.x}", "{data.y}"),
+    "optional": (False, True),
+    "on_failure": (False, True),
     "profiles": ({}, {"dev": {"defaults": {"concurrency": 1}}}),
     "profiles.*": ({"defaults": {"concurrency": 1}}, {"defaults": {"concurrency": 2}}),
     "tests": ([], [{"name": "curve", "retry": "standard", "expect": {"delays": []}}]),
@@ -240,6 +257,7 @@ BASE: dict[str, Any] = {
         "c": {"handler": "hands:work", "pool": "shared"},
     },
     "pools": {"shared": {"processes": 1}},
+    "flows": {"flow": {"steps": {"first": {"queue": "a", "job": "j"}, "step": {"queue": "a", "job": "j"}}}},
 }
 
 

@@ -225,8 +225,9 @@ def go_on(world: World) -> None:
     if world.view.paused and people_are_done(world):
         # It may have come after the last `resume`.
         world.carry_out("person", world.store.resume().command)
-    unended = [place for place in world.view.places.values() if place not in ENDED]
-    if unended and all(place == "delayed" for place in unended):
+    runs = any(isinstance(place, Lease) for place in world.view.places.values())
+    if world.view.due and not runs and not world.view.takeable:
+        # What waits in a lane waits for a delayed one, too.
         world.pass_time(max(0, min(world.view.due.values()) - world.time))
 
 

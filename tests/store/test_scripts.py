@@ -39,8 +39,9 @@ def test_a_script_uses_every_name_that_it_declares(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_script_is_given_the_queues_base_as_its_only_key(name: str) -> None:
-    # What a supervisor writes besides belongs to the project as a whole.
-    assert (script(name).keys, script(name).arguments[0]) == (1, "key" if name == "write" else "queue")
+    # What a supervisor writes besides belongs to the project as a whole; the flows of one name are as a queue.
+    base = "key" if name == "write" else "flow" if name.startswith("flow_") else "queue"
+    assert (script(name).keys, script(name).arguments[0]) == (1, base)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -69,7 +70,9 @@ def test_a_script_stands_below_its_includes_and_says_what_it_does(name: str) -> 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_server_out_of_memory_refuses_new_jobs_only(name: str) -> None:
     # What settles, reclaims or deletes must work then: it is the way out. Questions never need memory.
-    free = {"enqueue", "enqueue_each", "fire", "counts", "lanes", "show", "policy"}
+    # New flows, and the jobs that flows make, are new jobs too.
+    new = {"enqueue", "enqueue_each", "enqueue_own", "fire", "flow_start"}
+    free = {*new, "counts", "lanes", "show", "policy", "trace"}
     assert script(name).source.startswith(b"#!lua flags=allow-oom\n") != (name in free)
 
 
