@@ -22,7 +22,19 @@ Pairs = dict[str, tuple[Any, Any]]
 
 RESTART = frozenset(("name", "version", "broker"))
 ROLLING = frozenset(
-    ("setup", "lease", "handler", "jobs", "executor", "pool", "recycle", "max_jobs", "max_memory", "max_age")
+    (
+        "setup",
+        "lease",
+        "handler",
+        "around",
+        "jobs",
+        "executor",
+        "pool",
+        "recycle",
+        "max_jobs",
+        "max_memory",
+        "max_age",
+    )
 )
 EVERY_WORKER = frozenset(("setup", "supervisor.lease"))
 OF_ONE_JOB = frozenset(("handler", "schema"))

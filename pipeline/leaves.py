@@ -63,6 +63,7 @@ def of_job(job: JobPolicy, *, two_limits: bool) -> Leaves:
     """What holds for one job name. `two_limits`: whether its timeout is written as soft and hard."""
     return {
         "handler": job.handler,
+        "around": _list(job.around or None),
         "schema": job.schema,
         "priority": job.priority,
         **_timeout(job.timeout, two_limits),

@@ -74,6 +74,8 @@ class JobPolicy(Struct, frozen=True):
     priority: int = 0
     deduplication: Deduplication | None = None
     expires: int | None = None
+    around: tuple[str, ...] = ()
+    """What runs around the handler, outermost first."""
     schema: dict[str, Any] | None = None
     """The JSON Schema of the payload, as data."""
 

@@ -124,6 +124,8 @@ CODES: dict[str, str] = {
     "P505": "Importing the module takes longer than `supervisor.import_timeout`.",
     "P506": "Importing the module ends the process, for instance by sys.exit().",
     "P507": "Importing the module, or calling `setup`, raises an error.",
+    "P509": "What stands in `around` does not fit the handler that it is around. Around an `async def` handler it is "
+    "`async def f(job, call_next)`, around a plain one `def f(job, call_next)`; a @contextmanager that takes the job fits both.",
     "P508": "What `retry_on` and `discard_on` name must be classes of exceptions.",
 }
 

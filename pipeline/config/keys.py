@@ -33,7 +33,7 @@ _EXAMPLES = {
     "delays": "[1s, 5s, 1m]", "retention": "{completed: {count: 100, age: 1h}, dead: {age: 14d}}",
     "completed": "{count: 100, age: 1h}", "dead": "{count: 10000, age: 14d}", "ids": "{keep: 2d}",
     "deduplication": '{key: "{data.charge}", mode: throttle, ttl: 10m}',
-    "expires": "10m", "retry_on": "[TimeoutError, handlers.errors:GatewayBusy]", "discard_on": "[handlers.errors:CardDeclined]",
+    "expires": "10m", "around": "[handlers.tracing:span]", "retry_on": "[TimeoutError, handlers.errors:GatewayBusy]", "discard_on": "[handlers.errors:CardDeclined]",
     "rate_limit": "{max: 50, per: 1s}", "rate_limit.max": "50", "per": "1s",
     "recycle": "{max_jobs: 10000, max_memory: 512MiB, max_age: 1d}", "pools.*": "{processes: 2}", "pool": "quick",
     "defaults": "{concurrency: 10, timeout: 30s}", "queues.*": "{handler: handlers.emails:send, concurrency: 20}",

@@ -158,6 +158,11 @@ class JobSettings(Block):
     expires: Duration | None = optional(
         "hot", "A job that has not begun so long after it could is cancelled."
     )
+    around: tuple[HandlerPath, ...] = optional(
+        "rolling",
+        "What runs around the handler, outermost first: functions of the job and what calls the next.",
+        (),
+    )
 
 
 class JobBlock(JobSettings):
@@ -316,7 +321,10 @@ class Config(Block):
         "hot", "More files, by their names or patterns, from the folder of this one.", ()
     )
     broker: BrokerBlock = optional("restart", "The server that holds the jobs.", BrokerBlock())
-    setup: HandlerPath | None = optional("rolling", "Called once in a worker, before handlers are imported.")
+    setup: HandlerPath | None = optional(
+        "rolling",
+        "Called once in a worker, before handlers are imported; a context manager is left when it ends.",
+    )
     supervisor: SupervisorBlock = optional("hot", "How worker processes are kept.", SupervisorBlock())
     secrets: dict[Name, SecretBlock] = optional(
         "hot", "Secrets by name; a change counts where they are used.", {}

@@ -141,6 +141,7 @@ def _settings(settings: JobSettings, handler: str | None, schema: dict[str, Any]
         priority=settings.priority,
         deduplication=_deduplication(settings.deduplication),
         expires=settings.expires,
+        around=settings.around,
         schema=schema,
     )
 

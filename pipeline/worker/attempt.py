@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from pipeline.errors import Discard, PipelineError, RateLimited, RetryLater, StartError
-from pipeline.handler import CANNOT_START, Handler, load
+from pipeline.errors import CANNOT_START, Discard, PipelineError, RateLimited, RetryLater, StartError
+from pipeline.handler import Handler, load
 from pipeline.job import NO_RUNS, AttemptError, Job, Runs, decode_job, decode_runs
 from pipeline.policy import JobPolicy, QueuePolicy, RetryPolicy, Timeout
 from pipeline.retry import Failure
@@ -106,7 +106,7 @@ class Handlers:
     """The handlers of a queue, each loaded once, and the policy that holds now: `table`."""
 
     def __init__(self, policy: QueuePolicy) -> None:
-        self._loaded: dict[str, Handler] = {}
+        self._loaded: dict[tuple[str, tuple[str, ...]], Handler] = {}
         self.note: Callable[[Job[Any], str, Any], Awaitable[None]] | None = None
         self.table = self.prepare(policy)
 
@@ -160,9 +160,10 @@ class Handlers:
     def _handling(self, policy: JobPolicy, executor: str) -> Handling | None:
         if policy.handler is None:
             return None
-        if policy.handler not in self._loaded:
-            self._loaded[policy.handler] = load(policy.handler)
-        handler = self._loaded[policy.handler]
+        named = (policy.handler, policy.around)
+        if named not in self._loaded:
+            self._loaded[named] = load(*named)
+        handler = self._loaded[named]
         check_executor(handler, executor)
         return Handling(handler, policy)
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from pipeline.errors import StartError
-from pipeline.handler import CANNOT_START
+from pipeline.errors import CANNOT_START, StartError
 from pipeline.policy import QueuePolicy
 from pipeline.store.store import Held
 from pipeline.worker.attempt import Attempt, Buffered, Handlers, Table

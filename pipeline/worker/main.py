@@ -13,13 +13,13 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from pipeline.errors import StartError
-from pipeline.handler import CANNOT_START, resolve
+from pipeline.errors import CANNOT_START, StartError
+from pipeline.lifespan import Lifespan
 from pipeline.log import configure
 from pipeline.plan import WorkerPlan
 from pipeline.worker.attempt import Handlers
@@ -54,11 +54,10 @@ class Up:
         os.write(self._fd, msgspec.json.encode({"event": event, **facts}) + b"\n")
 
 
-def prepare(plan: WorkerPlan) -> list[Handlers]:
+def prepare(plan: WorkerPlan, lifespan: Lifespan) -> list[Handlers]:
     """Import the user's code, for each queue. Raises whatever that raises."""
     sys.path.insert(0, plan.root)
-    if plan.setup is not None:
-        resolve(plan.setup)()
+    lifespan.begin()
     return [Handlers(policy) for policy in plan.queues]
 
 
@@ -78,21 +77,30 @@ def main(orders: int, events: int, *boards: int) -> int:
     up = Up(events)
     plan = msgspec.json.decode(_line(orders), type=WorkerPlan)
     configure(json=plan.json_logs)
+    loop = new_loop()
+    lifespan = Lifespan(loop, plan.setup)
+    code = CANNOT_START
     try:
-        queues = prepare(plan)
-    except StartError as error:
-        up.tell("failed", reason=str(error), traceback="")
-        return CANNOT_START
+        queues = prepare(plan, lifespan)
     except BaseException as error:  # noqa: BLE001 - user code may raise anything, SystemExit too
-        reason = f"{type(error).__name__}: {error}"
-        up.tell("failed", reason=reason, traceback=traceback.format_exc())
-        return CANNOT_START
-    return run_loop(serve(plan, queues, [Board(fd) for fd in boards], orders, up))
+        up.tell("failed", **reason_of(error))
+    else:
+        code = loop.run_until_complete(serve(plan, queues, [Board(fd) for fd in boards], orders, up))
+    lifespan.end(plan.stop_timeout, code)
+    return code
 
 
-def run_loop(work: Coroutine[Any, Any, int]) -> int:
-    """Run on uvloop where there is one. The loop is left as it stands: what was released and does not let itself
-    be cancelled must not keep the process."""
+def reason_of(error: BaseException) -> dict[str, str]:
+    """Why the user's code could not be loaded; with a traceback where it is not ours to tell."""
+    if isinstance(error, StartError):
+        return {"reason": str(error), "traceback": ""}
+    text = "".join(traceback.format_exception(error))
+    return {"reason": f"{type(error).__name__}: {error}", "traceback": text}
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """The loop of this process: uvloop's where there is one. It is left as it stands in the end: what was released and
+    does not let itself be cancelled must not keep the process."""
     try:
         import uvloop
     except ImportError:
@@ -100,7 +108,7 @@ def run_loop(work: Coroutine[Any, Any, int]) -> int:
     else:
         loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
-    return loop.run_until_complete(work)
+    return loop
 
 
 def _line(fd: int) -> bytes:

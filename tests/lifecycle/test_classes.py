@@ -101,6 +101,7 @@ VALUES = {
     "queues": ({"a": {"handler": "hands:work"}}, {"a": {"handler": "hands:work", "concurrency": 7}}),
     "queues.*": ({"handler": "hands:work"}, {"handler": "hands:work", "concurrency": 8}),
     "handler": ("hands:work", "hands:other"),
+    "around": ([], ["hands:watched"]),
     "jobs": ({}, {"job": {"handler": "hands:work"}}),
     "jobs.*": ({"handler": "hands:work"}, {"handler": "hands:other"}),
     "schema": ("one.json", "two.json"),

@@ -105,14 +105,16 @@ async def shop(
     *handlers: Callable[[Job[Any]], Any],
     retry: RetryPolicy = ONCE,
     timeout: Timeout = NEVER,
+    around: tuple[Callable[..., Any], ...] = (),
     **own: Any,
 ) -> AsyncIterator[Shop]:
     module = ModuleType(MODULE)
-    for handler in handlers:
+    for handler in (*handlers, *around):
         setattr(module, handler.__name__, handler)
     sys.modules[MODULE] = module
+    outer = tuple(f"{MODULE}:{one.__name__}" for one in around)
     jobs = {
-        handler.__name__: JobPolicy(handler=f"{MODULE}:{handler.__name__}", retry=retry, timeout=timeout)
+        handler.__name__: JobPolicy(f"{MODULE}:{handler.__name__}", timeout, retry, around=outer)
         for handler in handlers
     }
     policy = QueuePolicy("q", jobs=jobs, **own)
