@@ -114,7 +114,7 @@ def class_of(path: str) -> Class:
     steps = path.split(".")
     if steps[0] in RESTART:
         return "restart"
-    return "rolling" if steps[-1] in ROLLING or steps[-2:-1] == ["jobs"] else "hot"
+    return "rolling" if steps[-1] in ROLLING or steps[-2:-1] in (["jobs"], ["executor"]) else "hot"
 
 
 def _differences(old: Plan, new: Plan) -> Iterator[Change]:

@@ -50,6 +50,7 @@ def of_queue(policy: QueuePolicy) -> Leaves:
         "max_active": policy.max_active,
         **_rate(policy.rate_limit),
         "executor": policy.executor,
+        "executor.max_jobs": policy.executor_max_jobs,
         "paused": policy.paused,
         "max_crashes": policy.max_crashes,
         "max_payload": size_words(policy.max_payload),

@@ -95,7 +95,9 @@ class QueuePolicy(Struct, frozen=True):
     ids_keep: int = 86_400_000
     max_crashes: int = 3
     max_payload: int = 1_048_576
-    executor: Literal["auto", "async", "thread"] = "auto"
+    executor: Literal["auto", "async", "thread", "process"] = "auto"
+    executor_max_jobs: int | None = None
+    """After so many jobs the process of a slot is replaced."""
     paused: bool = False
 
     @property

@@ -44,6 +44,8 @@ ELSEWHERE = [
     ("queues.emails.rate_limit", {"max": 50, "per": "1s"}, {"max": 80, "per": "2s"},
      ["~ queues.emails.rate_limit.max  50 -> 80  (hot)", "~ queues.emails.rate_limit.per  1s -> 2s  (hot)"]),
     ("queues.emails.executor", NOTHING, "thread", ["~ queues.emails.executor  auto -> thread  (rolling)"]),
+    ("queues.emails.executor", "process", {"type": "process", "max_jobs": 9},
+     ["~ queues.emails.executor.max_jobs  none -> 9  (rolling)"]),
     ("queues.emails.paused", NOTHING, True, ["~ queues.emails.paused  false -> true  (hot)"]),
     ("queues.emails.max_crashes", NOTHING, 1, ["~ queues.emails.max_crashes  3 -> 1  (hot)"]),
     ("queues.emails.max_payload", NOTHING, "512KiB", ["~ queues.emails.max_payload  1MiB -> 512KiB  (hot)"]),
@@ -118,10 +120,10 @@ def leaves() -> Iterator[str]:
     elsewhere = ("version", "include", "secrets", "retries", "defaults", "profiles", "tests")
     for path, key in keys().items():
         holds_more = key.below or key.takes in ("a map of names", "a map of keys")
-        resolved = path.endswith((".extends", ".retry", ".secret", ".replicas"))
+        resolved = path.endswith((".extends", ".retry", ".secret", ".replicas", ".executor.type"))
         if path.startswith(elsewhere) or resolved:
             continue
-        if not holds_more or path.endswith((".timeout", "broker.url", "broker.durability")):
+        if not holds_more or path.endswith((".timeout", ".executor", "broker.url", "broker.durability")):
             yield path
 
 

@@ -94,6 +94,8 @@ CODES: dict[str, str] = {
     "P314": "The embedded broker is one server without replicas, so it can confirm no job as `durability: {replicas: n}` "
     "asks. Use `fsync`, or a broker of your own that has replicas.",
     "P315": "A rate limit needs both: `max`, how many jobs may start, and `per`, within how long.",
+    "P316": "`max_jobs` of an executor says when the process of a slot is replaced, which only `type: process` has. "
+    "`recycle.max_jobs` replaces whole workers.",
     # Warnings: what works and surprises
     "P401": "`supervisor.stop_timeout` is shorter than the time a job may take, so a stop can cut a job that "
     "is within its limit. It is released and runs again later, at no cost to its attempts.",
@@ -116,6 +118,8 @@ CODES: dict[str, str] = {
     "error.",
     "P410": "A rate limit that is never reached limits nothing: even if a job took a millisecond only, the processes of "
     "this host could not start that many. On many hosts it may make sense.",
+    "P411": "With `executor: process` each slot has a process of its own, about 20 MiB and what the handlers import. "
+    "`concurrency` says how many of them a worker has, and its default is meant for jobs that wait.",
     # Handlers, checked by importing them
     "P501": "The module of a handler does not exist below the project's root or among the installed packages.",
     "P502": "The module exists and has nothing of that name.",

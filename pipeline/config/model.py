@@ -17,6 +17,7 @@ from pipeline.config.fields import (
     DurabilityWord,
     Duration,
     ErrorClass,
+    ExecutorWord,
     Flag,
     Fraction,
     HandlerPath,
@@ -199,6 +200,20 @@ class PoolBlock(PoolSettings):
     """Worker processes that several queues share."""
 
 
+class ExecutorBlock(Block):
+    """Where handlers run, and how long a process of a slot is used."""
+
+    type: ExecutorWord = optional("rolling", "auto, async, thread or process.", _POLICY.executor)
+    max_jobs: Annotated[int, whole(1, 1_000_000_000)] | None = optional(
+        "rolling", "After so many jobs the process of a slot is replaced."
+    )
+
+
+ExecutorValue = Annotated[
+    Annotated[ExecutorWord, Tag("scalar")] | Annotated[ExecutorBlock, Tag("map")], Discriminator(kind_of)
+]
+
+
 class QueueSettings(JobSettings, PoolSettings):
     """What a queue can say, and `defaults` for all queues."""
 
@@ -215,9 +230,9 @@ class QueueSettings(JobSettings, PoolSettings):
         "hot", "A job that took its process along this often is dead.", _POLICY.max_crashes
     )
     max_payload: Size = optional("hot", "The largest payload.", _POLICY.max_payload)
-    executor: Literal["auto", "async", "thread"] = optional(
+    executor: ExecutorValue = optional(
         "rolling",
-        "Where handlers run; auto: `async def` on the event loop, `def` in a thread.",
+        "Where handlers run; auto: `async def` on the event loop, `def` in a thread; process: each slot has a process.",
         _POLICY.executor,
     )
     paused: Flag = optional("hot", "Whether the queue stands still.", _POLICY.paused)

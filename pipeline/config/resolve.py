@@ -15,6 +15,7 @@ from pipeline.config.model import (
     Config,
     DeduplicationBlock,
     DurabilityBlock,
+    ExecutorBlock,
     JobBlock,
     JobSettings,
     QueueBlock,
@@ -124,7 +125,8 @@ def _queue(name: str, queue: QueueBlock, schemas: Schemas) -> QueuePolicy:
         ids_keep=queue.ids.keep,
         max_crashes=queue.max_crashes,
         max_payload=queue.max_payload,
-        executor=queue.executor,
+        executor=executor_of(queue).type,
+        executor_max_jobs=executor_of(queue).max_jobs,
         paused=queue.paused,
     )
 
@@ -144,6 +146,12 @@ def _settings(settings: JobSettings, handler: str | None, schema: dict[str, Any]
         around=settings.around,
         schema=schema,
     )
+
+
+def executor_of(queue: QueueBlock) -> ExecutorBlock:
+    """Where the handlers of a queue run; a plain word is the type."""
+    written = queue.executor
+    return written if isinstance(written, ExecutorBlock) else ExecutorBlock(type=written)
 
 
 def timeout_of(settings: JobSettings) -> Timeout:

@@ -207,7 +207,9 @@ def _keep_handlers(old: QueuePolicy, new: QueuePolicy) -> QueuePolicy:
 
     jobs = {name: blend(job, name) for name, job in old.jobs.items()}
     others = blend(old.others, None) if old.others else None
-    return replace(new, jobs=jobs, others=others, executor=old.executor)
+    return replace(
+        new, jobs=jobs, others=others, executor=old.executor, executor_max_jobs=old.executor_max_jobs
+    )
 
 
 def has_handlers(policy: QueuePolicy) -> bool:

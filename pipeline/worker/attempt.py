@@ -19,6 +19,7 @@ from pipeline.job import NO_RUNS, AttemptError, Job, Runs, decode_job, decode_ru
 from pipeline.policy import JobPolicy, QueuePolicy, RetryPolicy, Timeout
 from pipeline.retry import Failure
 from pipeline.units import milliseconds, words
+from pipeline.worker.frames import Told
 
 STOP = b"!"
 
@@ -160,6 +161,9 @@ class Handlers:
     def _handling(self, policy: JobPolicy, executor: str) -> Handling | None:
         if policy.handler is None:
             return None
+        if executor == "process":
+            # It is loaded where it runs; here it can be stopped at any time, as async ones can.
+            return Handling(Handler(policy.handler, _elsewhere, is_async=True), policy)
         named = (policy.handler, policy.around)
         if named not in self._loaded:
             self._loaded[named] = load(*named)
@@ -170,6 +174,10 @@ class Handlers:
     def _refuse(self, held: Buffered, job: Job[Any], runs: Runs, reason: str) -> Refused:
         failure = Failure(AttemptError("UnknownJob", reason), discard=True)
         return Refused(held.id, held.lease, job, runs, self.table.queue.others or JobPolicy(), failure)
+
+
+def _elsewhere(job: Job[Any]) -> None:
+    raise TypeError(f"{job.name} runs in a process of its own")
 
 
 def check_executor(handler: Handler, executor: str) -> None:
@@ -195,6 +203,8 @@ def retry_policy(job: Job[Any], policy: JobPolicy) -> RetryPolicy:
 
 def failure(error: BaseException) -> Failure:
     """What an exception of a handler means."""
+    if isinstance(error, Told):
+        return error.failure
     if isinstance(error, Discard):
         return Failure(describe(error), discard=True)
     if isinstance(error, RetryLater):

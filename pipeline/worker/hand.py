@@ -6,20 +6,31 @@ import logging
 from collections.abc import Mapping
 
 from pipeline.errors import CANNOT_START, StartError
+from pipeline.plan import WorkerPlan
 from pipeline.policy import QueuePolicy
 from pipeline.store.store import Held
 from pipeline.worker.attempt import Attempt, Buffered, Handlers, Table
 from pipeline.worker.board import Board
 from pipeline.worker.ledger import Ledger, Page
-from pipeline.worker.slots import Desk, LoopSlots, ThreadSlots
+from pipeline.worker.process_slots import ProcessDesk, ProcessSlots
+from pipeline.worker.slots import LoopSlots, ThreadSlots
 
 log = logging.getLogger("pipeline.worker")
+Lane = LoopSlots | ThreadSlots | ProcessSlots
 
 
 class Hand:
     """All jobs that this worker holds, by id and lease, and the slots that they go to."""
 
-    def __init__(self, desk: Desk, handlers: Handlers, ledger: Ledger, board: Board, slots: int) -> None:
+    def __init__(
+        self,
+        desk: ProcessDesk,
+        handlers: Handlers,
+        ledger: Ledger,
+        board: Board,
+        slots: int,
+        plan: WorkerPlan,
+    ) -> None:
         self._handlers = handlers
         self._board = board
         self._ledger = ledger
@@ -27,17 +38,30 @@ class Hand:
         self._aside: list[Buffered] = []
         self._cancelled: set[tuple[bytes, int]] = set()
         self.running: dict[int, Attempt] = {}
-        self.lanes: dict[bool, LoopSlots | ThreadSlots] = {}
+        self.lanes: dict[bool, Lane] = {}
+        self._processes: ProcessSlots | None = None
         kinds = handlers.table.kinds or {True}
         # Two kinds take every other number, so that none grows into the other's.
         step = len(kinds)
-        if True in kinds:
+        if handlers.table.queue.executor == "process":
+            self._processes = self.lanes[True] = ProcessSlots(desk, slots, plan, handlers.table.queue)
+        elif True in kinds:
             self.lanes[True] = LoopSlots(desk, slots, 0, step)
         if False in kinds:
             self.lanes[False] = ThreadSlots(desk, slots, step - 1, step)
 
     def __len__(self) -> int:
         return len(self._leases)
+
+    async def loaded(self) -> None:
+        """Wait for handlers that load in processes of their own. Raises StartError when they cannot."""
+        if self._processes is not None:
+            await self._processes.ready
+
+    async def close(self, timeout: float) -> None:
+        """Let those processes go, within `timeout` seconds."""
+        if self._processes is not None:
+            await self._processes.close(timeout)
 
     @property
     def buffered(self) -> int:
@@ -75,6 +99,8 @@ class Hand:
         self._handlers.table = table
         for lane in self.lanes.values():
             lane.resize(slots)
+        if self._processes is not None:
+            self._processes.change(table.queue)
 
     def set_aside(self, job: Buffered) -> None:
         """Keep a job that a slot asked for until it is known to be ours still. From any thread."""

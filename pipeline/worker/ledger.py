@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from pipeline.job import NO_RUNS, Outcome, Runs, decode_runs, encode
+from pipeline.errors import WorkerCrashed
+from pipeline.job import NO_RUNS, KeptError, Outcome, Runs, decode_runs, encode
 from pipeline.policy import QueuePolicy
 from pipeline.retry import Failure, decide, way_back
 from pipeline.store.store import Move
@@ -101,6 +102,21 @@ class Ledger:
             self._measure([attempt])
         return move
 
+    def crash(self, attempt: Attempt, why: str) -> Move:
+        """The process of one job alone died through it: the move that follows. No attempt is spent."""
+        runs, level = attempt.runs.crashed(), attempt.job.options.priority
+        move = Move("front", attempt.id, attempt.lease, level, runs=encode(runs))
+        if runs.crashes >= self.policy.max_crashes:
+            at, spent = self.server_ms(attempt.ended), attempt.job.attempt
+            error = KeptError(spent, at, WorkerCrashed.__name__, f"{why}, {runs.crashes} times")
+            outcome = Outcome(spent, self.server_ms(attempt.begun), at, None, error)
+            move = Move("dead", attempt.id, attempt.lease, runs=encode(runs), outcome=encode(outcome))
+            move = self._ending(move, attempt)
+        self._page.moves.append(move)
+        self._page.begun += 1
+        self._measure([attempt])
+        return move
+
     def give_back(self, held: Iterable[Buffered | Attempt]) -> None:
         """Jobs go back unused, to the front of their level, in the order in which they came."""
         held = list(held)
@@ -173,6 +189,8 @@ class Ledger:
         return Move(move, job.id, job.lease, job.priority)
 
     def _way_back(self, job: Buffered | Attempt | Refused) -> Literal["front", "alone"]:
+        if self.policy.executor == "process":
+            return "front"  # each job has a process of its own as it is
         runs = job.runs if isinstance(job.runs, Runs) else decode_runs(job.runs) if job.runs else NO_RUNS
         return way_back(runs, self.policy.max_crashes)
 

@@ -12,7 +12,6 @@ import logging
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +23,7 @@ from pipeline.log import configure
 from pipeline.plan import WorkerPlan
 from pipeline.worker.attempt import Handlers
 from pipeline.worker.board import Board
+from pipeline.worker.boot import new_loop, reason_of
 from pipeline.worker.code import code_version
 from pipeline.worker.worker import Worker
 
@@ -66,8 +66,15 @@ async def serve(plan: WorkerPlan, queues: list[Handlers], boards: list[Board], o
     worker = Worker(plan, queues, boards, up.tell)
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: Orders(worker.obey), os.fdopen(orders, "rb", buffering=0))
+    try:
+        await worker.loaded()
+    except StartError as error:
+        up.tell("failed", **reason_of(error))
+        return CANNOT_START
     up.tell("ready", code=code_version(plan.root))
-    return await worker.serve()
+    code = await worker.serve()
+    await worker.close()
+    return code
 
 
 def main(orders: int, events: int, *boards: int) -> int:
@@ -78,7 +85,9 @@ def main(orders: int, events: int, *boards: int) -> int:
     plan = msgspec.json.decode(_line(orders), type=WorkerPlan)
     configure(json=plan.json_logs)
     loop = new_loop()
-    lifespan = Lifespan(loop, plan.setup)
+    # Where every handler has a process of its own, setup is called there, and nothing of the user's here.
+    here = any(policy.executor != "process" for policy in plan.queues)
+    lifespan = Lifespan(loop, plan.setup if here else None)
     code = CANNOT_START
     try:
         queues = prepare(plan, lifespan)
@@ -88,27 +97,6 @@ def main(orders: int, events: int, *boards: int) -> int:
         code = loop.run_until_complete(serve(plan, queues, [Board(fd) for fd in boards], orders, up))
     lifespan.end(plan.stop_timeout, code)
     return code
-
-
-def reason_of(error: BaseException) -> dict[str, str]:
-    """Why the user's code could not be loaded; with a traceback where it is not ours to tell."""
-    if isinstance(error, StartError):
-        return {"reason": str(error), "traceback": ""}
-    text = "".join(traceback.format_exception(error))
-    return {"reason": f"{type(error).__name__}: {error}", "traceback": text}
-
-
-def new_loop() -> asyncio.AbstractEventLoop:
-    """The loop of this process: uvloop's where there is one. It is left as it stands in the end: what was released and
-    does not let itself be cancelled must not keep the process."""
-    try:
-        import uvloop
-    except ImportError:
-        loop = asyncio.new_event_loop()
-    else:
-        loop = uvloop.new_event_loop()
-    asyncio.set_event_loop(loop)
-    return loop
 
 
 def _line(fd: int) -> bytes:

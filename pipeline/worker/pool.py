@@ -74,7 +74,7 @@ class Pool:
         self._loop = asyncio.get_running_loop()
         inbox = keys.inbox(self._store.queue, plan.worker)
         self._link = Link(parse(plan.broker), inbox, self._linked, owner.denied)
-        self._hand = Hand(self, handlers, self.ledger, board, self.concurrency)
+        self._hand = Hand(self, handlers, self.ledger, board, self.concurrency, plan)
         self._running = self._hand.running
         self._watch = Watch(self, self._link, self._hand, self.ledger, board)
         self._leave = Leave(self, self._link, self._hand, self.ledger, self._store.leave(plan.worker))
@@ -88,6 +88,14 @@ class Pool:
         self._sure = True
         self._served = False
         self._due: asyncio.TimerHandle | None = None
+
+    async def loaded(self) -> None:
+        """Wait for handlers that load in processes of their own. Raises StartError when they cannot."""
+        await self._hand.loaded()
+
+    async def close(self, timeout: float) -> None:
+        """Let those processes go, within `timeout` seconds."""
+        await self._hand.close(timeout)
 
     @property
     def quiet(self) -> bool:
@@ -285,6 +293,15 @@ class Pool:
         if not self._poked and not self._turning:
             self._poked = True
             self._loop.call_soon_threadsafe(self._turn)
+
+    @property
+    def offset(self) -> float:
+        """What turns our ms into the server's."""
+        return self.ledger.offset
+
+    def cannot_start(self, reason: str) -> None:
+        """The handlers do not load any more: another worker shall try."""
+        self._owner.retire(f"a process for jobs of {self.ledger.policy.name} cannot start: {reason}")
 
     def idle(self, slot: int) -> None:
         """The slot waits for a job. From any thread."""

@@ -97,6 +97,7 @@ VALUES = {
     "max_crashes": (3, 4),
     "max_payload": ("1MiB", "2MiB"),
     "executor": ("auto", "async"),
+    "executor.type": ("auto", "async"),
     "paused": (False, True),
     "queues": ({"a": {"handler": "hands:work"}}, {"a": {"handler": "hands:work", "concurrency": 7}}),
     "queues.*": ({"handler": "hands:work"}, {"handler": "hands:work", "concurrency": 8}),
@@ -123,6 +124,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "deduplication.ttl": {"key": "{data.a}", "mode": "throttle"},
     "rate_limit.max": {"per": "1s"},
     "rate_limit.per": {"max": 5},
+    "executor.max_jobs": {"type": "process"},
     "jobs.*.schema": {"handler": "hands:work"},
 }
 # They change nothing that runs: what they say is used elsewhere, or nowhere yet.
