@@ -29,6 +29,7 @@ ROLLING = frozenset(
         "around",
         "jobs",
         "executor",
+        "batch",
         "pool",
         "recycle",
         "max_jobs",
@@ -114,7 +115,7 @@ def class_of(path: str) -> Class:
     steps = path.split(".")
     if steps[0] in RESTART:
         return "restart"
-    return "rolling" if steps[-1] in ROLLING or steps[-2:-1] in (["jobs"], ["executor"]) else "hot"
+    return "rolling" if steps[-1] in ROLLING or steps[-2:-1] in (["jobs"], ["executor"], ["batch"]) else "hot"
 
 
 def _differences(old: Plan, new: Plan) -> Iterator[Change]:

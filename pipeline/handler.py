@@ -62,7 +62,7 @@ def load(path: str, around: Sequence[str] = ()) -> Handler:
 
 
 def payload_type(call: Callable[..., Any]) -> Any:
-    """The `X` of a first argument annotated `Job[X]`; None when it says nothing."""
+    """The `X` of a first argument annotated `Job[X]`, or `list[Job[X]]`; None when it says nothing."""
     target = call if inspect.isroutine(call) else type(call).__call__
     try:
         hints = typing.get_type_hints(target)
@@ -70,6 +70,9 @@ def payload_type(call: Callable[..., Any]) -> Any:
         return None
     first = next(iter(inspect.signature(call).parameters), None)
     hint = hints.get(first) if first else None
+    if typing.get_origin(hint) is list:
+        # Of a batch: each job has the type.
+        hint = typing.get_args(hint)[0]
     wanted = typing.get_args(hint) if typing.get_origin(hint) is Job else ()
     return None if not wanted or wanted[0] is Any or isinstance(wanted[0], TypeVar) else wanted[0]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.plan import Plan, PoolPlan
-from pipeline.policy import Backoff, Deduplication, JobPolicy, QueuePolicy, Rate, Retention, Timeout
+from pipeline.policy import Backoff, Batching, Deduplication, JobPolicy, QueuePolicy, Rate, Retention, Timeout
 from pipeline.units import size_words, words
 
 Leaves = dict[str, Any]
@@ -51,6 +51,7 @@ def of_queue(policy: QueuePolicy) -> Leaves:
         **_rate(policy.rate_limit),
         "executor": policy.executor,
         "executor.max_jobs": policy.executor_max_jobs,
+        **_batch(policy.batch),
         "paused": policy.paused,
         "max_crashes": policy.max_crashes,
         "max_payload": size_words(policy.max_payload),
@@ -79,6 +80,10 @@ def of_job(job: JobPolicy, *, two_limits: bool) -> Leaves:
 
 def _rate(limit: Rate | None) -> Leaves:
     return {} if limit is None else {"rate_limit.max": limit.max, "rate_limit.per": words(limit.per)}
+
+
+def _batch(batch: Batching | None) -> Leaves:
+    return {} if batch is None else {"batch.size": batch.size, "batch.wait": words(batch.wait)}
 
 
 def _retention(state: str, kept: Retention) -> Leaves:

@@ -57,6 +57,13 @@ class Rate(Struct, frozen=True):
     per: int
 
 
+class Batching(Struct, frozen=True):
+    """A handler gets up to `size` jobs at once, and waits at most `wait` ms for more than one."""
+
+    size: int
+    wait: int = 0
+
+
 class Deduplication(Struct, frozen=True):
     """`key` is a template; `ttl` is the window of `throttle`, and the delay of `debounce`, in ms."""
 
@@ -98,7 +105,13 @@ class QueuePolicy(Struct, frozen=True):
     executor: Literal["auto", "async", "thread", "process"] = "auto"
     executor_max_jobs: int | None = None
     """After so many jobs the process of a slot is replaced."""
+    batch: Batching | None = None
     paused: bool = False
+
+    @property
+    def at_once(self) -> int:
+        """How many jobs one process runs at once."""
+        return self.concurrency * (self.batch.size if self.batch else 1)
 
     @property
     def every_job(self) -> list[JobPolicy]:

@@ -32,6 +32,7 @@ from pipeline.policy import QueuePolicy
 from pipeline.store.reader import JobView, ShownError
 from pipeline.store.store import Accepted, Move, NewJob
 from pipeline.worker.attempt import Attempt, Buffered, Handlers, failure
+from pipeline.worker.batches import Call
 from pipeline.worker.ledger import Ledger
 from pipeline.worker.slots import store_result
 
@@ -60,7 +61,7 @@ class TrialJob(Struct, eq=False, kw_only=True):
     result: Any = None
     error: ShownError | None = None
     errors: tuple[KeptError, ...] = ()
-    exception: Exception | None = None
+    exception: BaseException | None = None
     progress: Any = None
     logs: list[str] = []
     key: str = ""
@@ -281,7 +282,10 @@ class Trial(Sequence[TrialJob]):
                 self._failed(job, ledger.fail(attempt, attempt.failure))
                 return
             job.state, job.attempts, attempt.job.note = "active", attempt.job.attempts, self._noted
-            job.exception = yield attempt
+            # In a test a batch has one job.
+            call = Call(0, {0: attempt}) if ledger.policy.batch is not None else None
+            error = yield call.leader if call is not None else attempt
+            job.exception = error or (call.errors[0] if call is not None else None)
             attempt.ended = time.monotonic()
             if job.exception is None:
                 ledger.complete(attempt)

@@ -46,6 +46,8 @@ ELSEWHERE = [
     ("queues.emails.executor", NOTHING, "thread", ["~ queues.emails.executor  auto -> thread  (rolling)"]),
     ("queues.emails.executor", "process", {"type": "process", "max_jobs": 9},
      ["~ queues.emails.executor.max_jobs  none -> 9  (rolling)"]),
+    ("queues.emails.batch", {"size": 10}, {"size": 20, "wait": "1s"},
+     ["~ queues.emails.batch.size  10 -> 20  (rolling)", "~ queues.emails.batch.wait  0s -> 1s  (rolling)"]),
     ("queues.emails.paused", NOTHING, True, ["~ queues.emails.paused  false -> true  (hot)"]),
     ("queues.emails.max_crashes", NOTHING, 1, ["~ queues.emails.max_crashes  3 -> 1  (hot)"]),
     ("queues.emails.max_payload", NOTHING, "512KiB", ["~ queues.emails.max_payload  1MiB -> 512KiB  (hot)"]),

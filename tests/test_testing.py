@@ -315,6 +315,17 @@ def test_a_payload_that_does_not_fit_the_handlers_type_is_dead(file: Path, hands
     assert jobs[0].error.type == "ValidationError"
 
 
+def test_a_handler_of_batches_gets_a_list_of_one(file: Path, hands: Any) -> None:
+    def refund(jobs: list[Job[Any]]) -> list[Any]:
+        return [job.data if job.data != "bad" else Discard("bad") for job in jobs]
+
+    hands.refund = refund
+    file.write_text(FILE.replace("    retry:", "    batch: {size: 10}\n    retry:"))
+    with inline() as jobs:
+        Client(file).enqueue_many("payments", [("refund", 1), ("refund", "bad")])
+    assert [(job.state, job.result) for job in jobs] == [("completed", 1), ("dead", None)]
+
+
 def test_what_ends_a_test_goes_through_a_handler(file: Path, hands: Any) -> None:
     def refund(job: Job[Any]) -> None:
         pytest.fail("from within")

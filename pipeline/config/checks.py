@@ -12,6 +12,7 @@ from pipeline.config.report import Report
 from pipeline.config.resolve import executor_of, rate_of, retry_of, timeout_of
 from pipeline.config.suggest import near
 from pipeline.config.tree import Mapping, Node, Path, Scalar, Span, child, find, key_span, value_span
+from pipeline.policy import MAX_CONCURRENCY
 from pipeline.retry import pauses
 
 SHORT_LEASE = 5_000
@@ -258,6 +259,25 @@ def check_processes(scope: Scope, report: Report) -> None:
         message = f"each worker starts {queue.concurrency} processes, the default of `concurrency`"
         help = "write how many: about as many as there are processors"
         report.note("P411", message, scope.at("executor"), (*scope.path, "executor"), help)
+
+
+def check_batch(scope: Scope, report: Report) -> None:
+    """What a queue of batches cannot do."""
+    queue = scope.settings
+    if not isinstance(queue, QueueBlock) or queue.batch is None or "batch" in scope.touched:
+        return
+    path: Path = (*scope.path, "batch")
+    if queue.batch.size is None:
+        place = scope.at("batch", key=True)
+        report.error("P317", "a batch needs a `size`", place, path, "for instance {size: 100, wait: 200ms}")
+    elif queue.concurrency * queue.batch.size > MAX_CONCURRENCY and "concurrency" not in scope.touched:
+        message = f"{queue.concurrency:,} batches of {queue.batch.size:,} jobs are too many for one process"
+        help = f"concurrency times size is {MAX_CONCURRENCY:,} at most"
+        report.error("P317", message, scope.at("batch", "size"), (*path, "size"), help)
+    if "executor" not in scope.touched and executor_of(queue).type == "process":
+        message = "a process of a slot runs one job at a time"
+        help = "use another executor, or leave `batch` out"
+        report.error("P318", message, scope.at("batch", key=True), path, help)
 
 
 def check_top(tree: Mapping, written: Mapping, report: Report) -> None:

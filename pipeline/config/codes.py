@@ -96,6 +96,9 @@ CODES: dict[str, str] = {
     "P315": "A rate limit needs both: `max`, how many jobs may start, and `per`, within how long.",
     "P316": "`max_jobs` of an executor says when the process of a slot is replaced, which only `type: process` has. "
     "`recycle.max_jobs` replaces whole workers.",
+    "P317": "A batch needs a `size`. One process runs `concurrency` batches at once, and 1,000 jobs at most.",
+    "P318": "With `executor: process` each slot has a process, which runs one job at a time, so that it can be killed for "
+    "that job. Batches run on the loop or in threads.",
     # Warnings: what works and surprises
     "P401": "`supervisor.stop_timeout` is shorter than the time a job may take, so a stop can cut a job that "
     "is within its limit. It is released and runs again later, at no cost to its attempts.",

@@ -35,6 +35,7 @@ _EXAMPLES = {
     "deduplication": '{key: "{data.charge}", mode: throttle, ttl: 10m}',
     "expires": "10m", "around": "[handlers.tracing:span]", "retry_on": "[TimeoutError, handlers.errors:GatewayBusy]", "discard_on": "[handlers.errors:CardDeclined]",
     "rate_limit": "{max: 50, per: 1s}", "rate_limit.max": "50", "per": "1s",
+    "batch": "{size: 100, wait: 200ms}", "size": "100", "wait": "200ms",
     "executor": "{type: process, max_jobs: 100}", "executor.type": "process",
     "recycle": "{max_jobs: 10000, max_memory: 512MiB, max_age: 1d}", "pools.*": "{processes: 2}", "pool": "quick",
     "defaults": "{concurrency: 10, timeout: 30s}", "queues.*": "{handler: handlers.emails:send, concurrency: 20}",

@@ -200,6 +200,13 @@ class PoolBlock(PoolSettings):
     """Worker processes that several queues share."""
 
 
+class BatchBlock(Block):
+    """How many jobs of one name a handler gets in one call."""
+
+    size: Annotated[int, whole(1, MAX_CONCURRENCY)] | None = optional("rolling", "So many jobs at most ...")
+    wait: Pause = optional("rolling", "... and the first of them waits at most so long for others.", 0)
+
+
 class ExecutorBlock(Block):
     """Where handlers run, and how long a process of a slot is used."""
 
@@ -234,6 +241,9 @@ class QueueSettings(JobSettings, PoolSettings):
         "rolling",
         "Where handlers run; auto: `async def` on the event loop, `def` in a thread; process: each slot has a process.",
         _POLICY.executor,
+    )
+    batch: BatchBlock | None = optional(
+        "rolling", "Handlers get a list of jobs; `concurrency` counts such calls."
     )
     paused: Flag = optional("hot", "Whether the queue stands still.", _POLICY.paused)
 

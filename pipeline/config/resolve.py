@@ -11,6 +11,7 @@ import msgspec
 
 from pipeline.config.model import (
     BackoffBlock,
+    BatchBlock,
     BrokerBlock,
     Config,
     DeduplicationBlock,
@@ -34,6 +35,7 @@ from pipeline.plan import (
 )
 from pipeline.policy import (
     Backoff,
+    Batching,
     Deduplication,
     JobPolicy,
     QueuePolicy,
@@ -127,6 +129,7 @@ def _queue(name: str, queue: QueueBlock, schemas: Schemas) -> QueuePolicy:
         max_payload=queue.max_payload,
         executor=executor_of(queue).type,
         executor_max_jobs=executor_of(queue).max_jobs,
+        batch=batch_of(queue.batch),
         paused=queue.paused,
     )
 
@@ -146,6 +149,11 @@ def _settings(settings: JobSettings, handler: str | None, schema: dict[str, Any]
         around=settings.around,
         schema=schema,
     )
+
+
+def batch_of(block: BatchBlock | None) -> Batching | None:
+    """How jobs are batched, or None when they are not, or the block lacks its size."""
+    return None if block is None or block.size is None else Batching(block.size, block.wait)
 
 
 def executor_of(queue: QueueBlock) -> ExecutorBlock:

@@ -208,7 +208,12 @@ def _keep_handlers(old: QueuePolicy, new: QueuePolicy) -> QueuePolicy:
     jobs = {name: blend(job, name) for name, job in old.jobs.items()}
     others = blend(old.others, None) if old.others else None
     return replace(
-        new, jobs=jobs, others=others, executor=old.executor, executor_max_jobs=old.executor_max_jobs
+        new,
+        jobs=jobs,
+        others=others,
+        executor=old.executor,
+        executor_max_jobs=old.executor_max_jobs,
+        batch=old.batch,
     )
 
 

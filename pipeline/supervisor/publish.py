@@ -22,7 +22,7 @@ from pipeline.store.store import Store, run, write
 from pipeline.store.wire import Connection
 from pipeline.supervisor.records import read_records, write_record
 
-OURS = ("concurrency", "executor", "executor_max_jobs", "jobs", "others")
+OURS = ("concurrency", "executor", "executor_max_jobs", "batch", "jobs", "others")
 """What counts from a supervisor's own file, also when a newer generation runs elsewhere; see `follow`."""
 
 SLACK = 10

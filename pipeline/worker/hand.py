@@ -7,16 +7,17 @@ from collections.abc import Mapping
 
 from pipeline.errors import CANNOT_START, StartError
 from pipeline.plan import WorkerPlan
-from pipeline.policy import QueuePolicy
+from pipeline.policy import Batching, QueuePolicy
 from pipeline.store.store import Held
 from pipeline.worker.attempt import Attempt, Buffered, Handlers, Table
+from pipeline.worker.batches import BatchSlots
 from pipeline.worker.board import Board
 from pipeline.worker.ledger import Ledger, Page
 from pipeline.worker.process_slots import ProcessDesk, ProcessSlots
-from pipeline.worker.slots import LoopSlots, ThreadSlots
+from pipeline.worker.slots import Desk, LoopSlots, ThreadSlots
 
 log = logging.getLogger("pipeline.worker")
-Lane = LoopSlots | ThreadSlots | ProcessSlots
+Lane = LoopSlots | ThreadSlots | ProcessSlots | BatchSlots
 
 
 class Hand:
@@ -40,15 +41,33 @@ class Hand:
         self.running: dict[int, Attempt] = {}
         self.lanes: dict[bool, Lane] = {}
         self._processes: ProcessSlots | None = None
+        self._batches: list[BatchSlots] = []
+        self._alone = plan.alone
         kinds = handlers.table.kinds or {True}
         # Two kinds take every other number, so that none grows into the other's.
         step = len(kinds)
         if handlers.table.queue.executor == "process":
             self._processes = self.lanes[True] = ProcessSlots(desk, slots, plan, handlers.table.queue)
         elif True in kinds:
-            self.lanes[True] = LoopSlots(desk, slots, 0, step)
+            self.lanes[True] = self._lane(LoopSlots, desk, slots, 0, step)
         if False in kinds:
-            self.lanes[False] = ThreadSlots(desk, slots, step - 1, step)
+            self.lanes[False] = self._lane(ThreadSlots, desk, slots, step - 1, step)
+
+    def _lane(
+        self, kind: type[LoopSlots | ThreadSlots], desk: Desk, slots: int, first: int, step: int
+    ) -> Lane:
+        batch = self._handlers.table.queue.batch
+        if batch is None:
+            return kind(desk, slots, first, step)
+        batching = Batching(1) if self._alone else batch
+        lane = BatchSlots(desk, lambda inner: kind(inner, slots), batching, first, step)
+        self._batches.append(lane)
+        return lane
+
+    @property
+    def padding(self) -> int:
+        """Room in batches that run, which nothing can use before they end."""
+        return sum(lane.padding for lane in self._batches)
 
     def __len__(self) -> int:
         return len(self._leases)
@@ -83,8 +102,11 @@ class Hand:
             for lane in self.lanes.values():
                 lane.add(jobs)
             return
+        kinds: dict[bool, list[Buffered]] = {True: [], False: []}
         for job in jobs:
-            self.lanes[self._handlers.is_async(job.record)].add([job])
+            kinds[self._handlers.is_async(job.record)].append(job)
+        for kind, lane in self.lanes.items():
+            lane.add(kinds[kind])
 
     def prepare(self, policy: QueuePolicy) -> Table:
         """What `apply` needs. Raises StartError when there are no slots for a handler, or what its import raises."""

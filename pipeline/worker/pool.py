@@ -65,7 +65,7 @@ class Pool:
     def __init__(self, plan: WorkerPlan, handlers: Handlers, board: Board, owner: Owner) -> None:
         policy = handlers.table.queue
         self.plan = plan
-        self.concurrency = 1 if plan.alone else policy.concurrency
+        self.concurrency = 1 if plan.alone else policy.at_once
         self.ledger = Ledger(policy)
         self._owner = owner
         self._store = Store(plan.project, policy.name)
@@ -74,7 +74,7 @@ class Pool:
         self._loop = asyncio.get_running_loop()
         inbox = keys.inbox(self._store.queue, plan.worker)
         self._link = Link(parse(plan.broker), inbox, self._linked, owner.denied)
-        self._hand = Hand(self, handlers, self.ledger, board, self.concurrency, plan)
+        self._hand = Hand(self, handlers, self.ledger, board, self._slots(policy), plan)
         self._running = self._hand.running
         self._watch = Watch(self, self._link, self._hand, self.ledger, board)
         self._leave = Leave(self, self._link, self._hand, self.ledger, self._store.leave(plan.worker))
@@ -120,13 +120,16 @@ class Pool:
     def apply(self, table: Table) -> None:
         """Go by another policy from the next job on. What runs goes on; what is too much to hold goes back."""
         self.ledger.policy = table.queue
-        self.concurrency = 1 if self.plan.alone else table.queue.concurrency
-        self._hand.apply(table, self.concurrency)
+        self.concurrency = 1 if self.plan.alone else table.queue.at_once
+        self._hand.apply(table, self._slots(table.queue))
         # A turn that is under way asked by the policy before: its answer may bring too much, or too little.
         self._changed = self._turning or not self._sure
         if not self._changed:
             self._fit()
         self.kick()
+
+    def _slots(self, policy: QueuePolicy) -> int:
+        return 1 if self.plan.alone else policy.concurrency
 
     def _fit(self) -> None:
         room = max(self.concurrency + self._ahead() - len(self._running), 0)
@@ -148,7 +151,7 @@ class Pool:
         turns = self._link.turns
         if self._turning or not self._joined or not self._sure or turns is None:
             return
-        free = self.concurrency - len(self._hand) + len(self.ledger)
+        free = self.concurrency - len(self._hand) - self._hand.padding + len(self.ledger)
         want = 0 if self._leave.quiet else min(max(free + self._ahead(), 0), BATCH)
         if not want and not self.ledger and not self._parked:
             self._leave.if_done()
@@ -212,8 +215,9 @@ class Pool:
             self._owner.serves()
 
     def _ahead(self) -> int:
-        # With two kinds of slots only their number bounds what runs at once, so nothing is held beyond it.
-        alike = len(self._hand.lanes) == 1 and not self.plan.alone
+        # With two kinds of slots only their number bounds what runs at once, so nothing is held beyond it; nor is it
+        # for batches, which take as many jobs as there are.
+        alike = len(self._hand.lanes) == 1 and not self.plan.alone and self.ledger.policy.batch is None
         return self.ledger.ahead(self.concurrency) if alike else 0
 
     def _turn_failed(self, reply: Exception) -> None:

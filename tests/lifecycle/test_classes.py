@@ -98,6 +98,9 @@ VALUES = {
     "max_payload": ("1MiB", "2MiB"),
     "executor": ("auto", "async"),
     "executor.type": ("auto", "async"),
+    "batch": ({"size": 2}, {"size": 3}),
+    "batch.size": (2, 3),
+    "wait": ("1s", "2s"),
     "paused": (False, True),
     "queues": ({"a": {"handler": "hands:work"}}, {"a": {"handler": "hands:work", "concurrency": 7}}),
     "queues.*": ({"handler": "hands:work"}, {"handler": "hands:work", "concurrency": 8}),
@@ -124,6 +127,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "deduplication.ttl": {"key": "{data.a}", "mode": "throttle"},
     "rate_limit.max": {"per": "1s"},
     "rate_limit.per": {"max": 5},
+    "batch.wait": {"size": 2},
     "executor.max_jobs": {"type": "process"},
     "jobs.*.schema": {"handler": "hands:work"},
 }

@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from pipeline import Job
 from pipeline.async_client import AsyncClient
 from pipeline.job import Outcome, encode
 from pipeline.plan import WorkerPlan
@@ -21,6 +20,7 @@ from pipeline.store.store import Store, run
 from pipeline.store.wire import connect, parse
 from pipeline.supervisor.publish import rate
 from pipeline.worker.attempt import Handlers
+from pipeline.worker.batches import BatchSlots
 from pipeline.worker.board import Board
 from pipeline.worker.hand import Lane
 from pipeline.worker.pool import Pool
@@ -104,7 +104,7 @@ class Shop:
 @asynccontextmanager
 async def shop(
     broker: str,
-    *handlers: Callable[[Job[Any]], Any],
+    *handlers: Callable[[Any], Any],
     retry: RetryPolicy = ONCE,
     timeout: Timeout = NEVER,
     around: tuple[Callable[..., Any], ...] = (),
@@ -146,6 +146,7 @@ async def shop(
 
 def serving(lane: Lane) -> set[int]:
     """The slots that a lane has now."""
+    lane = lane.slots if isinstance(lane, BatchSlots) else lane
     return set(lane._threads if isinstance(lane, ThreadSlots) else lane._tasks)
 
 
