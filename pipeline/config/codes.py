@@ -121,7 +121,7 @@ CODES: dict[str, str] = {
     "error.",
     "P410": "A rate limit that is never reached limits nothing: even if a job took a millisecond only, the processes of "
     "this host could not start that many. On many hosts it may make sense.",
-    "P411": "With `executor: process` each slot has a process of its own, about 20 MiB and what the handlers import. "
+    "P411": "With `executor: process` each slot has a process of its own, about 25 MiB and what the handlers import. "
     "`concurrency` says how many of them a worker has, and its default is meant for jobs that wait.",
     # Handlers, checked by importing them
     "P501": "The module of a handler does not exist below the project's root or among the installed packages.",

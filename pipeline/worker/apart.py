@@ -1,4 +1,4 @@
-"""The process of one slot: `python -m pipeline.worker.apart SOCKET PARENT`. It runs one job after the other.
+"""The process of one slot: `python -m pipeline.worker.apart SOCKET BEGUN PARENT`. It runs one job after the other.
 
 It never outlives its worker: the kernel kills it with that, and where the kernel does not, the end of the socket does.
 """
@@ -24,7 +24,7 @@ from pipeline.policy import QueuePolicy
 from pipeline.worker import frames
 from pipeline.worker.attempt import Attempt, Buffered, Handlers, Refused, failure
 from pipeline.worker.boot import new_loop, reason_of
-from pipeline.worker.frames import Change, Ended, Failed, Frames, Note, Ready, Run, Soft, Start
+from pipeline.worker.frames import Begun, Change, Ended, Failed, Frames, Note, Ready, Run, Soft, Start
 from pipeline.worker.slots import LoopSlots, ThreadSlots, now
 
 _PR_SET_PDEATHSIG = 1
@@ -35,8 +35,9 @@ log = logging.getLogger("pipeline.worker")
 class Apart:
     """The one slot of this process: it does for it what the pool does in a worker."""
 
-    def __init__(self, handlers: Handlers) -> None:
+    def __init__(self, handlers: Handlers, begun: Begun) -> None:
         self._handlers = handlers
+        self._begun = begun
         handlers.note = self._note
         self._loop = asyncio.get_running_loop()
         self._attempt: Attempt | None = None
@@ -78,6 +79,7 @@ class Apart:
 
     def begin(self, slot: int, held: Buffered) -> Attempt | None:  # noqa: ARG002 - there is one
         """The attempt to run; None when the job cannot be run at all. From any thread."""
+        self._begun.another()
         attempt = self._handlers.begin(held, now(), self._offset)
         if isinstance(attempt, Refused):
             self._send(Ended(b"", attempt.failure))
@@ -110,15 +112,15 @@ def _loaded_here(policy: QueuePolicy) -> QueuePolicy:
     return replace(policy, executor="auto")
 
 
-async def serve(sock: socket.socket, handlers: Handlers) -> None:
+async def serve(sock: socket.socket, handlers: Handlers, begun: Begun) -> None:
     """Run jobs until the worker hangs up."""
-    apart = Apart(handlers)
+    apart = Apart(handlers, begun)
     await asyncio.get_running_loop().connect_accepted_socket(lambda: apart.frames, sock)
     apart.frames.send(Ready())
     await apart.gone
 
 
-def main(fd: int, parent: int) -> int:
+def main(fd: int, begun: int, parent: int) -> int:
     """Load the handlers, or say why not; then serve. The exit code."""
     die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -138,7 +140,7 @@ def main(fd: int, parent: int) -> int:
         sock.sendall(frames.framed(Failed(**reason_of(error))))
         code = CRASHED
     else:
-        loop.run_until_complete(serve(sock, handlers))
+        loop.run_until_complete(serve(sock, handlers, Begun(begun)))
     lifespan.end(start.stop_timeout, code)
     return code
 

@@ -19,7 +19,6 @@ from pipeline.job import NO_RUNS, AttemptError, Job, Runs, decode_job, decode_ru
 from pipeline.policy import JobPolicy, QueuePolicy, RetryPolicy, Timeout
 from pipeline.retry import Failure
 from pipeline.units import milliseconds, words
-from pipeline.worker.frames import Told
 
 STOP = b"!"
 
@@ -47,6 +46,18 @@ def told_to_stop(inbox: list[bytes]) -> list[tuple[bytes, int]]:
     """The jobs (id, lease) that a person cancelled."""
     entries = [entry.split(b" ", 2) for entry in inbox if entry[:1] == STOP]
     return [(id, int(lease)) for _, lease, id in entries]
+
+
+class Told(Exception):
+    """In the place of what a handler raised in its own process."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.error.message)
+        self.failure = failure
+
+
+class Died(Exception):
+    """The process of a job is gone, through the job itself. The message says how."""
 
 
 class Handling(Struct, frozen=True):

@@ -149,7 +149,7 @@ class BatchSlots:
     def stop(self, slot: int, attempt: Attempt, why: str) -> None:
         """A limit and a release stop the whole call. That one job is cancelled or lost stops it when it is the last:
         the others are in the same call."""
-        call = next((call for call in self._calls.values() if call.members.get(slot) is attempt), None)
+        call = next((call for call in list(self._calls.values()) if call.members.get(slot) is attempt), None)
         if call is None:
             return
         members = call.members.values()

@@ -6,8 +6,7 @@ import asyncio
 from collections import deque
 
 from pipeline.errors import JobCancelled
-from pipeline.worker.attempt import Attempt, Refused, failure, timed_out
-from pipeline.worker.frames import Died
+from pipeline.worker.attempt import Attempt, Died, Refused, failure, timed_out
 from pipeline.worker.hand import Hand
 from pipeline.worker.ledger import Ledger
 from pipeline.worker.notes import Notes

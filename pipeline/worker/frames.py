@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import mmap
+import os
 import socket
 import struct
 from collections.abc import Callable
@@ -14,8 +16,10 @@ from msgspec import Struct
 from pipeline.errors import CANNOT_START, StartError
 from pipeline.policy import QueuePolicy
 from pipeline.retry import Failure
+from pipeline.worker.board import nameless
 
 _LENGTH = struct.Struct(">I")
+_COUNT = struct.Struct("<q")
 
 
 class Start(Struct, tag=True):
@@ -79,24 +83,39 @@ _encode = msgspec.msgpack.Encoder().encode
 _decoders = {True: msgspec.msgpack.Decoder(Up), False: msgspec.msgpack.Decoder(Down)}
 
 
-class Told(Exception):
-    """In the place of what a handler raised in its own process."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.error.message)
-        self.failure = failure
-
-
-class Died(Exception):
-    """The process of a job is gone, through the job itself. The message says how."""
-
-
 class NotLoaded(StartError):
     """A process of a slot could not load the handlers; `traceback` is empty where the reason says all."""
 
     def __init__(self, reason: str, traceback: str) -> None:
         super().__init__(reason, CANNOT_START)
         self.traceback = traceback
+
+
+class Begun:
+    """How many jobs the process has begun, in memory that it shares with its worker: that can read it when the process
+    cannot say anything any more."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self._map = mmap.mmap(fd, _COUNT.size)
+
+    @classmethod
+    def create(cls) -> Begun:
+        fd = nameless()
+        os.ftruncate(fd, _COUNT.size)
+        return cls(fd)
+
+    @property
+    def count(self) -> int:
+        return int(_COUNT.unpack_from(self._map)[0])
+
+    def another(self) -> None:
+        """One more is about to begin."""
+        _COUNT.pack_into(self._map, 0, self.count + 1)
+
+    def close(self) -> None:
+        self._map.close()
+        os.close(self.fd)
 
 
 class Frames(asyncio.Protocol):

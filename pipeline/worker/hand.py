@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeAlias
 
 from pipeline.errors import CANNOT_START, StartError
 from pipeline.plan import WorkerPlan
@@ -13,11 +14,13 @@ from pipeline.worker.attempt import Attempt, Buffered, Handlers, Table
 from pipeline.worker.batches import BatchSlots
 from pipeline.worker.board import Board
 from pipeline.worker.ledger import Ledger, Page
-from pipeline.worker.process_slots import ProcessDesk, ProcessSlots
 from pipeline.worker.slots import Desk, LoopSlots, ThreadSlots
 
+if TYPE_CHECKING:
+    from pipeline.worker.process_slots import ProcessDesk, ProcessSlots
+
 log = logging.getLogger("pipeline.worker")
-Lane = LoopSlots | ThreadSlots | ProcessSlots | BatchSlots
+Lane: TypeAlias = "LoopSlots | ThreadSlots | ProcessSlots | BatchSlots"
 
 
 class Hand:
@@ -47,6 +50,9 @@ class Hand:
         # Two kinds take every other number, so that none grows into the other's.
         step = len(kinds)
         if handlers.table.queue.executor == "process":
+            # Not every worker has to carry it.
+            from pipeline.worker.process_slots import ProcessSlots
+
             self._processes = self.lanes[True] = ProcessSlots(desk, slots, plan, handlers.table.queue)
         elif True in kinds:
             self.lanes[True] = self._lane(LoopSlots, desk, slots, 0, step)

@@ -22,10 +22,10 @@ from pipeline.errors import JobCancelled, LeaseLost
 from pipeline.exits import Exit, kill_group
 from pipeline.plan import WorkerPlan
 from pipeline.policy import QueuePolicy
-from pipeline.worker.attempt import Attempt, Buffered
+from pipeline.worker.attempt import Attempt, Buffered, Died, Told
 from pipeline.worker.frames import (
+    Begun,
     Change,
-    Died,
     Ended,
     Failed,
     Frames,
@@ -35,10 +35,10 @@ from pipeline.worker.frames import (
     Run,
     Soft,
     Start,
-    Told,
 )
 from pipeline.worker.slots import Desk, unused
 
+LAST_WORDS_SECONDS = 1.0
 PAUSE_SECONDS = 1.0
 """Before another start, when a process died that had nothing to do."""
 
@@ -67,13 +67,22 @@ class Process:
         self.gone.add_done_callback(self._fall)
         self.doomed = False
         """It has ended, or is about to."""
-        self._frames = Frames(self._heard, lambda: None, up=True)
+        self._frames = Frames(self._heard, self._hung_up, up=True)
+        self._silent = self._fell = self._unbegun = False
+        self._begun, self._sent = Begun.create(), 0
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-m", "pipeline.worker.apart", str(theirs.fileno()), str(os.getpid())]
-        with theirs:
+        inherited = (theirs.fileno(), self._begun.fd)
+        command = [sys.executable, "-m", "pipeline.worker.apart", *map(str, (*inherited, os.getpid()))]
+        try:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], start_new_session=True
+                command, stdin=subprocess.DEVNULL, pass_fds=inherited, start_new_session=True
             )
+        except OSError:
+            ours.close()
+            self._begun.close()
+            raise
+        finally:
+            theirs.close()
         Exit(self._loop, self._process, self.gone.set_result)
         self.linked = self._loop.create_task(self._link(ours, start))
 
@@ -84,15 +93,24 @@ class Process:
     async def run(self, held: Buffered, attempt: Attempt, offset: float) -> BaseException | None:
         """Run a job; None when it completed, Died when the process did not survive it."""
         self._attempt, self._ended = attempt, self._loop.create_future()
+        self._sent += 1
         self._frames.send(Run(held.id, held.lease, held.record, held.runs, offset))
         try:
             ended = await self._ended
         except Died as died:
+            if not attempt.stopped and self._unbegun:
+                # It was gone before the job reached it.
+                attempt.stopped = "release"
             return asyncio.CancelledError() if attempt.stopped else died
         finally:
             self._attempt = self._ended = None
         attempt.result = ended.result
         return Told(ended.failure) if ended.failure is not None else None
+
+    @property
+    def busy(self) -> bool:
+        """Whether it runs a job."""
+        return self._attempt is not None
 
     def soften(self) -> None:
         """Raise SoftTimeout in the handler."""
@@ -126,13 +144,27 @@ class Process:
             case Failed() if not self.loaded.done():
                 self.loaded.set_exception(NotLoaded(message.reason, message.traceback))
 
-    def _fall(self, gone: asyncio.Future[int]) -> None:
+    def _fall(self, _: asyncio.Future[int]) -> None:
         self.doomed = True
-        # What it said last may still be on its way.
-        self._loop.call_soon(self._fallen, Died(f"its process ended: {_end_of(gone.result())}"))
+        # What it said last comes before the end of the socket, which somebody that it started may hold open.
+        if self._silent:
+            self._fallen()
+        else:
+            self._loop.call_later(LAST_WORDS_SECONDS, self._fallen)
 
-    def _fallen(self, died: Died) -> None:
+    def _hung_up(self) -> None:
+        self._silent = True
+        if self.gone.done():
+            self._fallen()
+
+    def _fallen(self) -> None:
+        if self._fell:
+            return
+        self._fell = True
+        self._unbegun = self._begun.count < self._sent
+        self._begun.close()
         self._frames.close()
+        died = Died(f"its process ended: {_end_of(self.gone.result())}")
         for waits in (self.loaded, self._ended):
             if waits is not None and not waits.done():
                 waits.set_exception(died)
@@ -198,6 +230,10 @@ class ProcessSlots:
 
     async def close(self, timeout: float) -> None:
         """Let all processes go, and wait until they have ended; after `timeout` seconds they are killed."""
+        for process in self._processes.values():
+            if process.busy:
+                # Its job was given back, or runs elsewhere.
+                process.kill()
         tasks, self._tasks = list(self._tasks.values()), {}
         for task in tasks:
             task.cancel()
@@ -224,7 +260,11 @@ class ProcessSlots:
     async def _start(self, slot: int) -> Process | None:
         """A process that has loaded the handlers; None when there is none to be had."""
         plan = self._plan
-        process = Process(Start(plan.root, plan.setup, self._policy, plan.stop_timeout, plan.json_logs))
+        try:
+            process = Process(Start(plan.root, plan.setup, self._policy, plan.stop_timeout, plan.json_logs))
+        except OSError as error:
+            self._give_up(NotLoaded(f"no process can be started: {error.strerror}", ""))
+            return None
         self._processes[slot] = process
         self._starting.add(slot)
         process.gone.add_done_callback(lambda _: self._rouse(slot))
@@ -233,16 +273,19 @@ class ProcessSlots:
         except (NotLoaded, Died) as error:
             del self._processes[slot]
             self._release(process)
-            if self.ready.done():
-                self._desk.cannot_start(str(error))
-            else:
-                self.ready.set_exception(error if isinstance(error, NotLoaded) else NotLoaded(str(error), ""))
+            self._give_up(error if isinstance(error, NotLoaded) else NotLoaded(str(error), ""))
             return None
         finally:
             self._starting.discard(slot)
         if not self.ready.done():
             self.ready.set_result(None)
         return process
+
+    def _give_up(self, error: NotLoaded) -> None:
+        if self.ready.done():
+            self._desk.cannot_start(str(error))
+        else:
+            self.ready.set_exception(error)
 
     async def _use(self, slot: int, process: Process) -> bool:
         """Run jobs in a process until it is gone or has done enough; True when the slot is one too many."""

@@ -181,3 +181,14 @@ async def test_what_is_around_a_handler_runs_there_too_and_a_hot_change_arrives(
         pool.apply(pool.prepare(replace(it.policy, jobs=jobs, concurrency=2)))
         await until(lambda: len(slots(it)._processes) == 2)
         assert (await it.ends_as(await it.enqueue("plain"), "completed")).result["of"] == 9
+
+
+async def test_a_job_that_did_not_reach_its_process_before_that_died_is_not_to_blame(broker: str) -> None:
+    async with apart(broker, hands.plain) as it:
+        pool = it.worker()
+        first = (await it.ends_as(await it.enqueue("plain"), "completed")).result["pid"]
+        os.kill(first, signal.SIGSTOP)
+        id = await it.enqueue("plain")
+        await until(lambda: pool._running)
+        os.kill(first, signal.SIGKILL)
+        assert (await it.ends_as(id, "completed")).crashes == 0
