@@ -127,8 +127,8 @@ def _queue(name: str, queue: QueueBlock, schemas: Schemas) -> QueuePolicy:
         ids_keep=queue.ids.keep,
         max_crashes=queue.max_crashes,
         max_payload=queue.max_payload,
-        executor=executor_of(queue).type,
-        executor_max_jobs=executor_of(queue).max_jobs,
+        executor=executor_of(queue),
+        executor_max_jobs=queue.executor.max_jobs if isinstance(queue.executor, ExecutorBlock) else None,
         batch=batch_of(queue.batch),
         paused=queue.paused,
     )
@@ -156,10 +156,9 @@ def batch_of(block: BatchBlock | None) -> Batching | None:
     return None if block is None or block.size is None else Batching(block.size, block.wait)
 
 
-def executor_of(queue: QueueBlock) -> ExecutorBlock:
-    """Where the handlers of a queue run; a plain word is the type."""
-    written = queue.executor
-    return written if isinstance(written, ExecutorBlock) else ExecutorBlock(type=written)
+def executor_of(queue: QueueBlock) -> Literal["auto", "async", "thread", "process"]:
+    """Where the handlers of a queue run."""
+    return queue.executor.type if isinstance(queue.executor, ExecutorBlock) else queue.executor
 
 
 def timeout_of(settings: JobSettings) -> Timeout:
