@@ -70,23 +70,8 @@ class TrialJob(Struct, eq=False, kw_only=True):
 
     def view(self) -> JobView:
         """As a client shows it."""
-        return JobView(
-            id=self.id,
-            queue=self.queue,
-            name=self.name,
-            state=self.state,
-            data=self.data,
-            priority=self.priority,
-            attempt=self.attempt,
-            attempts=self.attempts,
-            enqueued_at=self.enqueued_at,
-            result=self.result,
-            error=self.error,
-            errors=self.errors,
-            progress=self.progress,
-            logs=list(self.logs),
-            key=self.key,
-        )
+        shared = set(JobView.__struct_fields__).intersection(self.__struct_fields__)
+        return JobView(**{name: getattr(self, name) for name in shared})
 
 
 class Project(Struct, frozen=True):
