@@ -33,7 +33,20 @@ Pairs = dict[str, tuple[Any, Any]]
 
 RESTART = frozenset(("name", "version", "broker"))
 ROLLING = frozenset(
-    ("setup", "lease", "handler", "jobs", "executor", "pool", "recycle", "max_jobs", "max_memory", "max_age")
+    (
+        "setup",
+        "lease",
+        "handler",
+        "around",
+        "jobs",
+        "executor",
+        "batch",
+        "pool",
+        "recycle",
+        "max_jobs",
+        "max_memory",
+        "max_age",
+    )
 )
 EVERY_WORKER = frozenset(("setup", "supervisor.lease"))
 OF_ONE_JOB = frozenset(("handler", "schema"))
@@ -113,7 +126,8 @@ def class_of(path: str) -> Class:
     steps = path.split(".")
     if steps[0] in RESTART:
         return "restart"
-    return "rolling" if steps[-1] in ROLLING or steps[-2:-1] == ["jobs"] or "lanes" in steps else "hot"
+    parts = (["jobs"], ["executor"], ["batch"])
+    return "rolling" if steps[-1] in ROLLING or steps[-2:-1] in parts or "lanes" in steps else "hot"
 
 
 def _differences(old: Plan, new: Plan) -> Iterator[Change]:

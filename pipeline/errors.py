@@ -40,6 +40,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import ClassVar
 
+CANNOT_START = 78
+"""The exit code of a process that cannot start."""
+
 
 class PipelineError(Exception):
     """The root. `message` says what is wrong, `help` what to do; `code` is stable, for programs."""

@@ -11,6 +11,7 @@ from pipeline.job import encode
 from pipeline.plan import AlertPlan, Plan, PoolPlan, SchedulePlan
 from pipeline.policy import (
     Backoff,
+    Batching,
     Deduplication,
     JobPolicy,
     Lanes,
@@ -81,6 +82,8 @@ def of_queue(policy: QueuePolicy) -> Leaves:
         "dead_letter.queue": policy.dead_letter.queue,
         "dead_letter.alert": policy.dead_letter.alert,
         "executor": policy.executor,
+        "executor.max_jobs": policy.executor_max_jobs,
+        **_batch(policy.batch),
         "paused": policy.paused,
         "max_crashes": policy.max_crashes,
         "max_payload": size_words(policy.max_payload),
@@ -94,6 +97,7 @@ def of_job(job: JobPolicy, *, two_limits: bool) -> Leaves:
     """What holds for one job name. `two_limits`: whether its timeout is written as soft and hard."""
     return {
         "handler": job.handler,
+        "around": _list(job.around or None),
         "schema": job.schema,
         "priority": job.priority,
         **_timeout(job.timeout, two_limits),
@@ -165,6 +169,10 @@ def _lanes(lanes: Lanes | None) -> Leaves:
 
 def _wait_limit(limit: WaitLimit | None) -> Leaves:
     return {} if limit is None else {"wait_limit.max": words(limit.max), "wait_limit.alert": limit.alert}
+
+
+def _batch(batch: Batching | None) -> Leaves:
+    return {} if batch is None else {"batch.size": batch.size, "batch.wait": words(batch.wait)}
 
 
 def _retention(state: str, kept: Retention) -> Leaves:

@@ -48,8 +48,9 @@ class Policies:
     """The policy of each queue with the generation that it belongs to, as far as it is known here."""
 
     def __init__(self, plan: Plan | None) -> None:
-        self._file = dict(plan.queues) if plan else {}
+        self.file = dict(plan.queues) if plan else {}
         self._flows = dict(plan.flows) if plan else {}
+        self.root = plan.root if plan else ""
         self._confirm = of_file(plan.broker) if plan else None
         self._known: dict[str, Known] = {}
 
@@ -61,7 +62,7 @@ class Policies:
     def policy(self, queue: str) -> QueuePolicy | None:
         """The policy as far as it is known without asking."""
         known = self._known.get(queue)
-        return known.policy if known else self._file.get(queue)
+        return known.policy if known else self.file.get(queue)
 
     def learn(self, queue: str, answer: list[Any]) -> Known:
         """Take in the broker's answer. Raises UnknownQueue, QueueRemoved, or NoPolicy when nothing says what
@@ -75,10 +76,10 @@ class Policies:
             known = Known(generation.decode(), decode_policy(policy), offset, now, condition)
         elif removed is not None:
             raise queue_removed(queue, int(removed), waiting)
-        elif queue in self._file:
-            known = Known("", self._file[queue], offset, now, self._confirm)
-        elif self._file:
-            raise unknown_queue(queue, self._file)
+        elif queue in self.file:
+            known = Known("", self.file[queue], offset, now, self._confirm)
+        elif self.file:
+            raise unknown_queue(queue, self.file)
         else:
             raise NoPolicy(
                 f"nothing says what queue {queue!r} is: no supervisor has run, and this client has no file",
@@ -124,9 +125,9 @@ class Policies:
         try:
             return check(known.policy)
         except UnknownJob:
-            if queue not in self._file or known.policy is self._file[queue]:
+            if queue not in self.file or known.policy is self.file[queue]:
                 raise
-            return check(self._file[queue])
+            return check(self.file[queue])
 
 
 def unknown_queue(queue: str, known: Iterable[str]) -> UnknownQueue:
@@ -185,13 +186,16 @@ def locate(
         return name, parse(target), None
     from pipeline.state import broker_url
 
-    plan = target if isinstance(target, Plan) else _read(Path(target), profile)
+    plan = plan_of(target, profile)
     return plan.name, parse(broker_url(plan)), plan
 
 
-def _read(file: Path, profile: str | None) -> Plan:
+def plan_of(target: str | Path | Plan, profile: str | None) -> Plan:
+    """The plan of a config file, or the plan that was given. Raises ConfigError."""
+    if isinstance(target, Plan):
+        return target
     # Its imports take longer than an enqueue: a client with an address or a plan goes without them.
     from pipeline.config.load import require
 
     named = os.environ.get("PIPELINE_PROFILE") if profile is None else profile
-    return require(file, profile=named or None)
+    return require(Path(target), profile=named or None)

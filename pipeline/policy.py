@@ -57,6 +57,13 @@ class Rate(Struct, frozen=True):
     per: int
 
 
+class Batching(Struct, frozen=True):
+    """A handler gets up to `size` jobs at once, and waits at most `wait` ms for more than one."""
+
+    size: int
+    wait: int = 0
+
+
 class Lanes(Struct, frozen=True):
     """What holds for each value of the template `key` apart. `strict`: one at a time, in the order in which they came.
     `fair`: lanes take turns."""
@@ -99,6 +106,8 @@ class JobPolicy(Struct, frozen=True):
     priority: int = 0
     deduplication: Deduplication | None = None
     expires: int | None = None
+    around: tuple[str, ...] = ()
+    """What runs around the handler, outermost first."""
     schema: dict[str, Any] | None = None
     """The JSON Schema of the payload, as data."""
 
@@ -121,8 +130,16 @@ class QueuePolicy(Struct, frozen=True):
     ids_keep: int = 86_400_000
     max_crashes: int = 3
     max_payload: int = 1_048_576
-    executor: Literal["auto", "async", "thread"] = "auto"
+    executor: Literal["auto", "async", "thread", "process"] = "auto"
+    executor_max_jobs: int | None = None
+    """After so many jobs the process of a slot is replaced."""
+    batch: Batching | None = None
     paused: bool = False
+
+    @property
+    def at_once(self) -> int:
+        """How many jobs one process runs at once."""
+        return self.concurrency * (self.batch.size if self.batch else 1)
 
     @property
     def every_job(self) -> list[JobPolicy]:

@@ -63,6 +63,10 @@ ELSEWHERE = [
     ("queues.emails.dead_letter", {"queue": "payments"}, {"queue": "a", "alert": "oncall"},
      ["~ queues.emails.dead_letter.queue  payments -> a  (hot)", "~ queues.emails.dead_letter.alert  none -> oncall  (hot)"]),
     ("queues.emails.executor", NOTHING, "thread", ["~ queues.emails.executor  auto -> thread  (rolling)"]),
+    ("queues.emails.executor", "process", {"type": "process", "max_jobs": 9},
+     ["~ queues.emails.executor.max_jobs  none -> 9  (rolling)"]),
+    ("queues.emails.batch", {"size": 10}, {"size": 20, "wait": "1s"},
+     ["~ queues.emails.batch.size  10 -> 20  (rolling)", "~ queues.emails.batch.wait  0s -> 1s  (rolling)"]),
     ("queues.emails.paused", NOTHING, True, ["~ queues.emails.paused  false -> true  (hot)"]),
     ("queues.emails.max_crashes", NOTHING, 1, ["~ queues.emails.max_crashes  3 -> 1  (hot)"]),
     ("queues.emails.max_payload", NOTHING, "512KiB", ["~ queues.emails.max_payload  1MiB -> 512KiB  (hot)"]),
@@ -85,6 +89,9 @@ ELSEWHERE = [
     ("flows.order.steps.pay.on_failure", NOTHING, True, ["~ flows.order.steps.pay.on_failure  false -> true  (hot)"]),
     ("queues.payments.jobs.capture.handler", "hands:capture", "hands:take",
      ["~ queues.payments.jobs.capture.handler  hands:capture -> hands:take  (rolling)"]),
+    ("queues.emails.around", NOTHING, ["hands:a"], ["~ queues.emails.around  none -> [hands:a]  (rolling)"]),
+    ("queues.payments.jobs.capture.around", ["hands:a"], ["hands:b", "hands:a"],
+     ["~ queues.payments.jobs.capture.around  [hands:a] -> [hands:b, hands:a]  (rolling)"]),
     ("queues.payments.jobs.capture.schema", "one.json", "two.json",
      ["~ queues.payments.jobs.capture.schema  a schema -> another one  (hot)"]),
     ("queues.payments.jobs.capture.schema", NOTHING, "two.json",
@@ -169,10 +176,11 @@ def leaves() -> Iterator[str]:
     elsewhere = ("version", "include", "secrets", "retries", "defaults", "profiles", "tests")
     for path, key in keys().items():
         holds_more = key.below or key.takes in ("a map of names", "a map of keys")
-        resolved = path.endswith((".extends", ".retry", ".secret", ".replicas"))
+        resolved = path.endswith((".extends", ".retry", ".secret", ".replicas", ".executor.type"))
         if path.startswith(elsewhere) or resolved:
             continue
-        if not holds_more or path.endswith((".timeout", "broker.url", "broker.durability", "alerts.*.url")):
+        own = (".timeout", ".executor", "broker.url", "broker.durability", "alerts.*.url")
+        if not holds_more or path.endswith(own):
             yield path
 
 

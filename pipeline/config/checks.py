@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pipeline import units
 from pipeline.config.findings import has_password
 from pipeline.config.model import (
+    ExecutorBlock,
     JobBlock,
     QueueBlock,
     RateLimitBlock,
@@ -16,9 +17,10 @@ from pipeline.config.model import (
     TimeoutBlock,
 )
 from pipeline.config.report import Report
-from pipeline.config.resolve import rate_of, retry_of, timeout_of
+from pipeline.config.resolve import executor_of, rate_of, retry_of, timeout_of
 from pipeline.config.suggest import near
 from pipeline.config.tree import Mapping, Node, Path, Scalar, Span, child, find, key_span, value_span
+from pipeline.policy import MAX_CONCURRENCY
 from pipeline.retry import pauses
 
 SHORT_LEASE = 5_000
@@ -288,13 +290,49 @@ def check_active(scope: Scope, report: Report) -> None:
 def check_threads(scope: Scope, report: Report) -> None:
     """The warning about threads, which no hard limit can stop."""
     queue = scope.settings
-    if not isinstance(queue, QueueBlock) or queue.executor != "thread" or queue.concurrency == 1:
+    if not isinstance(queue, QueueBlock) or executor_of(queue) != "thread" or queue.concurrency == 1:
         return
     limited = any(timeout_of(job).hard is not None for job in (queue, *queue.jobs.values()))
     if limited and (scope.has("timeout") or any(scope.has("jobs", job, "timeout") for job in queue.jobs)):
         message = "threads cannot be stopped: at the hard limit all jobs of the process are replaced"
         help = "concurrency: 1 with more `processes`, or async handlers"
         report.warning("P403", message, scope.at("executor"), (*scope.path, "executor"), help)
+
+
+def check_processes(scope: Scope, report: Report) -> None:
+    """What a process for each slot does not do, and what it costs."""
+    queue = scope.settings
+    if not isinstance(queue, QueueBlock) or "executor" in scope.touched:
+        return
+    executor, block = executor_of(queue), queue.executor
+    if executor != "process" and isinstance(block, ExecutorBlock) and block.max_jobs is not None:
+        path: Path = (*scope.path, "executor", "max_jobs")
+        message = f"an executor of type {executor} has no processes that `max_jobs` could replace"
+        help = "write type: process, or recycle: {max_jobs: ...} for the worker"
+        report.error("P316", message, scope.at("executor", "max_jobs", key=True), path, help)
+    if executor == "process" and not scope.has("concurrency") and "concurrency" not in scope.touched:
+        message = f"each worker starts {queue.concurrency} processes, the default of `concurrency`"
+        help = "write how many: about as many as there are processors"
+        report.note("P411", message, scope.at("executor"), (*scope.path, "executor"), help)
+
+
+def check_batch(scope: Scope, report: Report) -> None:
+    """What a queue of batches cannot do."""
+    queue = scope.settings
+    if not isinstance(queue, QueueBlock) or queue.batch is None or "batch" in scope.touched:
+        return
+    path: Path = (*scope.path, "batch")
+    if queue.batch.size is None:
+        place = scope.at("batch", key=True)
+        report.error("P317", "a batch needs a `size`", place, path, "for instance {size: 100, wait: 200ms}")
+    elif queue.concurrency * queue.batch.size > MAX_CONCURRENCY and "concurrency" not in scope.touched:
+        message = f"{queue.concurrency:,} batches of {queue.batch.size:,} jobs are too many for one process"
+        help = f"concurrency times size is {MAX_CONCURRENCY:,} at most"
+        report.error("P317", message, scope.at("batch", "size"), (*path, "size"), help)
+    if "executor" not in scope.touched and executor_of(queue) == "process":
+        message = "a process of a slot runs one job at a time"
+        help = "use another executor, or leave `batch` out"
+        report.error("P318", message, scope.at("batch", key=True), path, help)
 
 
 def check_top(tree: Mapping, written: Mapping, report: Report) -> None:

@@ -137,6 +137,11 @@ CODES: dict[str, str] = {
     "P352": "A step with `on_failure: true` runs when the flow has failed and what ran has ended: always, or when one of the steps "
     "in its `needs` has failed. It is one job, it cannot be optional, no other step can need it, and what it is for must be able to fail.",
     "P353": "The id of a step's job is made of the flow's name, its id, and the step's name, and has 128 characters at most.",
+    "P316": "`max_jobs` of an executor says when the process of a slot is replaced, which only `type: process` has. "
+    "`recycle.max_jobs` replaces whole workers.",
+    "P317": "A batch needs a `size`. One process runs `concurrency` batches at once, and 1,000 jobs at most.",
+    "P318": "With `executor: process` each slot has a process, which runs one job at a time, so that it can be killed for "
+    "that job. Batches run on the loop or in threads.",
     # Warnings: what works and surprises
     "P401": "`supervisor.stop_timeout` is shorter than the time a job may take, so a stop can cut a job that "
     "is within its limit. It is released and runs again later, at no cost to its attempts.",
@@ -166,6 +171,8 @@ CODES: dict[str, str] = {
     "at once. Give it the name, a `handler` for every name, or `handler: null` to keep the jobs for a person.",
     "P435": "The step's job goes to a queue that only stores (`handler: null`). The flow waits until somebody else has worked it "
     "off, or its `timeout` is over.",
+    "P411": "With `executor: process` each slot has a process of its own, about 25 MiB and what the handlers import. "
+    "`concurrency` says how many of them a worker has, and its default is meant for jobs that wait.",
     # Handlers, checked by importing them
     "P501": "The module of a handler does not exist below the project's root or among the installed packages.",
     "P502": "The module exists and has nothing of that name.",
@@ -174,6 +181,8 @@ CODES: dict[str, str] = {
     "P505": "Importing the module takes longer than `supervisor.import_timeout`.",
     "P506": "Importing the module ends the process, for instance by sys.exit().",
     "P507": "Importing the module, or calling `setup`, raises an error.",
+    "P509": "What stands in `around` does not fit the handler that it is around. Around an `async def` handler it is "
+    "`async def f(job, call_next)`, around a plain one `def f(job, call_next)`; a @contextmanager that takes the job fits both.",
     "P508": "What `retry_on` and `discard_on` name must be classes of exceptions.",
 }
 

@@ -39,6 +39,7 @@ _TEMPLATE = re.compile(rf"(?:[^{{}}]|{_FIELD})+")
 _DURATION_PATTERN = units.DURATION.pattern.replace(r"\d", "[0-9]")
 _SIZE_PATTERN = units.SIZE.pattern.replace(r"\d", "[0-9]")
 _DURABILITIES = ("everysec", "fsync", "{replicas: 1}")
+EXECUTORS = ("auto", "async", "thread", "process")
 _SCHEMES = ("redis", "rediss", "unix")
 _ERRORS = [
     name
@@ -121,6 +122,16 @@ def _durability(value: Any) -> str:
     if value in ("everysec", "fsync"):
         return str(value)
     refuse("P104", f"{shown(value)} is not possible here", did_you_mean(str(value), _DURABILITIES))
+
+
+def _executor(value: Any) -> str:
+    if isinstance(value, str) and value in EXECUTORS:
+        return str(value)
+    refuse(
+        "P104",
+        f"{shown(value)} is not possible here",
+        _hidden(str(value), lambda word: did_you_mean(word, EXECUTORS)),
+    )
 
 
 def _duration(value: Any) -> int:
@@ -362,6 +373,10 @@ ReceiverUrl = Annotated[
 DurabilityWord = Annotated[
     Literal["everysec", "fsync"],
     Kind(_durability, {"enum": ["everysec", "fsync"], "type": "string"}, "everysec, fsync", "fsync"),
+]
+ExecutorWord = Annotated[
+    Literal["auto", "async", "thread", "process"],
+    Kind(_executor, {"enum": list(EXECUTORS), "type": "string"}, f"one of {', '.join(EXECUTORS)}", "process"),
 ]
 PlainText = Annotated[str, matching(_text, ".+", "text", "standard")]
 Cron = Annotated[

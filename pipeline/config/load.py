@@ -269,6 +269,8 @@ def _check_whole(
     for scope in scopes:
         checks.check_scope(scope, report)
         checks.check_threads(scope, report)
+        checks.check_processes(scope, report)
+        checks.check_batch(scope, report)
         checks.check_active(scope, report)
         if supervisor is not None:
             checks.check_stop(scope, supervisor, report)

@@ -18,6 +18,7 @@ from pipeline.config.fields import (
     DurabilityWord,
     Duration,
     ErrorClass,
+    ExecutorWord,
     Flag,
     Fraction,
     HandlerPath,
@@ -194,6 +195,11 @@ class JobSettings(Block):
     expires: Duration | None = optional(
         "hot", "A job that has not begun so long after it could is cancelled."
     )
+    around: tuple[HandlerPath, ...] = optional(
+        "rolling",
+        "What runs around the handler, outermost first: functions of the job and what calls the next.",
+        (),
+    )
 
 
 class JobBlock(JobSettings):
@@ -230,6 +236,27 @@ class PoolBlock(PoolSettings):
     """Worker processes that several queues share."""
 
 
+class BatchBlock(Block):
+    """How many jobs of one name a handler gets in one call."""
+
+    size: Annotated[int, whole(1, MAX_CONCURRENCY)] | None = optional("rolling", "So many jobs at most ...")
+    wait: Pause = optional("rolling", "... and the first of them waits at most so long for others.", 0)
+
+
+class ExecutorBlock(Block):
+    """Where handlers run, and how long a process of a slot is used."""
+
+    type: ExecutorWord = optional("rolling", "auto, async, thread or process.", _POLICY.executor)
+    max_jobs: Annotated[int, whole(1, 1_000_000_000)] | None = optional(
+        "rolling", "After so many jobs the process of a slot is replaced."
+    )
+
+
+ExecutorValue = Annotated[
+    Annotated[ExecutorWord, Tag("scalar")] | Annotated[ExecutorBlock, Tag("map")], Discriminator(kind_of)
+]
+
+
 class QueueSettings(JobSettings, PoolSettings):
     """What a queue can say, and `defaults` for all queues."""
 
@@ -249,10 +276,13 @@ class QueueSettings(JobSettings, PoolSettings):
         "hot", "A job that took its process along this often is dead.", _POLICY.max_crashes
     )
     max_payload: Size = optional("hot", "The largest payload.", _POLICY.max_payload)
-    executor: Literal["auto", "async", "thread"] = optional(
+    executor: ExecutorValue = optional(
         "rolling",
-        "Where handlers run; auto: `async def` on the event loop, `def` in a thread.",
+        "Where handlers run; auto: `async def` on the event loop, `def` in a thread; process: each slot has a process.",
         _POLICY.executor,
+    )
+    batch: BatchBlock | None = optional(
+        "rolling", "Handlers get a list of jobs; `concurrency` counts such calls."
     )
     paused: Flag = optional("hot", "Whether the queue stands still.", _POLICY.paused)
 
@@ -385,7 +415,10 @@ class Config(Block):
     )
     broker: BrokerBlock = optional("restart", "The server that holds the jobs.", BrokerBlock())
     alerts: dict[Name, AlertBlock] = optional("hot", "Who is told when something goes wrong, by name.", {})
-    setup: HandlerPath | None = optional("rolling", "Called once in a worker, before handlers are imported.")
+    setup: HandlerPath | None = optional(
+        "rolling",
+        "Called once in a worker, before handlers are imported; a context manager is left when it ends.",
+    )
     supervisor: SupervisorBlock = optional("hot", "How worker processes are kept.", SupervisorBlock())
     secrets: dict[Name, SecretBlock] = optional(
         "hot", "Secrets by name; a change counts where they are used.", {}

@@ -12,10 +12,12 @@ import msgspec
 from pipeline.config.flow_blocks import FlowBlock
 from pipeline.config.model import (
     BackoffBlock,
+    BatchBlock,
     BrokerBlock,
     Config,
     DeduplicationBlock,
     DurabilityBlock,
+    ExecutorBlock,
     JobBlock,
     JobSettings,
     LanesBlock,
@@ -41,6 +43,7 @@ from pipeline.plan import (
 )
 from pipeline.policy import (
     Backoff,
+    Batching,
     DeadLetter,
     Deduplication,
     JobPolicy,
@@ -165,7 +168,9 @@ def _queue(name: str, queue: QueueBlock, schemas: Schemas) -> QueuePolicy:
         ids_keep=queue.ids.keep,
         max_crashes=queue.max_crashes,
         max_payload=queue.max_payload,
-        executor=queue.executor,
+        executor=executor_of(queue),
+        executor_max_jobs=queue.executor.max_jobs if isinstance(queue.executor, ExecutorBlock) else None,
+        batch=batch_of(queue.batch),
         paused=queue.paused,
     )
 
@@ -201,8 +206,19 @@ def _settings(settings: JobSettings, handler: str | None, schema: dict[str, Any]
         priority=settings.priority,
         deduplication=_deduplication(settings.deduplication),
         expires=settings.expires,
+        around=settings.around,
         schema=schema,
     )
+
+
+def batch_of(block: BatchBlock | None) -> Batching | None:
+    """How jobs are batched, or None when they are not, or the block lacks its size."""
+    return None if block is None or block.size is None else Batching(block.size, block.wait)
+
+
+def executor_of(queue: QueueBlock) -> Literal["auto", "async", "thread", "process"]:
+    """Where the handlers of a queue run."""
+    return queue.executor.type if isinstance(queue.executor, ExecutorBlock) else queue.executor
 
 
 def timeout_of(settings: JobSettings) -> Timeout:

@@ -24,7 +24,7 @@ from pipeline.store.wire import Connection
 from pipeline.supervisor.flows import publish_flows
 from pipeline.supervisor.records import read_records, write_record
 
-OURS = ("concurrency", "executor", "jobs", "others")
+OURS = ("concurrency", "executor", "executor_max_jobs", "batch", "jobs", "others")
 """What counts from a supervisor's own file, also when a newer generation runs elsewhere; see `follow`."""
 
 SLACK = 10

@@ -70,7 +70,7 @@ async def reclaim(
     jobs = by_lease(held)
     if scene.crashed is None:
         # Jobs are begun in the order in which they came: more than there were slots cannot run.
-        scene = Scene(crashed=frozenset(map(_key, jobs[: policy.concurrency])))
+        scene = Scene(crashed=frozenset(map(_key, jobs[: policy.at_once])))
     # The first to wait runs first again, so the newest goes to the front first.
     moves = [move(job, policy, scene, now) for job in reversed(jobs)]
     moved = 0

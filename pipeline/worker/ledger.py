@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from pipeline.job import NO_RUNS, Outcome, Runs, decode_runs, encode
+from pipeline.errors import WorkerCrashed
+from pipeline.job import NO_RUNS, KeptError, Outcome, Runs, decode_runs, encode
 from pipeline.policy import QueuePolicy
 from pipeline.retry import Failure, decide, way_back
 from pipeline.store.letters import Death
@@ -102,19 +103,13 @@ class Ledger:
             outcome = Outcome(attempt.runs.attempts + 1, started, at, None, runs.errors[-1])
             move = Move(verdict.move, attempt.id, attempt.lease, runs=encode(runs), outcome=encode(outcome))
             move = self._ending(move, attempt)
+            self._bury(move, attempt, runs.errors[-1])
         else:
             level = attempt.job.options.priority
             move = Move(verdict.move, attempt.id, attempt.lease, level, verdict.delay, encode(runs))
+            self.settle(move)
         if verdict.spent:
             self._page.counters["failed"] += 1
-        home = self.policy.dead_letter.queue if verdict.move == "dead" else None
-        if home is not None:
-            told = Death(attempt.job.id, attempt.runs.redriven, runs.errors[-1])
-            self.deaths.append(Dying(home, told, move, attempt))
-        elif verdict.move in ("dead", "cancelled"):
-            self.end(move, attempt)
-        else:
-            self.settle(move)
         if isinstance(attempt, Attempt):
             self._measure([attempt])
         return move
@@ -140,6 +135,31 @@ class Ledger:
             self.relay(self._back(attempt), attempt)
         else:
             self.give_back([attempt])
+
+    def crash(self, attempt: Attempt, why: str) -> Move:
+        """The process of one job alone died through it: the move that follows. No attempt is spent."""
+        runs, level = attempt.runs.crashed(), attempt.job.options.priority
+        move = Move("front", attempt.id, attempt.lease, level, runs=encode(runs))
+        if runs.crashes >= self.policy.max_crashes:
+            at, spent = self.server_ms(attempt.ended), attempt.job.attempt
+            error = KeptError(spent, at, WorkerCrashed.__name__, f"{why}, {runs.crashes} times")
+            outcome = Outcome(spent, self.server_ms(attempt.begun), at, None, error)
+            move = Move("dead", attempt.id, attempt.lease, runs=encode(runs), outcome=encode(outcome))
+            move = self._ending(move, attempt)
+            self._bury(move, attempt, error)
+        else:
+            self.settle(move)
+        self._measure([attempt])
+        return move
+
+    def _bury(self, move: Move, attempt: Attempt | Refused, error: KeptError) -> None:
+        """A job has ended without success. A dead-letter queue gets its copy before anybody hears of it."""
+        home = self.policy.dead_letter.queue if move.move == "dead" else None
+        if home is None:
+            self.end(move, attempt)
+        else:
+            death = Death(attempt.job.id, attempt.runs.redriven, error)
+            self.deaths.append(Dying(home, death, move, attempt))
 
     def give_back(self, held: Iterable[Buffered | Attempt]) -> None:
         """Jobs go back unused, to the front of their level, in the order in which they came."""
@@ -223,6 +243,8 @@ class Ledger:
         return Move(move, job.id, job.lease, job.priority)
 
     def _way_back(self, job: Buffered | Attempt | Refused) -> Literal["front", "alone"]:
+        if self.policy.executor == "process":
+            return "front"  # each job has a process of its own as it is
         runs = job.runs if isinstance(job.runs, Runs) else decode_runs(job.runs) if job.runs else NO_RUNS
         return way_back(runs, self.policy.max_crashes)
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from pipeline.errors import JobCancelled, LeaseLost
 from pipeline.job import LOG_LINE_BYTES, SENT, Job, encode
+from pipeline.store.scripts import whole
 from pipeline.store.store import Store
-from pipeline.store.wire import Command, Reply
+from pipeline.store.wire import Command, Connection, Reply
 from pipeline.worker.attempt import Attempt
 from pipeline.worker.link import Link
 
@@ -35,6 +36,7 @@ class Notes:
         self._lose = lose
         self._ask = ask
         self._loop = asyncio.get_running_loop()
+        self._known_to: Connection | None = None
         self._from_threads: deque[tuple[Attempt, Command]] = deque()
 
     def send(self, job: Job[Any], kind: str, value: Any) -> Awaitable[Any]:
@@ -69,7 +71,7 @@ class Notes:
             if not told.done():
                 told.set_result(None)
 
-        turns.send(heard, command)
+        turns.send(heard, self._certain(command))
         return told
 
     def flush(self) -> None:
@@ -77,8 +79,14 @@ class Notes:
         while self._from_threads:
             attempt, command = self._from_threads.popleft()
             if self._link.turns is not None:
-                self._link.turns.send(partial(self._heard, attempt), command)
+                self._link.turns.send(partial(self._heard, attempt), self._certain(command))
 
     def _heard(self, attempt: Attempt, reply: Reply) -> None:
+        if not isinstance(reply, Exception):
+            self._known_to = self._link.turns
         if reply == 0:
             self._lose(attempt)
+
+    def _certain(self, command: Command) -> Command:
+        # A script that the server does not have is sent again, behind the turn that settles the job.
+        return command if self._link.turns is self._known_to else whole(command)

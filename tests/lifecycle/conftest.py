@@ -116,6 +116,7 @@ class Project:
             restart=RestartPlan(delay=20, max=100, give_up_after=3),
             reload=ReloadPlan(watch=False),
         )
+        self.setup: str | None = None
         self.queues: dict[str, QueuePolicy] = {}
         self.pools: dict[str, PoolPlan] = {}
         self.runs: list[Run] = []
@@ -145,7 +146,7 @@ class Project:
             hash,
             BrokerPlan(self.url),
             self.rules,
-            None,
+            self.setup,
             self.queues,
             self.pools,
         )
