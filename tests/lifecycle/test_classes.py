@@ -243,6 +243,10 @@ def document_with(path: str, value: object) -> dict[str, Any]:
             document["queues"][queue]["dead_letter"] = None
     if path == "alerts.*.url.secret":
         document["secrets"] = {name: {"file": f"{name}.txt"} for name in ("one", "two")}
+    if ".lanes." in path:
+        lanes = path.partition(".lanes.")[0] + ".lanes"
+        put(document, f"{lanes}.key", "{data.a}")
+        put(document, f"{lanes}.max_active", 1)
     if path.startswith("defaults."):
         document["queues"]["a"].pop(path.split(".")[1], None)
     put(document, path, value)

@@ -63,7 +63,7 @@ def test_a_stop_ends_the_workers_of_a_removed_queue_in_its_own_time(hasty):
 def test_a_renamed_queue_leaves_its_jobs_under_the_old_name_until_it_is_put_back(hasty):
     text = "queues:\n  {}: {{handler: 'hands:work', concurrency: 1}}\n"
     run = hasty.up(text.format("a"))
-    ids = hasty.enqueue("a", {"seconds": 1}, {}, {})
+    ids = hasty.enqueue("a", {"seconds": 3}, {}, {})
     hasty.sees("begin")
     assert hasty.reload(text.format("b")).returncode == 0
     hasty.enqueue("b", {})
