@@ -46,10 +46,12 @@ def look(trust: Trust, source: object, offset: int = 0, took: int = 0) -> tuple[
 
 
 def look_on(trust: Trust, source: object, offset: int = 0) -> tuple[bool, bool]:
-    """What it says at last when it is asked again and again for the time of a lease."""
-    for _ in range(LEASE // 100 + 1):
+    """What it says when it is asked again and again until ends count: a busy machine has gaps of its own."""
+    for _ in range(LEASE // 10):
         time.sleep(0.1)
         said = look(trust, source, offset)
+        if said[0]:
+            break
     return said
 
 
