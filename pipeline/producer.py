@@ -135,18 +135,19 @@ def new_job(queue: QueuePolicy, at: int, job: Wanted) -> NewJob:
         near = did_you_mean(job.name, queue.jobs)
         raise UnknownJob(f"queue {queue.name!r} has no job {job.name!r}", near or f"it has {known}")
     if policy.schema is not None:
-        _check_schema(queue.name, job.name, policy.schema, job.data)
+        check_schema(queue.name, job.name, policy.schema, job.data)
     key, rule = _deduplication(queue, policy, job)
-    priority = policy.priority if job.priority is None else _priority(job.priority)
+    priority = policy.priority if job.priority is None else checked_priority(job.priority)
     debounced = rule is not None and rule.mode == "debounce"
-    due = _debounced(job, rule) if debounced and rule else _due(job)
+    due = _debounced(job, rule) if debounced and rule else due_of(job)
     until_done = key if rule is not None and rule.mode == "until_done" else ""
     options = _options(job, priority, until_done, _expires(policy, job, due, at))
-    written = _record(queue, at, job, options)
+    written = checked_record(queue, at, job, options)
     return NewJob(_id(job.id), priority, due, key, _window(rule), "debounce" if debounced else "", written)
 
 
-def _record(queue: QueuePolicy, at: int, job: Wanted, options: Options) -> bytes:
+def checked_record(queue: QueuePolicy, at: int, job: Wanted, options: Options) -> bytes:
+    """The record of a job. Raises InvalidPayload or PayloadTooLarge."""
     try:
         written = encode_record(at, job.name, job.data, options)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -200,7 +201,8 @@ def _id(id: str | None) -> str:
     return id
 
 
-def _priority(priority: int) -> int:
+def checked_priority(priority: int) -> int:
+    """The priority. Raises InvalidOption when it is none."""
     if isinstance(priority, bool) or not isinstance(priority, int) or abs(priority) > MAX_PRIORITY:
         raise InvalidOption(
             f"priority {priority!r} is not an integer from -{MAX_PRIORITY:,} to {MAX_PRIORITY:,}"
@@ -208,7 +210,8 @@ def _priority(priority: int) -> int:
     return priority
 
 
-def _due(job: Wanted) -> str:
+def due_of(job: Wanted) -> str:
+    """When a job is to run, as enqueue_each.lua takes it. Raises InvalidOption."""
     if job.delay is not None and job.at is not None:
         raise InvalidOption("a job has a delay or a time, not both")
     if job.front and (job.delay is not None or job.at is not None):
@@ -300,7 +303,8 @@ def _window(rule: Deduplication | None) -> int | str:
     return ""
 
 
-def _check_schema(queue: str, name: str, schema: dict[str, Any], data: Any) -> None:
+def check_schema(queue: str, name: str, schema: dict[str, Any], data: Any) -> None:
+    """Raises InvalidPayload unless `data` fits the schema of its job."""
     problem = _checker(encode(schema))(data)
     if problem is not None:
         raise InvalidPayload(f"the payload of {queue} {name!r} does not fit its schema: {problem}")

@@ -26,3 +26,11 @@ def time(text: str) -> datetime:
     if moment.tzinfo is None:
         raise click.BadParameter(f"{text!r} has no time zone: write {text}Z for UTC, or {text}+02:00")
     return moment
+
+
+def moment(text: str) -> int | datetime:
+    """A time, or so long ago: `10m` (in ms)."""
+    try:
+        return duration(text)
+    except click.BadParameter:
+        return time(text)

@@ -55,6 +55,16 @@ def stale(queue: str) -> str:
     return f"{queue}:stale"
 
 
+def ahead(queue: str) -> str:
+    """hash: "level:id" of jobs at the front of their list, before a stale entry of their own."""
+    return f"{queue}:ahead"
+
+
+def moved(queue: str) -> str:
+    """hash: id -> priority, of jobs whose priority was changed; as long as they are kept."""
+    return f"{queue}:moved"
+
+
 def delayed(queue: str) -> str:
     """Sorted set: id by the time it is due."""
     return f"{queue}:delayed"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from msgspec import Struct
 
 from pipeline.errors import JobNotFound
-from pipeline.job import State
+from pipeline.job import State, encode
 from pipeline.policy import QueuePolicy
 from pipeline.store import keys
 from pipeline.store.reader import JobView, Reader
@@ -23,26 +23,39 @@ Page = Callable[[int, int], list[str]]
 
 
 class Filter(Struct, frozen=True):
-    """Which jobs are meant; what is not given holds for all. `ended_before` is ms since 1970."""
+    """Which jobs are meant; what is not given holds for all. `until` and `since` (ms since 1970) bound when a job ended,
+    or came if it has not ended; `id` is how its id begins."""
 
     name: str | None = None
     error: str | None = None
-    ended_before: int | None = None
+    until: int | None = None
+    since: int | None = None
+    text: str | None = None
+    id: str | None = None
 
     def holds(self, job: JobView) -> bool:
-        """Whether the job is meant. `error` is a part of the error's type or message, in any case."""
-        if self.name is not None and job.name != self.name:
-            return False
-        if self.error is not None:
-            said = f"{job.error.type}: {job.error.message}" if job.error else ""
-            if self.error.lower() not in said.lower():
-                return False
-        return self.ended_before is None or (
-            job.finished_at is not None and job.finished_at <= self.ended_before
+        """Whether the job is meant. `error` is a part of the error's type or message, `text` of that, the id, the name
+        or the payload, in any case."""
+        at = job.finished_at or job.enqueued_at
+        return (
+            self.name in (None, job.name)
+            and job.id.startswith(self.id or "")
+            and (self.until is None or at <= self.until)
+            and (self.since is None or at >= self.since)
+            and (self.error is None or self.error.lower() in _said(job).lower())
+            and (self.text is None or self.text.lower() in _all_said(job).lower())
         )
 
 
 ALL = Filter()
+
+
+def _said(job: JobView) -> str:
+    return f"{job.error.type}: {job.error.message}" if job.error else ""
+
+
+def _all_said(job: JobView) -> str:
+    return "\n".join((job.id, job.name, _said(job), encode(job.data).decode()))
 
 
 def list_jobs(

@@ -49,6 +49,12 @@ def run_blocking(connection: BlockingConnection, call: Call[Result]) -> Result:
         raise translate(error) from None
 
 
+def run_many(connection: BlockingConnection, calls: Sequence[Call[Result]]) -> list[Result]:
+    """The results of several calls that travel together. As `run_blocking`; an error is raised when all are through."""
+    replies = connection.call_many([call.command for call in calls])
+    return [call.read(checked(reply)) for call, reply in zip(calls, replies, strict=True)]
+
+
 class StalePolicy(BrokerRefused):
     """The caller's policy is not the one that runs."""
 
@@ -125,6 +131,11 @@ def _text(reply: Reply) -> str | None:
 
 def _texts(reply: Reply) -> list[str | None]:
     return [_text(item) for item in reply]
+
+
+def _both(reply: Reply) -> tuple[str | None, str | None]:
+    before, after = [*_texts(reply), None, None][:2]
+    return before, after
 
 
 def _accepted(reply: Reply) -> list[Accepted]:
@@ -260,6 +271,16 @@ class Store:
             queue=self.queue, id=id, level=level, key=key, keep=keep, outcome=outcome
         )
         return Call(command, _text)
+
+    def change(
+        self, id: str, seen: bytes, record: bytes, was: int, level: int, due: str
+    ) -> Call[tuple[str | None, str | None]]:
+        """Change a job's record, priority or time; the result is the state it was in, and the state it is in now:
+        see change.lua."""
+        command = script("change").command(
+            queue=self.queue, id=id, seen=seen, record=record, was=was, level=level, due=due
+        )
+        return Call(command, _both)
 
     def redrive(self, jobs: list[tuple[str, int, str]]) -> Call[list[str | None]]:
         """Dead or cancelled jobs (id, level, key) wait again; the result is as redrive.lua says."""

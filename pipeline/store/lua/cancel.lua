@@ -3,6 +3,7 @@
 -- ended, and its worker is told to stop it. Returns the state it was in.
 -- include now
 -- include where
+-- include level_of
 -- include withdraw
 -- include unlock
 local queue = unpack(KEYS)

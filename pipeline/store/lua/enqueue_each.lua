@@ -80,6 +80,9 @@ for i = fixed + 1, #ARGV, 7 do
   if stands then
     if status == 'replaced' then
       redis.call('HSET', queue .. ':jobs', stands, record)
+      if (redis.call('HGET', queue .. ':levelof', stands) or '0') ~= level then
+        redis.call('HSET', queue .. ':moved', stands, level)
+      end
       redis.call('HDEL', queue .. ':levelof', stands)
       delay(stands, level, due)
       lock(key, window, stands)

@@ -3,6 +3,7 @@
 -- include put
 -- include wake
 -- include where
+-- include level_of
 -- include withdraw
 local queue = unpack(KEYS)
 local id, level = unpack(ARGV)
@@ -10,7 +11,7 @@ local id, level = unpack(ARGV)
 local state = where(queue, id)
 if state == 'delayed' then
   withdraw(queue, state, id, level)
-  put(queue, level, { id }, false)
+  put(queue, level_of(queue, id, level), { id }, false)
   wake(queue, 1)
 end
 return state

@@ -2,6 +2,7 @@
 -- Dead or cancelled jobs wait again, at attempt 1. A job whose deduplication key another holds stays.
 -- Returns for each: the state it was in, nil when it is not kept, or 'duplicate of <id>'.
 -- include holder
+-- include level_of
 -- include put
 -- include wake
 -- include where
@@ -22,7 +23,7 @@ for i = 1, #ARGV, 3 do
       redis.call('HDEL', queue .. ':outcomes', id)
       redis.call('HDEL', queue .. ':runs', id)
       redis.call('ZREM', queue .. ':ids', id)
-      put(queue, level, { id }, false)
+      put(queue, level_of(queue, id, level), { id }, false)
       moved = moved + 1
     end
   end

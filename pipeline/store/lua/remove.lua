@@ -4,6 +4,7 @@
 -- include now
 -- include drop
 -- include where
+-- include level_of
 -- include withdraw
 -- include unlock
 local queue = unpack(KEYS)
