@@ -68,6 +68,16 @@ DEFECTS = {
         "turn", "redis.call('ZREM', queue .. ':delayed', unpack(due))", ""
     ),
     "a settled job stays in its lease": Defect("turn reclaim", "      redis.call('HDEL', active, id)\n", ""),
+    "a change is made from an older record": Defect(
+        "change", "if redis.call('HGET', queue .. ':jobs', id) ~= seen then return { 'changed' } end", ""
+    ),
+    "a job that runs is changed": Defect("change", "if state == 'active' or", "if"),
+    "a job is looked for at its old priority": Defect(
+        "cancel remove change", "redis.call('HGET', queue .. ':moved', id) or level", "level"
+    ),
+    "a job that was moved stays in its old place": Defect(
+        "change", "if moves then withdraw(queue, state, id, was) end", ""
+    ),
     "a removed job keeps its record": Defect("remove", "drop(queue, { id })", ""),
     "a rate is not kept": Defect("turn", "if free > 0 then return free end", "if true then return 1000 end"),
     "a cancelled job that was given back runs again": Defect(

@@ -18,7 +18,19 @@ LENGTHS = (10, 15, 20, 30, 30, 40, 60, 60, 100, 200)
 JUMPS = (-600_000, -3 * LEASE, 3 * LEASE, 3 * LEASE)
 ROUNDS, SHORT_ROUNDS = 200, 30
 """Jobs that kill what they run in run one after another, and die only when they are caught at it three times."""
-LEFT = {"last_id", "last_lease", "stats", "meta", "jobs", "runs", "outcomes", "notes", "logs", *ENDED}
+LEFT = {
+    "last_id",
+    "last_lease",
+    "stats",
+    "meta",
+    "jobs",
+    "runs",
+    "outcomes",
+    "notes",
+    "logs",
+    "moved",
+    *ENDED,
+}
 PASSING = {"call", "dedup", "workers", "turns", "idle", "active", "inbox", "ids", "starts", "started"}
 
 
@@ -249,6 +261,9 @@ def check_keys(world: World) -> None:
     left = {name.split(":")[0] for name in names} - LEFT - PASSING
     if left:
         raise Violation(f"keys are left over: {left}")
+    gone = set(world.server.call("HKEYS", keys.moved(QUEUE))) - set(world.view.places)
+    if gone:
+        raise Violation(f"the priority of jobs that are not kept is remembered: {gone}")
     live = {f"{kind}:{worker.decode()}" for worker in world.view.workers for kind in ("active", "inbox")}
     dead = {name for name in names if name.startswith(("active:", "inbox:"))} - live
     if dead:

@@ -16,7 +16,7 @@ for i = 1, #workers, 2 do
   }
 end
 return {
-  redis.call('HKEYS', queue .. ':jobs'),
+  redis.call('HGETALL', queue .. ':jobs'),
   redis.call('ZRANGE', queue .. ':delayed', 0, -1, 'WITHSCORES'),
   redis.call('ZRANGE', queue .. ':dead', 0, -1),
   redis.call('ZRANGE', queue .. ':cancelled', 0, -1),
@@ -27,4 +27,5 @@ return {
   held,
   redis.call('SMEMBERS', queue .. ':idle'),
   redis.call('HMGET', queue .. ':meta', 'paused', 'limited', 'removed', 'generation', 'rate', 'held'),
+  redis.call('HGETALL', queue .. ':levelof'),
 }

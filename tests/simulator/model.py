@@ -56,6 +56,7 @@ class Model:
             "note": self._note,
             "cancel": self._cancel,
             "hasten": self._hasten,
+            "change": self._change,
             "redrive": self._redrive,
             "remove": self._remove,
             "purge": self._purge,
@@ -74,9 +75,18 @@ class Model:
         if rate != self._rate:
             self._rate, self._starts = rate, []
 
-    def follow(self, name: str, args: tuple[Any, ...], reply: Reply, after: Places) -> None:
-        """A script was run and answered (an error: an exception). `after` is where the server has all jobs now."""
-        self._after = after
+    def follow(
+        self,
+        name: str,
+        args: tuple[Any, ...],
+        reply: Reply,
+        after: Places,
+        records: dict[bytes, bytes],
+        time: int,
+    ) -> None:
+        """A script was run and answered (an error: an exception). `after` is where the server has all jobs now;
+        `records` are those before, `time` its clock."""
+        self._after, self._records, self._time = after, records, time
         if isinstance(reply, Exception) and name not in ANSWERED_BY_ERRORS:
             raise Violation(f"{name}: {reply}")
         step = self._steps.get(name)
@@ -243,6 +253,26 @@ class Model:
 
     def _hasten(self, args: tuple[bytes, ...], reply: Reply) -> None:
         self._answer("hasten", args[1], reply, ("delayed",), "waiting")
+
+    def _change(self, args: tuple[bytes, ...], reply: Reply) -> None:
+        _, id, seen, _, _, _, due = args
+        place, answer = self.places.get(id), [*reply, None, None][:2]
+        told = b"active" if isinstance(place, Lease) else place.encode() if place else None
+        if self._records.get(id, seen) != seen:
+            told = b"changed"
+        timed = place in ("waiting", "delayed")
+        carried = told != b"changed" and (timed or (place in ("alone", "dead", "cancelled") and not due))
+        self._visit(id, "change", carried)
+        self._expect(f"change of {id!r}", answer[0], told)
+        if not carried:
+            self._expect(f"a change of {id!r} that was refused", answer[1], None)
+            return
+        if timed and due:
+            later = due != b"front" and self._time < (self._time + int(due) if due[:1] == b"+" else int(due))
+            self.places[id] = place = "delayed" if later else "waiting"
+        self._expect(
+            f"{id!r} after a change", answer[1], b"waiting" if place == "alone" else str(place).encode()
+        )
 
     def _redrive(self, args: tuple[bytes, ...], reply: Reply) -> None:
         for (id, _, _), answer in zip(chunks(args[1:], 3), reply, strict=True):

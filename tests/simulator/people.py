@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.job import Outcome, decode_job, encode
+from msgspec.structs import replace
+
+from pipeline.job import Outcome, decode_job, encode, encode_record
 from pipeline.store import keys
 from pipeline.store.overrides import Pause
 from pipeline.store.store import Call
@@ -73,9 +75,24 @@ def with_a_job(world: World) -> Steps:
             store.redrive([(text, level, key)]),
             store.hasten(text, level),
             store.remove([(text, level, key, keep_of(id))]),
+            change(world, text, record),
+            change(world, text, record),
         )
     )
+    # Between the look and the deed others do a lot, above all what the deed does not know of.
+    if chance.random() < 0.3:
+        yield change(world, text, record).command
     yield call.command
+
+
+def change(world: World, id: str, seen: bytes) -> Call[Any]:
+    """Another payload, perhaps another priority or another time."""
+    chance, job = world.random, decode_job(seen)
+    was, level = job.options.priority, chance.choice((0, 5, 7, job.options.priority))
+    due = chance.choice(("", "", "front", "+0", "+20", "+300", str(world.time + 50)))
+    data = {**job.data, "changed": world.time}
+    record = encode_record(job.enqueued_at, job.name, data, replace(job.options, priority=level))
+    return world.store.change(id, seen, record, was, level, due)
 
 
 def among(world: World, *states: str) -> list[bytes]:

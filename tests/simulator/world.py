@@ -156,7 +156,7 @@ class World:
         self.model.under(self.view.rate)
         if command[0] == b"EVALSHA":
             name = "relieve" if isinstance(command, Relief) else self.server.names[command[1]]
-            self.model.follow(name, command[3:], reply, self.view.places)
+            self.model.follow(name, command[3:], reply, self.view.places, before.records, self.time)
             lapsed = name == "expel" and command[5] == "lapsed" and reply is not None
             if lapsed and before.workers[command[4].encode()] > self.time:
                 raise Violation(f"{command[4]} was taken for gone, and its lease holds")

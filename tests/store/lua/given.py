@@ -200,7 +200,13 @@ class Queue:
         return run_blocking(self.connection, self.store.hasten(id, level))
 
     def change(
-        self, id: str, seen: str, record: str | None = None, was: int = 0, level: int | None = None, due: str = ""
+        self,
+        id: str,
+        seen: str,
+        record: str | None = None,
+        was: int = 0,
+        level: int | None = None,
+        due: str = "",
     ) -> tuple[str | None, str | None]:
         """From the record `seen` at level `was` to another; what is not given stays."""
         new, to = (seen if record is None else record).encode(), was if level is None else level

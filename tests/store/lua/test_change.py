@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -10,11 +11,16 @@ from pipeline.store.store import run_blocking
 from tests.store.lua.given import Queue, State, new
 from tests.store.lua.test_person import active, alone, cancelled, completed, dead, delayed, waiting
 
-GIVEN = {"seen": "r", "was": 4}
+GIVEN: dict[str, Any] = {"seen": "r", "was": 4}
 AT_4, TO_9 = {"wait:4": ["x"]}, {"jobs": {"x": "s"}, "moved": {"x": "9"}}
 
 CASES: list[tuple[Callable[[Queue], None], str, tuple[str | None, str | None], State]] = [
-    (waiting, "", ("waiting", "waiting"), TO_9 | {"stale": {"4:x": "1"}, "wait:9": ["x"], "levels": ["9", "4"]}),
+    (
+        waiting,
+        "",
+        ("waiting", "waiting"),
+        TO_9 | {"stale": {"4:x": "1"}, "wait:9": ["x"], "levels": ["9", "4"]},
+    ),
     (
         waiting,
         "+9999",
