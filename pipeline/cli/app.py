@@ -36,6 +36,7 @@ COMMANDS = {
     "enqueue": "enqueue:enqueue",
     "jobs": "jobs:jobs",
     "dead": "dead:dead",
+    "tail": "tail:tail",
     "pause": "queue:pause",
     "resume": "queue:resume",
     "scale": "scale:scale",

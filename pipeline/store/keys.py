@@ -131,8 +131,13 @@ def call(queue: str, producer: str) -> str:
 
 
 def meta(queue: str) -> str:
-    """hash: generation, policy, limited, rate; removed; paused and scale, which people set; held, by a handler."""
+    """hash: generation, policy, limited, rate; removed; paused and scale, which people set; held, by a handler; watched."""
     return f"{queue}:meta"
+
+
+def events(queue: str) -> str:
+    """stream: what happened to which jobs; only while somebody watches."""
+    return f"{queue}:events"
 
 
 def stats(queue: str) -> str:

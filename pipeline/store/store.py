@@ -294,6 +294,10 @@ class Store:
         """A delayed job is due now; the result is the state that it was in."""
         return Call(script("hasten").command(queue=self.queue, id=id, level=level), _text)
 
+    def watch(self, ms: int) -> Call[str]:
+        """Have what happens written to the queue's stream for so long; the result is the last event's id so far."""
+        return Call(script("watch").command(queue=self.queue, ms=ms), lambda reply: str(reply.decode()))
+
     def pause(self, by: str | bytes) -> Call[bool]:
         """Stop the queue for everyone; `by` is an overrides.Pause, as JSON. Whether it ran until now."""
         return Call(script("pause").command(queue=self.queue, paused="1", by=by), bool)

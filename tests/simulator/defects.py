@@ -78,7 +78,7 @@ DEFECTS = {
     "a job that was moved stays in its old place": Defect(
         "change", "if moves then withdraw(queue, state, id, was) end", ""
     ),
-    "a removed job keeps its record": Defect("remove", "drop(queue, { id })", ""),
+    "a removed job keeps its record": Defect("remove", "    drop(queue, { id })\n", ""),
     "a rate is not kept": Defect("turn", "if free > 0 then return free end", "if true then return 1000 end"),
     "a cancelled job that was given back runs again": Defect(
         "turn reclaim",

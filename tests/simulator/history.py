@@ -31,7 +31,19 @@ LEFT = {
     "moved",
     *ENDED,
 }
-PASSING = {"call", "dedup", "workers", "turns", "idle", "active", "inbox", "ids", "starts", "started"}
+PASSING = {
+    "call",
+    "dedup",
+    "workers",
+    "turns",
+    "idle",
+    "active",
+    "inbox",
+    "ids",
+    "starts",
+    "started",
+    "events",
+}
 
 
 def play(server: Server, seed: int, *, remember: int | None = 60) -> World:

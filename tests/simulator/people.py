@@ -21,7 +21,9 @@ def person(world: World, orders: int) -> Client:
         try:
             yield from look_on(world, world.random.choice((0, 0, 10)))
             dice = world.random.random()
-            if dice < 0.2:
+            if dice < 0.05:
+                yield world.store.watch(world.random.choice((20, 300))).command
+            elif dice < 0.2:
                 yield stop_or_go(world).command
             elif dice < 0.3 or (dice < 0.5 and among(world, "alone")):
                 yield from purge(world)

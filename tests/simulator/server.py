@@ -29,6 +29,8 @@ REPLACED = {
     "'EX', 60": "'PXAT', sim_after(60000)",
     "redis.call('PEXPIRE', queue .. ':starts', per)": "redis.call('PEXPIREAT', queue .. ':starts', sim_after(per))",
     "redis.call('PEXPIRE', queue .. ':started', per)": "redis.call('PEXPIREAT', queue .. ':started', sim_after(per))",
+    "redis.call('PEXPIRE', queue .. ':events', 60000)": "redis.call('PEXPIREAT', queue .. ':events', sim_after(60000))",
+    "'~', 1000, '*', event": "'~', 1000, redis.call('INCR', 'sim:event') .. '-0', event",
     "redis.call('EXPIRE', memory, 60)": "redis.call('PEXPIREAT', memory, sim_after(60000))",
     "'PX', window": "'PXAT', sim_after(window)",
 }

@@ -20,7 +20,7 @@ from tests.simulator.server import Server
 
 LEASE = 500
 START = 4_000_000_000_000
-VOLATILE = ["call:p1", "call:p2", "dedup:k", "dedup:u", "dedup:d", "starts", "started"]
+VOLATILE = ["call:p1", "call:p2", "dedup:k", "dedup:u", "dedup:d", "starts", "started", "events"]
 
 Client = Generator[Command, Reply, None]
 Steps = Generator[Command, Reply, Any]

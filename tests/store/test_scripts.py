@@ -57,9 +57,9 @@ def test_a_script_stands_below_its_includes_and_says_what_it_does(name: str) -> 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_server_out_of_memory_refuses_new_jobs_only(name: str) -> None:
+def test_a_server_out_of_memory_refuses_new_jobs_and_payloads_only(name: str) -> None:
     # What settles, reclaims or deletes must work then: it is the way out. Questions never need memory.
-    free = {"enqueue", "enqueue_each", "counts", "show", "policy"}
+    free = {"enqueue", "enqueue_each", "change", "counts", "show", "policy"}
     assert script(name).source.startswith(b"#!lua flags=allow-oom\n") != (name in free)
 
 

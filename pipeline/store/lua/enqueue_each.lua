@@ -2,6 +2,8 @@
 -- Returns id, status, id, status ...; a status is created, duplicate or replaced, and the id is the one that stands.
 -- Refuses when `generation` is not the one that runs.
 -- include now
+-- include watched
+-- include tell
 -- include put
 -- include wake
 -- include next_lease
@@ -24,12 +26,13 @@ if before then
   if tonumber(last) > tonumber(call) then return redis.error_reply('STALE call ' .. call) end
 end
 
-local meta = redis.call('HMGET', queue .. ':meta', 'generation', 'paused', 'limited', 'rate', 'held')
+local meta = redis.call('HMGET', queue .. ':meta', 'generation', 'paused', 'limited', 'rate', 'held', 'watched')
 if (meta[1] or '') ~= generation then
   return redis.error_reply('POLICY ' .. (meta[1] or ''))
 end
 
 local time, answers, own, repeated, nearer = now(), {}, 0, 0, false
+local came, changed, given = {}, {}, {}
 local fixed = 3
 local direct = #ARGV == fixed + 7 and not (meta[2] or meta[3] or meta[4] or meta[5])
 
@@ -61,7 +64,9 @@ end
 local function place(id, level, due, record)
   if due ~= '' and due ~= 'front' and tonumber(due) > time then
     delay(id, level, due)
-  elseif not (direct and hand_over(queue, id, record)) then
+  elseif direct and hand_over(queue, id, record) then
+    given[1] = id
+  else
     put(queue, level, { id }, due == 'front')
   end
 end
@@ -86,6 +91,7 @@ for i = fixed + 1, #ARGV, 7 do
       redis.call('HDEL', queue .. ':levelof', stands)
       delay(stands, level, due)
       lock(key, window, stands)
+      changed[#changed + 1] = stands
     end
     repeated = repeated + 1
   else
@@ -95,6 +101,7 @@ for i = fixed + 1, #ARGV, 7 do
     else
       own = own + 1
     end
+    came[#came + 1] = stands
     redis.call('HSET', queue .. ':jobs', stands, record)
     if key ~= '' then lock(key, window, stands) end
     place(stands, level, due, record)
@@ -109,6 +116,11 @@ if nearer then
   wake(queue, 100)
 elseif redis.call('EXISTS', queue .. ':levels') == 1 then
   wake(queue, math.min(#answers / 2, 100))
+end
+if watched(queue, meta[6]) then
+  tell(queue, 'enqueued', came)
+  tell(queue, 'changed', changed)
+  tell(queue, 'active', given)
 end
 redis.call('SET', memory, call .. ':' .. cjson.encode(answers), 'EX', 60)
 return answers

@@ -1,5 +1,8 @@
 #!lua flags=allow-oom
 -- A delayed job becomes takeable now. Returns the state it was in.
+-- include now
+-- include watched
+-- include tell
 -- include put
 -- include wake
 -- include where
@@ -13,5 +16,6 @@ if state == 'delayed' then
   withdraw(queue, state, id, level)
   put(queue, level_of(queue, id, level), { id }, false)
   wake(queue, 1)
+  if watched(queue, redis.call('HGET', queue .. ':meta', 'watched')) then tell(queue, 'promoted', { id }) end
 end
 return state

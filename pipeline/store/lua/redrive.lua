@@ -1,6 +1,9 @@
 #!lua flags=allow-oom
 -- Dead or cancelled jobs wait again, at attempt 1. A job whose deduplication key another holds stays.
 -- Returns for each: the state it was in, nil when it is not kept, or 'duplicate of <id>'.
+-- include now
+-- include watched
+-- include tell
 -- include holder
 -- include level_of
 -- include put
@@ -9,7 +12,7 @@
 local queue = unpack(KEYS)
 -- rest: id, level, key for each job
 
-local answers, moved = {}, 0
+local answers, moved = {}, {}
 for i = 1, #ARGV, 3 do
   local id, level, key = unpack(ARGV, i, i + 2)
   local state = where(queue, id)
@@ -24,13 +27,14 @@ for i = 1, #ARGV, 3 do
       redis.call('HDEL', queue .. ':runs', id)
       redis.call('ZREM', queue .. ':ids', id)
       put(queue, level_of(queue, id, level), { id }, false)
-      moved = moved + 1
+      moved[#moved + 1] = id
     end
   end
   answers[#answers + 1] = state or false
 end
-if moved > 0 then
-  redis.call('HINCRBY', queue .. ':stats', 'redriven', moved)
-  wake(queue, math.min(moved, 100))
+if #moved > 0 then
+  redis.call('HINCRBY', queue .. ':stats', 'redriven', #moved)
+  wake(queue, math.min(#moved, 100))
+  if watched(queue, redis.call('HGET', queue .. ':meta', 'watched')) then tell(queue, 'redriven', moved) end
 end
 return answers
