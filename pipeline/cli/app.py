@@ -37,6 +37,7 @@ COMMANDS = {
     "jobs": "jobs:jobs",
     "dead": "dead:dead",
     "tail": "tail:tail",
+    "metrics": "metrics:metrics",
     "pause": "queue:pause",
     "resume": "queue:resume",
     "scale": "scale:scale",

@@ -135,6 +135,11 @@ def meta(queue: str) -> str:
     return f"{queue}:meta"
 
 
+def minutes(queue: str) -> str:
+    """list: the totals at the beginning of each minute in which they had changed, the newest last; a day of them."""
+    return f"{queue}:minutes"
+
+
 def events(queue: str) -> str:
     """stream: what happened to which jobs; only while somebody watches."""
     return f"{queue}:events"

@@ -15,6 +15,7 @@ from pipeline.supervisor.fleet import Fleet
 from pipeline.supervisor.leases import Leases
 from pipeline.supervisor.link import Link
 from pipeline.supervisor.logs import Logs
+from pipeline.supervisor.minutes import Minutes
 from pipeline.supervisor.publish import Publisher
 from pipeline.supervisor.upkeep import Upkeep
 
@@ -37,6 +38,7 @@ class Beat:
         on_denied: Callable[[BrokerDenied], None],
     ) -> None:
         self._fleet = fleet
+        self._minutes = Minutes(fleet)
         self._upkeep = upkeep
         self._leases = leases
         self._drift = drift
@@ -74,7 +76,9 @@ class Beat:
         record = self._record()
         if record.state != "stopping":
             await self._drift.look(connection)
-        await upkeep.sweep(connection, await run(connection, server_time()))
+        now = await run(connection, server_time())
+        await upkeep.sweep(connection, now)
+        await self._minutes.keep(connection, now)
         await self._publisher.write(connection, self._fleet.plan, record)
 
     def _tell(self, error: BrokerError) -> None:

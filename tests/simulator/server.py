@@ -31,6 +31,7 @@ REPLACED = {
     "redis.call('PEXPIRE', queue .. ':started', per)": "redis.call('PEXPIREAT', queue .. ':started', sim_after(per))",
     "redis.call('PEXPIRE', queue .. ':events', 60000)": "redis.call('PEXPIREAT', queue .. ':events', sim_after(60000))",
     "'~', 1000, '*', event": "'~', 1000, redis.call('INCR', 'sim:event') .. '-0', event",
+    "redis.call('EXPIRE', minutes, 86400)": "redis.call('PEXPIREAT', minutes, sim_after(86400000))",
     "redis.call('EXPIRE', memory, 60)": "redis.call('PEXPIREAT', memory, sim_after(60000))",
     "'PX', window": "'PXAT', sim_after(window)",
 }
