@@ -44,7 +44,7 @@ def tail(queues: tuple[str, ...], failed: bool, as_json: bool, config_: str | No
         watch = Watch(plan.name, queues or every_queue(way.open(), plan))
         for told in follow(watch, way):
             if isinstance(told, Missed):
-                click.echo(f"{told.queue}: more happened than can be shown", err=True)
+                click.echo(f"{told.queue}: some of what happened is not shown", err=True)
             elif not failed or told.event in FAILED:
                 print_json(as_object(told)) if as_json else click.echo(line(told))
 

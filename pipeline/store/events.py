@@ -46,23 +46,30 @@ class Watch:
         self._stores = {queue: Store(project, queue) for queue in queues}
         self._streams = {keys.events(store.queue).encode(): queue for queue, store in self._stores.items()}
         self._last: dict[str, bytes] = {}
-        self._next_renewal = 0.0
+        self._renewed: float | None = None
+        self._due = True
+        self._missed: list[str] = []
 
     def renew(self, connection: BlockingConnection, now: float) -> None:
         """Say that somebody watches, when it is time to (`now` in seconds, by any clock that only goes on)."""
-        if now < self._next_renewal:
+        age = 0.0 if self._renewed is None else now - self._renewed
+        if not self._due and age < RENEW_MS / 1000:
             return
         lasts = run_many(connection, [store.watch(WATCH_MS) for store in self._stores.values()])
         for queue, last in zip(self._stores, lasts, strict=True):
             self._last.setdefault(queue, last.encode())
-        self._next_renewal = now + RENEW_MS / 1000
+        if age > WATCH_MS / 1000:
+            self._missed = list(self._stores)
+        self._renewed, self._due = now, False
 
     def lost(self) -> None:
         """The connection is gone: the next `renew` is due at once."""
-        self._next_renewal = 0.0
+        self._due = True
 
     def read(self, connection: BlockingConnection) -> Iterator[Event | Missed]:
         """What happened since the last call, in the order of each queue; waits half a second for the first."""
+        missed, self._missed = self._missed, []
+        yield from map(Missed, missed)
         streams = list(self._streams)
         lasts = [self._last[queue] for queue in self._streams.values()]
         command = ("XREAD", "COUNT", ENTRIES, "BLOCK", BLOCK_MS, "STREAMS", *streams, *lasts)

@@ -37,7 +37,7 @@ DEFECTS = {
     ),
     "a turn does not un-park": Defect("turn", "redis.call('SREM', queue .. ':idle', worker)", ""),
     "an enqueue wakes nobody": Defect(
-        "enqueue", "if direct and hand_over(queue, id, ARGV[fixed + 1]) then return first end", ""
+        "enqueue", "if direct and hand_over(queue, id, ARGV[fixed + 1]) then", "if false then"
     ),
     "the inbox is not read": Defect(
         "turn", "redis.call('LPOP', queue .. ':inbox:' .. worker, 1000) or {}", "{}"

@@ -81,3 +81,10 @@ def test_a_watcher_that_cannot_keep_up_is_told_so(
     found: list[Any] = list(watch.read(bench.connection))
     assert found[0] == Missed("emails")
     assert [one.id for one in found[1:]] == ["3", "4", "5"]
+
+
+def test_a_watcher_that_was_away_for_too_long_is_told_so(bench: Bench, watch: Watch) -> None:
+    watch.renew(bench.connection, 16.0)
+    assert list(watch.read(bench.connection)) == [Missed("emails"), Missed("other")]
+    watch.renew(bench.connection, 30.0)
+    assert list(watch.read(bench.connection)) == []
