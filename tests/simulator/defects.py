@@ -42,7 +42,7 @@ DEFECTS = {
     "the inbox is not read": Defect(
         "turn", "redis.call('LPOP', queue .. ':inbox:' .. worker, 1000) or {}", "{}"
     ),
-    "stale entries are run": Defect("turn", "if marked and", "if false and"),
+    "stale entries are run": Defect("turn", "local skip = marked and", "local skip = false and"),
     "resume wakes nobody": Defect("pause", "wake(queue, 1000)", ""),
     "a pause that ends wakes nobody": Defect("overrides", "wake(queue, 1000)", ""),
     "a key until its job is done outlives a purge": Defect("enqueue_each", "if kept or", "if true or"),
