@@ -78,11 +78,10 @@ def with_a_job(world: World) -> Steps:
             store.hasten(text, level),
             store.remove([(text, level, key, keep_of(id))]),
             change(world, text, record),
-            change(world, text, record),
         )
     )
     # Between the look and the deed others do a lot, above all what the deed does not know of.
-    if chance.random() < 0.3:
+    if chance.random() < 0.2:
         yield change(world, text, record).command
     yield call.command
 

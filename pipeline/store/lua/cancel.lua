@@ -2,7 +2,6 @@
 -- Withdraw a job that waits or is delayed. One that is active is cancelled as soon as it leaves its lease without having
 -- ended, and its worker is told to stop it. Returns the state it was in.
 -- include now
--- include watched
 -- include tell
 -- include where
 -- include level_of
@@ -24,5 +23,5 @@ redis.call('HSET', queue .. ':outcomes', id, outcome)
 redis.call('ZADD', queue .. ':cancelled', time, id)
 redis.call('HINCRBY', queue .. ':stats', 'cancelled', 1)
 unlock(queue, time, id, key, keep)
-if watched(queue, redis.call('HGET', queue .. ':meta', 'watched')) then tell(queue, 'cancelled', { id }) end
+tell(queue, redis.call('HGET', queue .. ':meta', 'watched'), 'cancelled', { id })
 return state

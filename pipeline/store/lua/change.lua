@@ -4,7 +4,6 @@
 -- Returns {the state it was in, the state it is in now}: the second is missing when nothing was done, the first is
 -- 'alone' for a job that waits for a process of its own, or 'changed' when its record is not `seen` any more.
 -- include now
--- include watched
 -- include tell
 -- include put
 -- include wake
@@ -42,5 +41,5 @@ elseif to == 'delayed' then
   end
   if later and redis.call('ZRANGE', queue .. ':delayed', 0, 0)[1] == id then wake(queue, 100) end
 end
-if watched(queue, redis.call('HGET', queue .. ':meta', 'watched')) then tell(queue, 'changed', { id }) end
+tell(queue, redis.call('HGET', queue .. ':meta', 'watched'), 'changed', { id })
 return { state, to == 'alone' and 'waiting' or to }

@@ -1,7 +1,6 @@
 -- Store jobs that are alike: one level, ids of ours, due now. One alone goes straight to a parked worker.
 -- Returns the first id; the others follow it by one. Refuses when `generation` is not the one that runs.
 -- include now
--- include watched
 -- include tell
 -- include put
 -- include wake
@@ -45,10 +44,10 @@ if count == 1 then
   local id = string.format('%d', first)
   redis.call('HSET', queue .. ':jobs', id, ARGV[fixed + 1])
   local direct = not (meta[2] or meta[3] or meta[4] or meta[5])
-  local seen = watched(queue, meta[6])
-  if seen then tell(queue, 'enqueued', { id }) end
+  local watched = meta[6]
+  if watched then tell(queue, watched, 'enqueued', { id }) end
   if direct and hand_over(queue, id, ARGV[fixed + 1]) then
-    if seen then tell(queue, 'active', { id }) end
+    if watched then tell(queue, watched, 'active', { id }) end
     return first
   end
   put(queue, level, { id }, false)
@@ -65,6 +64,6 @@ for i = 1, count do
 end
 redis.call('HSET', queue .. ':jobs', unpack(records))
 put(queue, level, ids, false)
-if watched(queue, meta[6]) then tell(queue, 'enqueued', ids) end
+if meta[6] then tell(queue, meta[6], 'enqueued', ids) end
 wake(queue, math.min(count, 100))
 return first

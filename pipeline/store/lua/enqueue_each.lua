@@ -2,7 +2,6 @@
 -- Returns id, status, id, status ...; a status is created, duplicate or replaced, and the id is the one that stands.
 -- Refuses when `generation` is not the one that runs.
 -- include now
--- include watched
 -- include tell
 -- include put
 -- include wake
@@ -117,10 +116,8 @@ if nearer then
 elseif redis.call('EXISTS', queue .. ':levels') == 1 then
   wake(queue, math.min(#answers / 2, 100))
 end
-if watched(queue, meta[6]) then
-  tell(queue, 'enqueued', came)
-  tell(queue, 'changed', changed)
-  tell(queue, 'active', given)
-end
+tell(queue, meta[6], 'enqueued', came)
+tell(queue, meta[6], 'changed', changed)
+tell(queue, meta[6], 'active', given)
 redis.call('SET', memory, call .. ':' .. cjson.encode(answers), 'EX', 60)
 return answers

@@ -1,7 +1,6 @@
 #!lua flags=allow-oom
 -- A delayed job becomes takeable now. Returns the state it was in.
 -- include now
--- include watched
 -- include tell
 -- include put
 -- include wake
@@ -16,6 +15,6 @@ if state == 'delayed' then
   withdraw(queue, state, id, level)
   put(queue, level_of(queue, id, level), { id }, false)
   wake(queue, 1)
-  if watched(queue, redis.call('HGET', queue .. ':meta', 'watched')) then tell(queue, 'promoted', { id }) end
+  tell(queue, redis.call('HGET', queue .. ':meta', 'watched'), 'promoted', { id })
 end
 return state

@@ -2,7 +2,6 @@
 -- Delete up to `count` waiting jobs. Their deduplication keys and own ids are freed by the caller's next
 -- step, from the records. Returns {ids, records, whether more may wait}.
 -- include now
--- include watched
 -- include tell
 -- include take
 -- include drop
@@ -16,5 +15,5 @@ if #ids == 0 then return { ids, ids, more } end
 local records = redis.call('HMGET', queue .. ':jobs', unpack(ids))
 drop(queue, ids)
 redis.call('HINCRBY', queue .. ':stats', 'purged', #ids)
-if watched(queue, redis.call('HGET', queue .. ':meta', 'watched')) then tell(queue, 'removed', ids) end
+tell(queue, redis.call('HGET', queue .. ':meta', 'watched'), 'removed', ids)
 return { ids, records, more }

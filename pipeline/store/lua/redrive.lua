@@ -2,7 +2,6 @@
 -- Dead or cancelled jobs wait again, at attempt 1. A job whose deduplication key another holds stays.
 -- Returns for each: the state it was in, nil when it is not kept, or 'duplicate of <id>'.
 -- include now
--- include watched
 -- include tell
 -- include holder
 -- include level_of
@@ -35,6 +34,6 @@ end
 if #moved > 0 then
   redis.call('HINCRBY', queue .. ':stats', 'redriven', #moved)
   wake(queue, math.min(#moved, 100))
-  if watched(queue, redis.call('HGET', queue .. ':meta', 'watched')) then tell(queue, 'redriven', moved) end
+  tell(queue, redis.call('HGET', queue .. ':meta', 'watched'), 'redriven', moved)
 end
 return answers

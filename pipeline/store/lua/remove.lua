@@ -2,7 +2,6 @@
 -- Delete jobs that do not run, whatever their state. Returns for each the state it was in, nil when not kept.
 -- An active job stays. A job that had not ended counts as purged.
 -- include now
--- include watched
 -- include tell
 -- include drop
 -- include where
@@ -32,5 +31,5 @@ for i = 1, #ARGV, 4 do
   answers[#answers + 1] = state or false
 end
 if purged > 0 then redis.call('HINCRBY', queue .. ':stats', 'purged', purged) end
-if watched(queue, redis.call('HGET', queue .. ':meta', 'watched')) then tell(queue, 'removed', gone) end
+tell(queue, redis.call('HGET', queue .. ':meta', 'watched'), 'removed', gone)
 return answers

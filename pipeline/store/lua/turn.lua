@@ -5,8 +5,8 @@
 -- holds; it says that it `holds` so many ('': it does not say). inbox: what an enqueue had handed over meanwhile.
 -- GONE: the worker was reclaimed, and what it settles is counted as lost leases. STALE: a later turn was seen already.
 -- include now
--- include watched
 -- include tell
+-- include without
 -- include put
 -- include wake
 -- include drop
@@ -57,12 +57,11 @@ for i = at + 9 * moves + 1, #ARGV, 2 do
   redis.call('HINCRBY', stats, ARGV[i], ARGV[i + 1])
 end
 
-local paused, limited, rate, held, ends =
+local paused, limited, rate, held, watched =
   unpack(redis.call('HMGET', queue .. ':meta', 'paused', 'limited', 'rate', 'held', 'watched'))
-ends = watched(queue, ends)
-if ends then
-  tell(queue, 'completed', without({ unpack(ARGV, fixed + 1, fixed + done) }, refused))
-  for event, ids in pairs(became) do tell(queue, event, ids) end
+if watched then
+  tell(queue, watched, 'completed', without({ unpack(ARGV, fixed + 1, fixed + done) }, refused))
+  for event, ids in pairs(became) do tell(queue, watched, event, ids) end
 end
 
 -- A letter may have gone into a connection that was broken already, or away with an inbox. Those with a mark tell the
@@ -110,7 +109,7 @@ for i = 1, #ids do
 end
 redis.call('HSET', active, unpack(leases))
 if rate then started(queue, time, rate, lease, #ids) end
-if ends then tell(queue, 'active', ids) end
+if watched then tell(queue, watched, 'active', ids) end
 local records = redis.call('HMGET', queue .. ':jobs', unpack(ids))
 local earlier = {}
 if redis.call('EXISTS', queue .. ':runs') == 1 then

@@ -1,21 +1,13 @@
--- Write to the queue's stream what happened to the jobs `ids`, for those who watch it: at most 100 ids an entry, about
--- 1,000 entries, for a minute.
-local function tell(queue, event, ids)
-  if #ids == 0 then return end
+-- Write to the queue's stream what happened to the jobs `ids`, if anybody watches it: `watched`, a field of `:meta`, says
+-- until when (ms since 1970). A watcher renews it, one that is gone leaves it behind; times too far ahead are those of a
+-- clock that went back. At most 100 ids an entry, about 1,000 entries, for a minute.
+local function tell(queue, watched, event, ids)
+  if not watched or #ids == 0 then return end
+  local left = watched - now()
+  if left <= 0 or left > 60000 then return redis.call('HDEL', queue .. ':meta', 'watched') end
   for first = 1, #ids, 100 do
     local some = table.concat(ids, ' ', first, math.min(first + 99, #ids))
     redis.call('XADD', queue .. ':events', 'MAXLEN', '~', 1000, '*', event, some)
   end
   redis.call('PEXPIRE', queue .. ':events', 60000)
-end
-
--- The ids that are not among `others`.
-local function without(ids, others)
-  if #others == 0 then return ids end
-  local odd, left = {}, {}
-  for i = 1, #others do odd[others[i]] = true end
-  for i = 1, #ids do
-    if not odd[ids[i]] then left[#left + 1] = ids[i] end
-  end
-  return left
 end
