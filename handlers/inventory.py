@@ -36,18 +36,25 @@ def adjust(job: Job[StockChange]) -> None:
 
 
 def sync(job: Job[Item]) -> dict[str, int]:
-    """Work out the level of an item anew."""
-    known(job.data.sku)
+    """Work out the level of an item anew, or those of `all`."""
+    items = ITEMS if job.data.sku == "all" else (known(job.data.sku),)
     with opened() as stock:
-        query = "SELECT coalesce(sum(change), 0) FROM moves WHERE sku = ?"
-        [level] = stock.execute(query, (job.data.sku,)).fetchone()
-        stock.execute("INSERT OR REPLACE INTO levels VALUES (?, ?)", (job.data.sku, level))
-    return {"level": level}
+        return {item: level_of(item, stock) for item in items}
 
 
-def known(sku: str) -> None:
+def level_of(item: str, stock: sqlite3.Connection) -> int:
+    """The sum of an item's moves, kept as its level."""
+    query = "SELECT coalesce(sum(change), 0) FROM moves WHERE sku = ?"
+    [level] = stock.execute(query, (item,)).fetchone()
+    stock.execute("INSERT OR REPLACE INTO levels VALUES (?, ?)", (item, level))
+    return int(level)
+
+
+def known(sku: str) -> str:
+    """The item, if it is sold here. Raises UnknownItem."""
     if sku not in ITEMS:
         raise UnknownItem(f"{sku!r} is not sold here")
+    return sku
 
 
 @contextmanager

@@ -17,6 +17,8 @@ from msgspec import Struct
 
 from pipeline.changes import UNCHANGED, Change, Place, Steps, copying, promoting, retrying, updating
 from pipeline.errors import BrokerUnavailable, Unconfirmed
+from pipeline.flows import Flows, StartedFlow
+from pipeline.flowview import FlowView
 from pipeline.followup import ENDED, looks
 from pipeline.plan import Plan
 from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate, time_limit
@@ -37,6 +39,7 @@ from pipeline.store.operator import cancelling
 from pipeline.store.reader import JobView, Reader, server_time
 from pipeline.store.store import Accepted, Call, StalePolicy, Store, answer
 from pipeline.store.wire import Command, Connection, Reply, connect
+from pipeline.ways import Sure, Way, walk_async
 
 Result = TypeVar("Result")
 
@@ -62,6 +65,7 @@ class AsyncClient:
     ) -> None:
         self._project, self._address, plan = locate(target, name, profile)
         self._policies = Policies(plan)
+        self._flows = Flows(self._project, self._policies)
         self._stores: dict[str, Store] = {}
         self._timeout = time_limit(timeout)
         self._loop: asyncio.AbstractEventLoop = None  # type: ignore[assignment]
@@ -180,6 +184,22 @@ class AsyncClient:
         wanted = await self._go(copying(self._place(queue), id, new_id))
         return (await self._enqueue(queue, [wanted]))[0]
 
+    async def start_flow(self, name: str, data: Any = None, *, id: str | None = None) -> StartedFlow:
+        """Begin a flow of the file; see Client.start_flow."""
+        return await self._walk(self._flows.start(name, data, id, secrets.token_hex(6)))
+
+    async def flow(self, id: str) -> FlowView:
+        """What is kept of a flow; see Client.flow."""
+        return await self._walk(self._flows.show(id))
+
+    async def cancel_flow(self, id: str) -> str:
+        """Stop a flow; see Client.cancel_flow."""
+        return await self._walk(self._flows.cancel(id, secrets.token_hex(6)))
+
+    async def retry_flow(self, id: str) -> None:
+        """Resume a flow; see Client.retry_flow."""
+        await self._walk(self._flows.retry(id, secrets.token_hex(6)))
+
     async def close(self) -> None:
         """Hang up."""
         if self._connection is not None:
@@ -193,6 +213,14 @@ class AsyncClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    async def _walk(self, way: Way[Result]) -> Result:
+        self._settle_in()
+        return await walk_async(way, self._step)
+
+    async def _step(self, step: Call[Any] | Sure) -> Any:
+        call, confirm = step if isinstance(step, Sure) else (step, None)
+        return await self._run(call, confirm)
 
     async def _enqueue(self, queue: str, jobs: Sequence[tuple[str, Any] | Wanted]) -> list[Accepted]:
         if not jobs:

@@ -23,6 +23,7 @@ from pipeline.producer import (
     checked_record,
     due_of,
 )
+from pipeline.store.bulk import again
 from pipeline.store.reader import JobView, Reader, server_time
 from pipeline.store.store import Call, Store
 
@@ -82,8 +83,7 @@ def revised(
     known = policy.job(old.name)
     if known is not None and known.schema is not None:
         check_schema(policy.name, old.name, known.schema, change.data)
-    wanted = Wanted(old.name, change.data)
-    return job.priority, level, checked_record(policy, old.enqueued_at, wanted, options)
+    return job.priority, level, checked_record(policy, old.enqueued_at, old.name, change.data, options)
 
 
 def promoting(place: Place, id: str) -> Steps[str]:
@@ -96,7 +96,8 @@ def retrying(place: Place, id: str) -> Steps[str]:
     """A dead or cancelled job waits again, from attempt 1; the state it was in, or `duplicate of 18` when another holds
     its deduplication key. Raises JobNotFound."""
     job, _ = _found(place, id, (yield place.reader.kept(id)))
-    (state,) = yield place.store.redrive([(id, job.priority, job.key)])
+    policy = yield place.reader.policy()
+    (state,) = yield place.store.redrive([again(job, policy)])
     return state or job.state
 
 

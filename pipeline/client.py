@@ -18,6 +18,8 @@ from typing import Any, Self, TypeVar
 
 from pipeline.changes import UNCHANGED, Change, Place, Steps, copying, promoting, retrying, updating
 from pipeline.errors import BrokerUnavailable, Unconfirmed
+from pipeline.flows import Flows, StartedFlow
+from pipeline.flowview import FlowView
 from pipeline.followup import ENDED, looks
 from pipeline.plan import Plan
 from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate, time_limit
@@ -28,6 +30,7 @@ from pipeline.store.operator import cancelling
 from pipeline.store.reader import JobView, Reader, server_time
 from pipeline.store.store import Accepted, Call, StalePolicy, Store, run_blocking
 from pipeline.store.wire import BlockingConnection
+from pipeline.ways import Sure, Way, walk
 
 Result = TypeVar("Result")
 
@@ -64,6 +67,7 @@ class Client:
     ) -> None:
         self._project, self._address, plan = locate(target, name, profile)
         self._policies = Policies(plan)
+        self._flows = Flows(self._project, self._policies)
         self._stores: dict[str, Store] = {}
         self._timeout = time_limit(timeout)
         self._lines: list[Line] = []
@@ -151,7 +155,8 @@ class Client:
         """Change a job that does not run: its payload, its priority, when it runs; the state it is in then.
 
         One that waits goes to the end of its new priority, or with `front` before those that wait. A dead or cancelled
-        job takes a payload and a priority for when it is retried. A deduplication key stays as it was.
+        job takes a payload and a priority for when it is retried. A deduplication key stays as it was, and so does the
+        lane, whatever the payload says: inside its lane a job keeps its place among those of its priority.
         Raises EnqueueError as enqueue does, JobNotFound, or WrongState (it runs, or is completed).
         """
         change = Change(data, priority, delay, at, front)
@@ -179,6 +184,26 @@ class Client:
         """
         return self._enqueue(queue, [self._go(copying(self._place(queue), id, new_id))])[0]
 
+    def start_flow(self, name: str, data: Any = None, *, id: str | None = None) -> StartedFlow:
+        """Begin a flow of the file: its id, and `created`, or `duplicate` when one of that id is kept. `id` stands behind
+        the name: "order-17" of `checkout` is `checkout:order-17`.
+
+        Raises EnqueueError when it is refused; nothing is stored then.
+        """
+        return self._walk(self._flows.start(name, data, id, secrets.token_hex(6)))
+
+    def flow(self, id: str) -> FlowView:
+        """What is kept of a flow, and of each of its steps. Raises FlowNotFound."""
+        return self._walk(self._flows.show(id))
+
+    def cancel_flow(self, id: str) -> str:
+        """Stop a flow, and cancel its jobs: the state it was in. Raises FlowNotFound, WrongState."""
+        return self._walk(self._flows.cancel(id, secrets.token_hex(6)))
+
+    def retry_flow(self, id: str) -> None:
+        """Resume a flow that failed or was cancelled: what was done stays done. Raises FlowNotFound, WrongState."""
+        self._walk(self._flows.retry(id, secrets.token_hex(6)))
+
     def close(self) -> None:
         """Hang up."""
         lines, self._lines = self._lines, []
@@ -192,6 +217,17 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _walk(self, way: Way[Result]) -> Result:
+        return walk(way, self._step)
+
+    def _step(self, step: Call[Any] | Sure) -> Any:
+        call, confirm = step if isinstance(step, Sure) else (step, None)
+        line = self._take_line()
+        try:
+            return self._run(line, call, confirm)
+        finally:
+            self._lines.append(line)
 
     def _enqueue(self, queue: str, jobs: Sequence[tuple[str, Any] | Wanted]) -> list[Accepted]:
         if not jobs:

@@ -11,8 +11,19 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from pipeline.leaves import Leaves, of_job, of_pool, of_project, of_queue
-from pipeline.plan import Plan, PoolPlan
+from pipeline.flow import FlowPolicy
+from pipeline.leaves import (
+    Leaves,
+    of_alert,
+    of_flow,
+    of_job,
+    of_pool,
+    of_project,
+    of_queue,
+    of_schedule,
+    of_step,
+)
+from pipeline.plan import AlertPlan, Plan, PoolPlan, SchedulePlan
 from pipeline.policy import JobPolicy, QueuePolicy
 
 Class = Literal["hot", "rolling", "restart"]
@@ -22,7 +33,20 @@ Pairs = dict[str, tuple[Any, Any]]
 
 RESTART = frozenset(("name", "version", "broker"))
 ROLLING = frozenset(
-    ("setup", "lease", "handler", "jobs", "executor", "pool", "recycle", "max_jobs", "max_memory", "max_age")
+    (
+        "setup",
+        "lease",
+        "handler",
+        "around",
+        "jobs",
+        "executor",
+        "batch",
+        "pool",
+        "recycle",
+        "max_jobs",
+        "max_memory",
+        "max_age",
+    )
 )
 EVERY_WORKER = frozenset(("setup", "supervisor.lease"))
 OF_ONE_JOB = frozenset(("handler", "schema"))
@@ -102,11 +126,14 @@ def class_of(path: str) -> Class:
     steps = path.split(".")
     if steps[0] in RESTART:
         return "restart"
-    return "rolling" if steps[-1] in ROLLING or steps[-2:-1] == ["jobs"] else "hot"
+    parts = (["jobs"], ["executor"], ["batch"])
+    return "rolling" if steps[-1] in ROLLING or steps[-2:-1] in parts or "lanes" in steps else "hot"
 
 
 def _differences(old: Plan, new: Plan) -> Iterator[Change]:
     yield from _project(old, new)
+    for name in _both(old.alerts, new.alerts):
+        yield from _alert(Place(f"alerts.{name}"), old.alerts.get(name), new.alerts.get(name))
     for name in _both(old.pools, new.pools):
         yield from _shared_pool(name, old.pools.get(name), new.pools.get(name))
     for name in _both(old.queues, new.queues):
@@ -116,6 +143,10 @@ def _differences(old: Plan, new: Plan) -> Iterator[Change]:
             continue
         yield from _home(_home_of(old, name), _home_of(new, name), place)
         yield from _queue(old.queues[name], new.queues[name], place)
+    for name in _both(old.schedules, new.schedules):
+        yield from _schedule(Place(f"schedules.{name}"), old.schedules.get(name), new.schedules.get(name))
+    for name in _both(old.flows, new.flows):
+        yield from _flow(name, old.flows.get(name), new.flows.get(name))
 
 
 def _both(old: Iterable[str], new: Iterable[str]) -> Iterator[str]:
@@ -140,6 +171,13 @@ def _changes(pairs: Pairs, place: Place) -> Iterator[Change]:
         yield Change(path, "changed", before, after, class_of(leaf), *owner, leaf)
 
 
+def _schedule(place: Place, old: SchedulePlan | None, new: SchedulePlan | None) -> Iterator[Change]:
+    if old is None or new is None:
+        yield _came_or_went(place, "hot", came=new is not None)
+    else:
+        yield from _changes(_pairs(of_schedule(old), of_schedule(new)), place)
+
+
 # --- the project ----------------------------------------------------------------------------------------
 
 
@@ -152,6 +190,13 @@ def _project(old: Plan, new: Plan) -> Iterator[Change]:
         before, after = _address(old), _address(new)
         pairs["broker.url"] = (before, f"{after}, otherwise" if before == after else after)
     yield from _changes(pairs, Place())
+
+
+def _alert(place: Place, old: AlertPlan | None, new: AlertPlan | None) -> Iterator[Change]:
+    if old is None or new is None:
+        yield _came_or_went(place, "hot", came=new is not None)
+    else:
+        yield from _changes(_pairs(of_alert(old), of_alert(new)), place)
 
 
 def _address(plan: Plan) -> str:
@@ -190,6 +235,24 @@ def _home(old: tuple[str, PoolPlan], new: tuple[str, PoolPlan], place: Place) ->
     yield from _changes(_pairs({"pool": before}, {"pool": after}), place)
     if not _is_shared(*new):
         yield from _changes(_pairs(of_pool(old[1]), of_pool(new[1])), place)
+
+
+# --- flows ----------------------------------------------------------------------------------------------
+
+
+def _flow(name: str, old: FlowPolicy | None, new: FlowPolicy | None) -> Iterator[Change]:
+    """Flows that began go on as they were: a change is for those that begin later."""
+    place = Place(f"flows.{name}")
+    if old is None or new is None:
+        yield _came_or_went(place, "hot", came=new is not None)
+        return
+    yield from _changes(_pairs(of_flow(old), of_flow(new)), place)
+    for step in _both(old.steps, new.steps):
+        here = Place(f"{place.path}.steps.{step}")
+        if step not in old.steps or step not in new.steps:
+            yield _came_or_went(here, "hot", came=step in new.steps)
+        else:
+            yield from _changes(_pairs(of_step(old.steps[step]), of_step(new.steps[step])), here)
 
 
 # --- queues and their jobs ------------------------------------------------------------------------------

@@ -8,12 +8,14 @@ PipelineError
 │   ├── UnknownQueue
 │   │   └── QueueRemoved   it was in the file once
 │   ├── UnknownJob
+│   ├── UnknownFlow
 │   ├── InvalidPayload     not JSON, or against its schema
 │   ├── PayloadTooLarge
 │   ├── InvalidOption      an id, priority or delay out of its range
 │   └── NoPolicy           neither a file nor a supervisor says what the queue is
 ├── JobError               a command that this job cannot take
 │   ├── JobNotFound
+│   ├── FlowNotFound
 │   └── WrongState
 ├── BrokerError
 │   ├── BrokerUnavailable  away, or silent for longer than the time limit
@@ -22,6 +24,8 @@ PipelineError
 │   │   ├── BrokerFull     its memory or disk is full: nothing was stored
 │   │   └── BrokerDenied   the login is wrong, or may not do this
 │   └── BrokerUnfit        too old, or set up to lose jobs
+├── UnknownAlert           the file declares no alert of this name
+├── NotSent                an alert did not reach its receiver
 ├── LeaseLost              the job or worker was reclaimed meanwhile
 └── WorkerCrashed          what a job died of that took its process along
 
@@ -35,6 +39,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import ClassVar
+
+CANNOT_START = 78
+"""The exit code of a process that cannot start."""
 
 
 class PipelineError(Exception):
@@ -98,6 +105,12 @@ class UnknownJob(EnqueueError):
     code = "unknown_job"
 
 
+class UnknownFlow(EnqueueError):
+    """No flow of that name, in the file or with the supervisor."""
+
+    code = "unknown_flow"
+
+
 class InvalidPayload(EnqueueError):
     """The payload is not JSON, or does not fit its schema."""
 
@@ -132,6 +145,12 @@ class JobNotFound(JobError):
     """No job with that id is kept."""
 
     code = "not_found"
+
+
+class FlowNotFound(JobError):
+    """No flow with that id is kept."""
+
+    code = "flow_not_found"
 
 
 class WrongState(JobError):
@@ -180,6 +199,18 @@ class BrokerUnfit(BrokerError):
     """The broker is too old, or is set up to lose jobs."""
 
     code = "broker_unfit"
+
+
+class UnknownAlert(PipelineError):
+    """The file declares no alert of this name."""
+
+    code = "unknown_alert"
+
+
+class NotSent(PipelineError):
+    """An alert did not reach its receiver. The message says why, and shows neither the address nor any of the answer."""
+
+    code = "not_sent"
 
 
 class LeaseLost(PipelineError):

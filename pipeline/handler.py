@@ -5,16 +5,15 @@ from __future__ import annotations
 import importlib
 import inspect
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from pipeline.errors import StartError
+from pipeline.around import enclose
+from pipeline.errors import CANNOT_START, StartError
 from pipeline.job import Job
-
-CANNOT_START = 78
 
 
 class Handler(Struct, frozen=True):
@@ -41,8 +40,11 @@ def resolve(path: str) -> Any:
         raise StartError(f"{path}: module {module_name!r} has no {name!r}", CANNOT_START) from None
 
 
-def load(path: str) -> Handler:
-    """The handler that `path` names. Raises StartError when it is not a callable with one argument."""
+def load(path: str, around: Sequence[str] = ()) -> Handler:
+    """The handler that `path` names, with what is `around` it, outermost first.
+
+    Raises StartError when it is not a callable with one argument, or what is around it does not fit.
+    """
     call = resolve(path)
     if not callable(call):
         raise StartError(f"{path} is not callable", CANNOT_START)
@@ -53,11 +55,14 @@ def load(path: str) -> Handler:
     is_async = inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(
         getattr(call, "__call__", None)  # noqa: B004 - an object whose __call__ is `async def`
     )
-    return Handler(path, call, is_async, converter(payload_type(call)))
+    enclosed = call
+    for outer in reversed(around):
+        enclosed = enclose(enclosed, resolve(outer), outer, is_async=is_async)
+    return Handler(path, enclosed, is_async, converter(payload_type(call)))
 
 
 def payload_type(call: Callable[..., Any]) -> Any:
-    """The `X` of a first argument annotated `Job[X]`; None when it says nothing."""
+    """The `X` of a first argument annotated `Job[X]`, or `list[Job[X]]`; None when it says nothing."""
     target = call if inspect.isroutine(call) else type(call).__call__
     try:
         hints = typing.get_type_hints(target)
@@ -65,6 +70,9 @@ def payload_type(call: Callable[..., Any]) -> Any:
         return None
     first = next(iter(inspect.signature(call).parameters), None)
     hint = hints.get(first) if first else None
+    if typing.get_origin(hint) is list:
+        # Of a batch: each job has the type.
+        hint = typing.get_args(hint)[0]
     wanted = typing.get_args(hint) if typing.get_origin(hint) is Job else ()
     return None if not wanted or wanted[0] is Any or isinstance(wanted[0], TypeVar) else wanted[0]
 

@@ -13,6 +13,7 @@ from typing import Any, Generic, Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
+from pipeline.errors import PipelineError
 from pipeline.policy import Backoff, Timeout
 
 Data = TypeVar("Data")
@@ -24,9 +25,26 @@ MESSAGE_CHARACTERS = 4096
 LOG_LINE_BYTES = 1024
 
 
+class LetterError(Struct, frozen=True):
+    """Why a job died. Its traceback is kept with that job."""
+
+    type: str
+    message: str
+
+
+class Letter(Struct, frozen=True):
+    """Whose copy a job of a dead-letter queue is: that job's queue and id, the attempt that it died at, and why."""
+
+    queue: str
+    id: str
+    attempt: int
+    error: LetterError
+
+
 class Options(Struct, frozen=True, omit_defaults=True):
     """What one job has of its own; `key` is its `until_done` deduplication key, to be freed at its end. One that did
-    not begin until `expires` (ms since 1970) is cancelled.
+    not begin until `expires` (ms since 1970) is cancelled. `dead_letter`: it is a copy of one that died. `flow` is the id
+    of the flow whose step it is.
     """
 
     priority: int = 0
@@ -35,6 +53,8 @@ class Options(Struct, frozen=True, omit_defaults=True):
     timeout: Timeout | None = None
     key: str = ""
     expires: int | None = None
+    dead_letter: Letter | None = None
+    flow: str = ""
 
 
 NO_OPTIONS = Options()
@@ -53,6 +73,11 @@ class Job(Struct, Generic[Data], array_like=True, weakref=True):
     attempts: int = 1
     note: Callable[[Job[Any], str, Any], Awaitable[None]] | None = None
 
+    @property
+    def dead_letter(self) -> Letter | None:
+        """In a dead-letter queue: whose copy this job is, and why that one died."""
+        return self.options.dead_letter
+
     def progress(self, value: Any) -> Awaitable[None]:
         """Show how far the job is: any JSON value. `await` it, or call it plainly in a sync handler."""
         return self._tell("progress", value)
@@ -60,6 +85,29 @@ class Job(Struct, Generic[Data], array_like=True, weakref=True):
     def log(self, line: str) -> Awaitable[None]:
         """Keep a line with the job: 100 lines of 1 KiB at most. `await` it, or call it plainly."""
         return self._tell("log", line)
+
+    @property
+    def flow(self) -> str | None:
+        """The id of the flow that this job is a step of."""
+        return self.options.flow or None
+
+    def needs(self) -> Any:
+        """The results of the steps that this one needs, by their names: of a `for_each` step the list of all, and None
+        in place of what failed. To an `on_failure` step, those of all steps. `await` it, or call it plainly.
+
+        Raises BrokerUnavailable when the broker is away, PipelineError when the job is no step of a flow.
+        """
+        return self._ask("needs")
+
+    def failures(self) -> Any:
+        """What failed in the flow, for its `on_failure` steps: a list of {"step", "type", "message"}; of the flow's own
+        time limit, with the step None. `await` it, or call it plainly."""
+        return self._ask("failures")
+
+    def _ask(self, kind: str) -> Any:
+        if self.note is None or not self.flow:
+            raise PipelineError(f"job {self.id} of {self.queue!r} is no step of a flow: it needs no other")
+        return self.note(self, kind, None)
 
     def _tell(self, kind: str, value: Any) -> Awaitable[None]:
         return self.note(self, kind, value) if self.note is not None else SENT
@@ -96,22 +144,31 @@ class KeptError(Struct, frozen=True, array_like=True):
 
 
 class Runs(Struct, frozen=True, array_like=True):
-    """Spent attempts, crashes, and the errors of the last five attempts, the newest last."""
+    """Spent attempts, crashes, and the errors of the last five attempts, the newest last. `redriven` counts the
+    redrives of a job whose queue has a dead-letter queue: each of its deaths gets a letter of its own.
+    """
 
     attempts: int = 0
     crashes: int = 0
     errors: tuple[KeptError, ...] = ()
+    redriven: int = 0
+
+    @property
+    def are_none(self) -> bool:
+        """Whether the job was never begun, since it came or was redriven."""
+        return not (self.attempts or self.crashes or self.errors)
 
     def failed(self, error: AttemptError, at: int, *, spent: bool) -> Runs:
         """These runs and one more that failed."""
         attempt = self.attempts + 1
         message, traceback = error.message[:MESSAGE_CHARACTERS], error.traceback[-TRACEBACK_BYTES:]
         kept = KeptError(attempt, at, error.type, message, traceback)
-        return Runs(attempt if spent else self.attempts, self.crashes, (*self.errors, kept)[-KEPT_ERRORS:])
+        spent_now = attempt if spent else self.attempts
+        return Runs(spent_now, self.crashes, (*self.errors, kept)[-KEPT_ERRORS:], self.redriven)
 
     def crashed(self) -> Runs:
         """These runs and one whose process died."""
-        return Runs(self.attempts, self.crashes + 1, self.errors)
+        return Runs(self.attempts, self.crashes + 1, self.errors, self.redriven)
 
 
 NO_RUNS = Runs()

@@ -4,8 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.plan import Plan, PoolPlan
-from pipeline.policy import Backoff, Deduplication, JobPolicy, QueuePolicy, Rate, Retention, Timeout
+import msgspec
+
+from pipeline.flow import FlowPolicy, StepPolicy
+from pipeline.job import encode
+from pipeline.plan import AlertPlan, Plan, PoolPlan, SchedulePlan
+from pipeline.policy import (
+    Backoff,
+    Batching,
+    Deduplication,
+    JobPolicy,
+    Lanes,
+    QueuePolicy,
+    Rate,
+    Retention,
+    Timeout,
+    WaitLimit,
+)
+from pipeline.schedule import written
 from pipeline.units import size_words, words
 
 Leaves = dict[str, Any]
@@ -32,6 +48,18 @@ def of_project(plan: Plan) -> Leaves:
     }
 
 
+def of_alert(alert: AlertPlan) -> Leaves:
+    """What `alerts.<name>` says."""
+    return {
+        "url": f"the secret {alert.secret} ({alert.file or alert.env})" if alert.secret else alert.url,
+        "command": _list(alert.command or None),
+        "format": alert.format,
+        "throttle": words(alert.throttle),
+        "events": list(alert.events),
+        "allow_private": alert.allow_private,
+    }
+
+
 def of_pool(pool: PoolPlan) -> Leaves:
     """What `pools.<name>` says, or a queue with a pool of its own."""
     memory = pool.recycle.max_memory
@@ -49,7 +77,13 @@ def of_queue(policy: QueuePolicy) -> Leaves:
         "concurrency": policy.concurrency,
         "max_active": policy.max_active,
         **_rate(policy.rate_limit),
+        **_lanes(policy.lanes),
+        **_wait_limit(policy.wait_limit),
+        "dead_letter.queue": policy.dead_letter.queue,
+        "dead_letter.alert": policy.dead_letter.alert,
         "executor": policy.executor,
+        "executor.max_jobs": policy.executor_max_jobs,
+        **_batch(policy.batch),
         "paused": policy.paused,
         "max_crashes": policy.max_crashes,
         "max_payload": size_words(policy.max_payload),
@@ -63,6 +97,7 @@ def of_job(job: JobPolicy, *, two_limits: bool) -> Leaves:
     """What holds for one job name. `two_limits`: whether its timeout is written as soft and hard."""
     return {
         "handler": job.handler,
+        "around": _list(job.around or None),
         "schema": job.schema,
         "priority": job.priority,
         **_timeout(job.timeout, two_limits),
@@ -75,8 +110,69 @@ def of_job(job: JobPolicy, *, two_limits: bool) -> Leaves:
     }
 
 
+def of_schedule(own: SchedulePlan) -> Leaves:
+    """What `schedules.<name>` says."""
+    start, end = (None if at is None else written(at, own.timezone) for at in (own.start, own.end))
+    return {
+        "queue": own.queue,
+        "job": own.job,
+        "cron": own.cron,
+        "every": _time(own.every),
+        "timezone": own.timezone,
+        "data": None if own.data is None else encode(own.data).decode(),
+        "start": start,
+        "end": end,
+        "limit": own.limit,
+        "overlap": own.overlap,
+        "catch_up": own.catch_up,
+        "jitter": _time(own.jitter),
+    }
+
+
+def of_flow(flow: FlowPolicy) -> Leaves:
+    """What holds for a flow as a whole."""
+    return {
+        "timeout": _time(flow.timeout),
+        "retention.count": flow.retention.count,
+        "retention.age": _time(flow.retention.age),
+    }
+
+
+def of_step(step: StepPolicy) -> Leaves:
+    """One step of a flow."""
+    return {
+        "queue": step.queue,
+        "job": step.job,
+        "needs": list(step.needs) or None,
+        "data": None if step.data is None else msgspec.json.encode(step.data).decode(),
+        "for_each": step.for_each,
+        "optional": step.optional,
+        "on_failure": step.on_failure,
+    }
+
+
 def _rate(limit: Rate | None) -> Leaves:
     return {} if limit is None else {"rate_limit.max": limit.max, "rate_limit.per": words(limit.per)}
+
+
+def _lanes(lanes: Lanes | None) -> Leaves:
+    if lanes is None:
+        return {}
+    return {
+        "lanes.key": lanes.key,
+        "lanes.max_active": lanes.max_active,
+        **{f"lanes.{path}": value for path, value in _rate(lanes.rate_limit).items()},
+        "lanes.order": "strict" if lanes.strict else None,
+        "lanes.fair": lanes.fair or None,
+    }
+
+
+def _wait_limit(limit: WaitLimit | None) -> Leaves:
+    return {} if limit is None else {"wait_limit.max": words(limit.max), "wait_limit.alert": limit.alert}
+
+
+def _batch(batch: Batching | None) -> Leaves:
+    return {} if batch is None else {"batch.size": batch.size, "batch.wait": words(batch.wait)}
 
 
 def _retention(state: str, kept: Retention) -> Leaves:

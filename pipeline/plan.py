@@ -6,10 +6,11 @@ Times are in milliseconds.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
+from pipeline.flow import FlowPolicy
 from pipeline.policy import QueuePolicy
 
 
@@ -47,6 +48,23 @@ class ReloadPlan(Struct, frozen=True):
     interval: int = 2_000
 
 
+class AlertPlan(Struct, frozen=True):
+    """Who is told: a receiver at `url`, or at what the secret `file` (from the root) or `env` holds, or a command.
+
+    A secret is read when it is needed, and is no part of the plan.
+    """
+
+    url: str | None = None
+    secret: str | None = None
+    file: str | None = None
+    env: str | None = None
+    command: tuple[str, ...] = ()
+    format: Literal["json", "slack"] = "json"
+    throttle: int = 300_000
+    events: tuple[str, ...] = ("fatal", "rejected")
+    allow_private: bool = False
+
+
 class SupervisorPlan(Struct, frozen=True):
     stop_timeout: int = 25_000
     lease: int = 15_000
@@ -71,6 +89,24 @@ class PoolPlan(Struct, frozen=True):
     recycle: RecyclePlan = RecyclePlan()
 
 
+class SchedulePlan(Struct, frozen=True, kw_only=True):
+    """When a job of this name goes into a queue by itself: by `cron` in `timezone`, or `every` so many ms from `start`
+    on, or else from 1970. `start` and `end` are ms since 1970, `jitter` ms."""
+
+    queue: str
+    job: str
+    cron: str | None = None
+    every: int | None = None
+    timezone: str = "UTC"
+    data: Any = None
+    start: int | None = None
+    end: int | None = None
+    limit: int | None = None
+    overlap: Literal["allow", "skip", "replace"] = "allow"
+    catch_up: Literal["latest", "none", "all"] = "latest"
+    jitter: int | None = None
+
+
 class Plan(Struct, frozen=True):
     """`root` is the project's folder (absolute); `hash` names the content it was made from.
 
@@ -87,9 +123,12 @@ class Plan(Struct, frozen=True):
     setup: str | None
     queues: dict[str, QueuePolicy]
     pools: dict[str, PoolPlan]
+    alerts: dict[str, AlertPlan] = {}
     profile: str | None = None
     inputs: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
+    schedules: dict[str, SchedulePlan] = {}
+    flows: dict[str, FlowPolicy] = {}
 
 
 class WorkerPlan(Struct, frozen=True):

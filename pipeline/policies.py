@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
-from pipeline.errors import JobNotFound, NoPolicy, QueueRemoved, UnknownJob, UnknownQueue
+from pipeline.errors import JobNotFound, NoPolicy, QueueRemoved, UnknownFlow, UnknownJob, UnknownQueue
+from pipeline.flow import FlowPolicy
 from pipeline.plan import Plan
 from pipeline.policy import QueuePolicy
-from pipeline.producer import Batch, Wanted, batches, new_job, plain_batches
+from pipeline.producer import Batch, Wanted, batches, flow_records, new_job, plain_batches
 from pipeline.store.confirm import Confirm, of_file
 from pipeline.store.reader import JobView
 from pipeline.store.store import NewJob
@@ -47,7 +48,9 @@ class Policies:
     """The policy of each queue with the generation that it belongs to, as far as it is known here."""
 
     def __init__(self, plan: Plan | None) -> None:
-        self._file = dict(plan.queues) if plan else {}
+        self.file = dict(plan.queues) if plan else {}
+        self._flows = dict(plan.flows) if plan else {}
+        self.root = plan.root if plan else ""
         self._confirm = of_file(plan.broker) if plan else None
         self._known: dict[str, Known] = {}
 
@@ -59,7 +62,7 @@ class Policies:
     def policy(self, queue: str) -> QueuePolicy | None:
         """The policy as far as it is known without asking."""
         known = self._known.get(queue)
-        return known.policy if known else self._file.get(queue)
+        return known.policy if known else self.file.get(queue)
 
     def learn(self, queue: str, answer: list[Any]) -> Known:
         """Take in the broker's answer. Raises UnknownQueue, QueueRemoved, or NoPolicy when nothing says what
@@ -73,10 +76,10 @@ class Policies:
             known = Known(generation.decode(), decode_policy(policy), offset, now, condition)
         elif removed is not None:
             raise queue_removed(queue, int(removed), waiting)
-        elif queue in self._file:
-            known = Known("", self._file[queue], offset, now, self._confirm)
-        elif self._file:
-            raise unknown_queue(queue, self._file)
+        elif queue in self.file:
+            known = Known("", self.file[queue], offset, now, self._confirm)
+        elif self.file:
+            raise unknown_queue(queue, self.file)
         else:
             raise NoPolicy(
                 f"nothing says what queue {queue!r} is: no supervisor has run, and this client has no file",
@@ -84,6 +87,19 @@ class Policies:
             )
         self._known[queue] = known
         return known
+
+    def flow(self, name: str, generation: str | None, published: FlowPolicy | None) -> FlowPolicy:
+        """The definition of a flow that counts: the published one, and before a supervisor ran that of the file.
+
+        Raises UnknownFlow.
+        """
+        if published is not None:
+            return published
+        if generation is None and name in self._flows:
+            return self._flows[name]
+        if generation is not None:
+            raise UnknownFlow(f"flow {name!r} was removed from the file", "put it back into the file")
+        raise unknown_flow(name, self._flows)
 
     def batches(self, queue: str, known: Known, jobs: Sequence[tuple[str, Any] | Wanted]) -> list[Batch]:
         """The jobs, checked, in batches. Raises EnqueueError."""
@@ -96,14 +112,22 @@ class Policies:
         """One job, checked. Raises EnqueueError."""
         return self._checked(queue, known, lambda policy: new_job(policy, known.server_ms(), wanted))
 
+    def flow_records(
+        self, queue: str, known: Known, name: str, flow: str, payloads: Sequence[Any]
+    ) -> tuple[int, list[bytes], list[str]]:
+        """The level, the records and the lanes of jobs of one step of a flow, checked. A flow's ids keep a second job off, and
+        not the deduplication of its queues. Raises EnqueueError."""
+        at = known.server_ms()
+        return self._checked(queue, known, lambda policy: flow_records(policy, at, name, flow, payloads))
+
     def _checked(self, queue: str, known: Known, check: Callable[[QueuePolicy], Checked]) -> Checked:
         # A job that only the producer's own file knows is taken, and waits.
         try:
             return check(known.policy)
         except UnknownJob:
-            if queue not in self._file or known.policy is self._file[queue]:
+            if queue not in self.file or known.policy is self.file[queue]:
                 raise
-            return check(self._file[queue])
+            return check(self.file[queue])
 
 
 def unknown_queue(queue: str, known: Iterable[str]) -> UnknownQueue:
@@ -114,6 +138,15 @@ def unknown_queue(queue: str, known: Iterable[str]) -> UnknownQueue:
     return UnknownQueue(
         f"there is no queue {queue!r}", did_you_mean(queue, names) or f"there are {', '.join(names)}"
     )
+
+
+def unknown_flow(name: str, known: Iterable[str]) -> UnknownFlow:
+    """The refusal, with the near name or all of them."""
+    from pipeline.config.suggest import did_you_mean
+
+    names = sorted(known)
+    otherwise = f"there are {', '.join(names)}" if names else "`flows:` in the file declares them"
+    return UnknownFlow(f"there is no flow {name!r}", did_you_mean(name, names) or otherwise)
 
 
 def queue_removed(queue: str, generation: int, waiting: int) -> QueueRemoved:
@@ -158,13 +191,16 @@ def locate(
         return name, parse(target), None
     from pipeline.state import broker_url
 
-    plan = target if isinstance(target, Plan) else _read(Path(target), profile)
+    plan = plan_of(target, profile)
     return plan.name, parse(broker_url(plan)), plan
 
 
-def _read(file: Path, profile: str | None) -> Plan:
+def plan_of(target: str | Path | Plan, profile: str | None) -> Plan:
+    """The plan of a config file, or the plan that was given. Raises ConfigError."""
+    if isinstance(target, Plan):
+        return target
     # Its imports take longer than an enqueue: a client with an address or a plan goes without them.
     from pipeline.config.load import require
 
     named = os.environ.get("PIPELINE_PROFILE") if profile is None else profile
-    return require(file, profile=named or None)
+    return require(Path(target), profile=named or None)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -53,6 +53,8 @@ class Wanted(NamedTuple):
     expires: Duration | None = None
     front: bool = False
     deduplication: Deduplication | None = None
+    flow: str = ""
+    """The flow whose step it is."""
 
 
 class Plain(Struct, frozen=True):
@@ -89,7 +91,7 @@ def record(queue: QueuePolicy, at: int, name: str, data: Any) -> tuple[int, byte
     policy = queue.jobs.get(name, queue.others)
     if policy is None or policy.schema is not None or policy.deduplication is not None or policy.priority:
         return None
-    if policy.expires is not None:
+    if policy.expires is not None or queue.lanes is not None:
         return None
     try:
         written = encode((at, name, data))
@@ -122,43 +124,76 @@ def batches(queue: QueuePolicy, at: int, wanted: Sequence[Wanted]) -> list[Batch
 def batch_of(jobs: list[NewJob]) -> Batch:
     """The batch that these jobs (1 to 1,000) travel in."""
     level = jobs[0].level
-    if all(not (job.id or job.due or job.key) and job.level == level for job in jobs):
+    if all(not (job.id or job.due or job.key or job.lane) and job.level == level for job in jobs):
         return Plain(level, [job.record for job in jobs])
     return Each(jobs)
 
 
 def new_job(queue: QueuePolicy, at: int, job: Wanted) -> NewJob:
     """One job, checked, with the defaults of its policy. Raises EnqueueError."""
-    policy = queue.job(job.name)
-    if policy is None:
-        known = ", ".join(sorted(queue.jobs))
-        near = did_you_mean(job.name, queue.jobs)
-        raise UnknownJob(f"queue {queue.name!r} has no job {job.name!r}", near or f"it has {known}")
+    policy = _policy(queue, job.name)
     if policy.schema is not None:
         check_schema(queue.name, job.name, policy.schema, job.data)
     key, rule = _deduplication(queue, policy, job)
     priority = policy.priority if job.priority is None else checked_priority(job.priority)
     debounced = rule is not None and rule.mode == "debounce"
     due = _debounced(job, rule) if debounced and rule else due_of(job)
-    until_done = key if rule is not None and rule.mode == "until_done" else ""
+    until_done = key if rule is not None and rule.mode in ("until_done", "keep_last") else ""
     options = _options(job, priority, until_done, _expires(policy, job, due, at))
-    written = checked_record(queue, at, job, options)
-    return NewJob(_id(job.id), priority, due, key, _window(rule), "debounce" if debounced else "", written)
+    written = checked_record(queue, at, job.name, job.data, options)
+    lane = key if _mode(rule) == "keep_last" else _lane(queue, job)
+    return NewJob(_id(job.id), priority, due, key, _window(rule), _mode(rule), lane, written)
 
 
-def checked_record(queue: QueuePolicy, at: int, job: Wanted, options: Options) -> bytes:
+def _mode(rule: Deduplication | None) -> Literal["", "debounce", "keep_last"]:
+    return rule.mode if rule is not None and rule.mode in ("debounce", "keep_last") else ""
+
+
+def _lane(queue: QueuePolicy, job: Wanted) -> str:
+    if queue.lanes is None:
+        return ""
+    try:
+        return render(queue.lanes.key, Roots(queue.name, job)) or ""
+    except LookupError as error:
+        raise InvalidPayload(f"no lane for {job.name!r}: {error.args[0]}") from None
+
+
+def flow_records(
+    queue: QueuePolicy, at: int, name: str, flow: str, payloads: Sequence[Any]
+) -> tuple[int, list[bytes], list[str]]:
+    """The level, the records and, in a queue with lanes, the lanes of jobs of one step of a flow, checked. Raises EnqueueError."""
+    policy = _policy(queue, name)
+    job = Wanted(name, None, flow=flow)
+    options = _options(job, policy.priority, "", _expires(policy, job, "", at))
+    if policy.schema is not None:
+        for data in payloads:
+            check_schema(queue.name, name, policy.schema, data)
+    lanes = [_lane(queue, Wanted(name, data)) for data in payloads] if queue.lanes is not None else []
+    return policy.priority, [checked_record(queue, at, name, data, options) for data in payloads], lanes
+
+
+def _policy(queue: QueuePolicy, name: str) -> JobPolicy:
+    policy = queue.job(name)
+    if policy is None:
+        known = ", ".join(sorted(queue.jobs))
+        near = did_you_mean(name, queue.jobs)
+        raise UnknownJob(f"queue {queue.name!r} has no job {name!r}", near or f"it has {known}")
+    return policy
+
+
+def checked_record(queue: QueuePolicy, at: int, name: str, data: Any, options: Options) -> bytes:
     """The record of a job. Raises InvalidPayload or PayloadTooLarge."""
     try:
-        written = encode_record(at, job.name, job.data, options)
+        written = encode_record(at, name, data, options)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise InvalidPayload(f"the payload of {job.name!r} is not JSON: {error}") from None
-    if b"null" in written and has_nan(job.data):
-        raise InvalidPayload(f"the payload of {job.name!r} is not JSON: it holds NaN or Infinity")
+        raise InvalidPayload(f"the payload of {name!r} is not JSON: {error}") from None
+    if b"null" in written and has_nan(data):
+        raise InvalidPayload(f"the payload of {name!r} is not JSON: it holds NaN or Infinity")
     if len(written) > queue.max_payload:
-        size = len(encode(job.data))
+        size = len(encode(data))
         if size > queue.max_payload:
             raise PayloadTooLarge(
-                f"the payload of {job.name!r} has {size:,} bytes, more than the {queue.max_payload:,}"
+                f"the payload of {name!r} has {size:,} bytes, more than the {queue.max_payload:,}"
                 f" that queue {queue.name!r} takes",
                 "store it elsewhere and send a reference, or raise max_payload",
             )
@@ -166,7 +201,11 @@ def checked_record(queue: QueuePolicy, at: int, job: Wanted, options: Options) -
 
 
 def _options(job: Wanted, priority: int, key: str, expires: int | None) -> Options:
-    if not (priority or key or expires) and (job.attempts, job.backoff, job.timeout) == (None, None, None):
+    if not (priority or key or expires or job.flow) and (job.attempts, job.backoff, job.timeout) == (
+        None,
+        None,
+        None,
+    ):
         return NO_OPTIONS
     if job.attempts is not None and (type(job.attempts) is not int or job.attempts < 1):
         raise InvalidOption(
@@ -175,7 +214,7 @@ def _options(job: Wanted, priority: int, key: str, expires: int | None) -> Optio
     if job.backoff is not None:
         _check_backoff(job.backoff)
     timeout = Timeout(hard=_milliseconds("timeout", job.timeout)) if job.timeout is not None else None
-    return Options(priority, job.attempts, job.backoff, timeout, key, expires)
+    return Options(priority, job.attempts, job.backoff, timeout, key, expires, flow=job.flow)
 
 
 def _check_backoff(backoff: Backoff) -> None:
@@ -284,6 +323,8 @@ def _own_key(rule: Deduplication) -> str:
     """The key that a call brings, as it stands. Raises InvalidOption."""
     if not isinstance(rule, Deduplication) or not isinstance(rule.key, str) or not rule.key:
         raise InvalidOption("deduplication needs a key", 'for instance Deduplication("order-17")')
+    if rule.mode == "keep_last":
+        raise InvalidOption("keep_last is said in the file, for all jobs of a name")
     if rule.mode not in ("until_done", "throttle", "debounce"):
         raise InvalidOption(f"deduplication has no mode {rule.mode!r}", "until_done, throttle or debounce")
     if rule.mode != "until_done" and (type(rule.ttl) is not int or rule.ttl < 1):

@@ -6,7 +6,7 @@ Only strings, integers and booleans can stand in text; `{data.x?}` may be missin
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -36,6 +36,41 @@ def render(template: str, roots: Mapping[str, Any]) -> str | None:
     return "".join(parts)
 
 
+def fill(value: Any, roots: Mapping[str, Any]) -> Any:
+    """A value with every text in it rendered. Text that is one field alone becomes what stands there, whatever it is;
+    a `?` field that is missing leaves None. Raises LookupError naming the field."""
+    if isinstance(value, str):
+        alone = FIELD.fullmatch(value)
+        return _value(alone, roots) if alone else render(value, roots)
+    if isinstance(value, Mapping):
+        return {key: fill(one, roots) for key, one in value.items()}
+    if isinstance(value, Sequence):
+        return [fill(one, roots) for one in value]
+    return value
+
+
+def fields(value: Any) -> Iterator[tuple[str, ...]]:
+    """The path of every field in the text of a value."""
+    if isinstance(value, str):
+        yield from (tuple(match[1].split(".")) for match in FIELD.finditer(value))
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from fields(one)
+    elif isinstance(value, Sequence):
+        for one in value:
+            yield from fields(one)
+
+
+def _value(field: re.Match[str], roots: Mapping[str, Any]) -> Any:
+    *above, last = field[1].split(".")
+    try:
+        return _step(_find(tuple(above), roots) if above else roots, last)
+    except LookupError:
+        if field[2]:
+            return None
+        raise LookupError(f"{{{field[1]}}} is missing") from None
+
+
 @cache
 def _parts(template: str) -> tuple[tuple[str, tuple[str, ...], bool], ...]:
     """(text before, path of the field, whether it may be missing); the last one has no field."""
@@ -49,12 +84,15 @@ def _parts(template: str) -> tuple[tuple[str, tuple[str, ...], bool], ...]:
 def _find(path: tuple[str, ...], roots: Mapping[str, Any]) -> Any:
     value: Any = roots
     for step in path:
-        if isinstance(value, Mapping):
-            value = value[step]
-        elif isinstance(value, Sequence) and not isinstance(value, str) and step.isdigit():
-            value = value[int(step)]
-        else:
-            raise LookupError(step)
+        value = _step(value, step)
     if value is None:
         raise LookupError(path)
     return value
+
+
+def _step(value: Any, step: str) -> Any:
+    if isinstance(value, Mapping):
+        return value[step]
+    if isinstance(value, Sequence) and not isinstance(value, str) and step.isdigit():
+        return value[int(step)]
+    raise LookupError(step)

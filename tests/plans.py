@@ -20,6 +20,7 @@ NOTHING: Any = object()
 BASE: Document = {
     "name": "shop",
     "broker": {"url": "redis://queue"},
+    "alerts": {"oncall": {"url": "https://a"}, "pager": {"command": ["page"]}},
     "pools": {"small": {"processes": 1}},
     "queues": {
         "emails": {"handler": "hands:send", "jobs": {"receipt": {}, "reset": {"priority": 5}}},
@@ -29,6 +30,7 @@ BASE: Document = {
         "a": {"handler": "hands:a", "pool": "small"},
         "b": {"handler": "hands:b", "pool": "small"},
     },
+    "schedules": {"tidy": {"queue": "a", "job": "tidy", "every": "5m"}},
 }
 
 

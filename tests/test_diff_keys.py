@@ -13,6 +13,7 @@ from pipeline.diff import class_of, shown
 from tests.plans import BASE, NOTHING, edited, lines, plan_of
 
 FIXED = {"attempts": 3, "backoff": {"type": "fixed", "delay": "2s"}}
+FLOW = {"steps": {"begin": {"queue": "emails", "job": "x"}, "pay": {"queue": "emails", "job": "capture"}}}
 # The value of one key, before and after, and the lines that tell it. NOTHING: the file does not have the key.
 ELSEWHERE = [
     ("name", "shop", "mart", ["~ name  shop -> mart  (restart)"]),
@@ -30,6 +31,12 @@ ELSEWHERE = [
     ("supervisor.restart.give_up_after", NOTHING, 6, ["~ supervisor.restart.give_up_after  5 -> 6  (hot)"]),
     ("supervisor.reload.watch", NOTHING, False, ["~ supervisor.reload.watch  true -> false  (hot)"]),
     ("supervisor.reload.interval", NOTHING, "5s", ["~ supervisor.reload.interval  2s -> 5s  (hot)"]),
+    ("alerts.oncall.url", "https://a", "https://b", ["~ alerts.oncall.url  https://a -> https://b  (hot)"]),
+    ("alerts.oncall.format", NOTHING, "slack", ["~ alerts.oncall.format  json -> slack  (hot)"]),
+    ("alerts.oncall.throttle", NOTHING, "1h", ["~ alerts.oncall.throttle  5m -> 1h  (hot)"]),
+    ("alerts.oncall.events", NOTHING, ["fatal"], ["~ alerts.oncall.events  [fatal, rejected] -> [fatal]  (hot)"]),
+    ("alerts.oncall.allow_private", NOTHING, True, ["~ alerts.oncall.allow_private  false -> true  (hot)"]),
+    ("alerts.pager.command", ["page"], ["page", "now"], ["~ alerts.pager.command  [page] -> [page, now]  (hot)"]),
     ("pools.small.processes", 1, 3, ["~ pools.small.processes  1 -> 3  (hot)"]),
     ("pools.small.recycle.max_jobs", NOTHING, 9, ["~ pools.small.recycle.max_jobs  none -> 9  (rolling)"]),
     ("pools.small.recycle.max_memory", NOTHING, "1GiB", ["~ pools.small.recycle.max_memory  none -> 1GiB  (rolling)"]),
@@ -41,9 +48,25 @@ ELSEWHERE = [
     ("queues.emails.recycle.max_age", "1h", NOTHING, ["~ queues.emails.recycle.max_age  1h -> none  (rolling)"]),
     ("queues.emails.concurrency", 50, 80, ["~ queues.emails.concurrency  50 -> 80  (hot)"]),
     ("queues.emails.max_active", NOTHING, 60, ["~ queues.emails.max_active  none -> 60  (hot)"]),
+    ("queues.emails.lanes", {"key": "{data.a}", "max_active": 2, "rate_limit": {"max": 5, "per": "1s"}},
+     {"key": "{data.b}", "order": "strict", "fair": True, "rate_limit": {"max": 6, "per": "2s"}},
+     ["~ queues.emails.lanes.key  {data.a} -> {data.b}  (rolling)",
+      "~ queues.emails.lanes.max_active  2 -> 1  (rolling)",
+      "~ queues.emails.lanes.rate_limit.max  5 -> 6  (rolling)",
+      "~ queues.emails.lanes.rate_limit.per  1s -> 2s  (rolling)",
+      "~ queues.emails.lanes.order  none -> strict  (rolling)",
+      "~ queues.emails.lanes.fair  none -> true  (rolling)"]),
     ("queues.emails.rate_limit", {"max": 50, "per": "1s"}, {"max": 80, "per": "2s"},
      ["~ queues.emails.rate_limit.max  50 -> 80  (hot)", "~ queues.emails.rate_limit.per  1s -> 2s  (hot)"]),
+    ("queues.emails.wait_limit", {"max": "5m", "alert": "oncall"}, {"max": "10m", "alert": "pager"},
+     ["~ queues.emails.wait_limit.max  5m -> 10m  (hot)", "~ queues.emails.wait_limit.alert  oncall -> pager  (hot)"]),
+    ("queues.emails.dead_letter", {"queue": "payments"}, {"queue": "a", "alert": "oncall"},
+     ["~ queues.emails.dead_letter.queue  payments -> a  (hot)", "~ queues.emails.dead_letter.alert  none -> oncall  (hot)"]),
     ("queues.emails.executor", NOTHING, "thread", ["~ queues.emails.executor  auto -> thread  (rolling)"]),
+    ("queues.emails.executor", "process", {"type": "process", "max_jobs": 9},
+     ["~ queues.emails.executor.max_jobs  none -> 9  (rolling)"]),
+    ("queues.emails.batch", {"size": 10}, {"size": 20, "wait": "1s"},
+     ["~ queues.emails.batch.size  10 -> 20  (rolling)", "~ queues.emails.batch.wait  0s -> 1s  (rolling)"]),
     ("queues.emails.paused", NOTHING, True, ["~ queues.emails.paused  false -> true  (hot)"]),
     ("queues.emails.max_crashes", NOTHING, 1, ["~ queues.emails.max_crashes  3 -> 1  (hot)"]),
     ("queues.emails.max_payload", NOTHING, "512KiB", ["~ queues.emails.max_payload  1MiB -> 512KiB  (hot)"]),
@@ -53,14 +76,42 @@ ELSEWHERE = [
     ("queues.emails.retention.dead.count", NOTHING, 7, ["~ queues.emails.retention.dead.count  10000 -> 7  (hot)"]),
     ("queues.emails.retention.dead.age", NOTHING, "1w", ["~ queues.emails.retention.dead.age  2w -> 1w  (hot)"]),
     ("queues.a.pool", "small", NOTHING, ["~ queues.a.pool  small -> none  (rolling)"]),
+    ("flows.order.timeout", NOTHING, "1h", ["~ flows.order.timeout  none -> 1h  (hot)"]),
+    ("flows.order.retention.count", NOTHING, 7, ["~ flows.order.retention.count  1000 -> 7  (hot)"]),
+    ("flows.order.retention.age", NOTHING, "1w", ["~ flows.order.retention.age  2w -> 1w  (hot)"]),
+    ("flows.order.steps.pay.queue", "emails", "a", ["~ flows.order.steps.pay.queue  emails -> a  (hot)"]),
+    ("flows.order.steps.pay.job", "capture", "refund", ["~ flows.order.steps.pay.job  capture -> refund  (hot)"]),
+    ("flows.order.steps.pay.needs", NOTHING, ["begin"], ["~ flows.order.steps.pay.needs  none -> [begin]  (hot)"]),
+    ("flows.order.steps.pay.data", NOTHING, {"a": "{data.x}"},
+     ['~ flows.order.steps.pay.data  none -> {"a":"{data.x}"}  (hot)']),
+    ("flows.order.steps.pay.for_each", NOTHING, "{data.items}", ["~ flows.order.steps.pay.for_each  none -> {data.items}  (hot)"]),
+    ("flows.order.steps.pay.optional", NOTHING, True, ["~ flows.order.steps.pay.optional  false -> true  (hot)"]),
+    ("flows.order.steps.pay.on_failure", NOTHING, True, ["~ flows.order.steps.pay.on_failure  false -> true  (hot)"]),
     ("queues.payments.jobs.capture.handler", "hands:capture", "hands:take",
      ["~ queues.payments.jobs.capture.handler  hands:capture -> hands:take  (rolling)"]),
+    ("queues.emails.around", NOTHING, ["hands:a"], ["~ queues.emails.around  none -> [hands:a]  (rolling)"]),
+    ("queues.payments.jobs.capture.around", ["hands:a"], ["hands:b", "hands:a"],
+     ["~ queues.payments.jobs.capture.around  [hands:a] -> [hands:b, hands:a]  (rolling)"]),
     ("queues.payments.jobs.capture.schema", "one.json", "two.json",
      ["~ queues.payments.jobs.capture.schema  a schema -> another one  (hot)"]),
     ("queues.payments.jobs.capture.schema", NOTHING, "two.json",
      ["~ queues.payments.jobs.capture.schema  none -> a schema  (hot)"]),
     ("queues.payments.jobs.capture.schema", "one.json", NOTHING,
      ["~ queues.payments.jobs.capture.schema  a schema -> none  (hot)"]),
+    ("schedules.tidy.queue", "a", "b", ["~ schedules.tidy.queue  a -> b  (hot)"]),
+    ("schedules.tidy.job", "tidy", "sweep", ["~ schedules.tidy.job  tidy -> sweep  (hot)"]),
+    ("schedules.tidy", {"queue": "a", "job": "tidy", "every": "5m"}, {"queue": "a", "job": "tidy", "cron": "@daily"},
+     ["~ schedules.tidy.cron  none -> @daily  (hot)", "~ schedules.tidy.every  5m -> none  (hot)"]),
+    ("schedules.tidy", {"queue": "a", "job": "tidy", "cron": "@daily"},
+     {"queue": "a", "job": "tidy", "cron": "@daily", "timezone": "Europe/Paris"},
+     ["~ schedules.tidy.timezone  UTC -> Europe/Paris  (hot)"]),
+    ("schedules.tidy.data", NOTHING, {"all": True}, ['~ schedules.tidy.data  none -> {"all":true}  (hot)']),
+    ("schedules.tidy.start", NOTHING, "2030-06-01", ["~ schedules.tidy.start  none -> 2030-06-01T00:00:00+00:00  (hot)"]),
+    ("schedules.tidy.end", NOTHING, "2090-06-01T08:00+02:00", ["~ schedules.tidy.end  none -> 2090-06-01T06:00:00+00:00  (hot)"]),
+    ("schedules.tidy.limit", NOTHING, 5, ["~ schedules.tidy.limit  none -> 5  (hot)"]),
+    ("schedules.tidy.overlap", NOTHING, "skip", ["~ schedules.tidy.overlap  allow -> skip  (hot)"]),
+    ("schedules.tidy.catch_up", NOTHING, "none", ["~ schedules.tidy.catch_up  latest -> none  (hot)"]),
+    ("schedules.tidy.jitter", NOTHING, "10s", ["~ schedules.tidy.jitter  none -> 10s  (hot)"]),
 ]  # fmt: skip
 # What both a queue and a job name can say, with the lines below them.
 OF_JOBS = [
@@ -99,12 +150,22 @@ def test_a_change_is_told_at_its_key_with_both_values(
     path: str, before: Any, after: Any, told: list[str]
 ) -> None:
     first = edited(f"{path.rpartition('.')[0]}.hard", "10s") if path.endswith(".soft") else BASE
+    if path.startswith("flows."):
+        first = edited("flows.order", FLOW)
     assert lines(plan_of(edited(path, before, first)), plan_of(edited(path, after, first))) == told
 
 
 def test_the_table_has_every_key_that_says_something_of_what_runs() -> None:
     told = {line.split()[1] for *_, expected in TABLE for line in expected}
-    names = {"queues.(emails|payments|a)": "queues.*", "jobs.capture": "jobs.*", "pools.small": "pools.*"}
+    names = {
+        "queues.(emails|payments|a)": "queues.*",
+        "jobs.capture": "jobs.*",
+        "pools.small": "pools.*",
+        "schedules.tidy": "schedules.*",
+        "alerts.(oncall|pager)": "alerts.*",
+        "flows.order.steps.pay": "flows.*.steps.*",
+        "flows.order": "flows.*",
+    }
     for name, star in names.items():
         told = {re.sub(name, star, path) for path in told}
     assert told == set(leaves())
@@ -115,10 +176,11 @@ def leaves() -> Iterator[str]:
     elsewhere = ("version", "include", "secrets", "retries", "defaults", "profiles", "tests")
     for path, key in keys().items():
         holds_more = key.below or key.takes in ("a map of names", "a map of keys")
-        resolved = path.endswith((".extends", ".retry", ".secret", ".replicas"))
+        resolved = path.endswith((".extends", ".retry", ".secret", ".replicas", ".executor.type"))
         if path.startswith(elsewhere) or resolved:
             continue
-        if not holds_more or path.endswith((".timeout", "broker.url", "broker.durability")):
+        own = (".timeout", ".executor", "broker.url", "broker.durability", "alerts.*.url")
+        if not holds_more or path.endswith(own):
             yield path
 
 

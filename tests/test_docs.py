@@ -60,7 +60,11 @@ def test_every_command_and_option_of_the_readme_exists(line: str) -> None:
     words = [word for word in re.findall(r"[a-z|-]+", line.partition("[")[0]) if not word.startswith("-")]
     groups = [word.split("|") for word in words[1:3] if word.islower()]
     for name in groups[0]:
-        for sub in groups[1] if len(groups) > 1 and name in ("jobs", "dead", "config") else [""]:
+        for sub in (
+            groups[1]
+            if len(groups) > 1 and name in ("jobs", "dead", "schedules", "flows", "config")
+            else [""]
+        ):
             done = pipeline(*filter(None, (name, sub)), "--help")
             assert done.returncode == 0, f"{name} {sub}: {done.stderr}"
             missing = [option for option in re.findall(r"--[a-z-]+", line) if option not in done.stdout]

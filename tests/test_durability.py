@@ -186,7 +186,9 @@ def test_a_call_that_is_repeated_elsewhere_is_not_confirmed_before_the_replica_h
     """It changes nothing, and a connection that wrote nothing would be told that all replicas have all of it."""
     publish(pair, Confirm(1))
     if kind == "each":
-        call: Call[Any] = STORE.enqueue_each("p", 1, "1", [NewJob("x", 0, "", "", "", "", b'[1,"send",{}]')])
+        call: Call[Any] = STORE.enqueue_each(
+            "p", 1, "1", [NewJob("x", 0, "", "", "", "", "", b'[1,"send",{}]')]
+        )
     else:
         call = STORE.enqueue("p", 1, "1", 0, [b'[1,"send",{}]'])
     pair.replica.freeze()

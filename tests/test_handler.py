@@ -12,8 +12,8 @@ import msgspec
 import pydantic
 import pytest
 
-from pipeline.errors import StartError
-from pipeline.handler import CANNOT_START, load, resolve
+from pipeline.errors import CANNOT_START, StartError
+from pipeline.handler import load, resolve
 
 SHOP = """
 from dataclasses import dataclass

@@ -158,7 +158,7 @@ def test_every_refusal_is_an_enqueue_error_with_a_code() -> None:
 
 def test_a_plain_job_has_nothing_of_its_own() -> None:
     job = new_job(QUEUE, AT, Wanted("sync", {"n": 1}))
-    assert job == ("", 0, "", "", "", "", b'[1700000000000,"sync",{"n":1}]')
+    assert job == ("", 0, "", "", "", "", "", b'[1700000000000,"sync",{"n":1}]')
 
 
 @pytest.mark.parametrize(

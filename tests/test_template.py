@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.template import render
+from pipeline.template import fill, render
 
 ROOTS = {
     "name": "capture",
@@ -73,3 +73,22 @@ def test_a_value_stands_as_it_is(value: Any) -> None:
 @given(st.text().filter(lambda text: "{" not in text))
 def test_text_without_fields_stays_as_it_is(text: str) -> None:
     assert render(text, {}) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "filled"),
+    [
+        ("{data.items}", [{"id": 7}, {"id": 8}]),
+        ("{data.none}", None),
+        ("{data.missing?}", None),
+        ("{data.sku}/{data.count}", "A-1/3"),
+        ({"a": ["{data.price}", 1], "b": None}, {"a": [1.5, 1], "b": None}),
+    ],
+)
+def test_a_field_alone_becomes_what_stands_there(value: Any, filled: Any) -> None:
+    assert fill(value, ROOTS) == filled
+
+
+def test_a_missing_field_of_a_value_is_named() -> None:
+    with pytest.raises(LookupError, match=r"\{data.missing\} is missing"):
+        fill({"a": "{data.missing}"}, ROOTS)

@@ -14,7 +14,7 @@ from pathlib import Path
 from faults.bars.verdict import Given, Verdict, say
 from faults.conduct import memory
 
-NAMES = ("soak", "kills", "zombies", "hosts", "restart", "backlog", "herd", "drain")
+NAMES = ("soak", "kills", "zombies", "hosts", "restart", "backlog", "herd", "drain", "features", "flows")
 
 
 def main() -> int:

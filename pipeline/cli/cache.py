@@ -50,7 +50,7 @@ def plan_of_file(file: Path, profile: str | None = None) -> Plan:
 def _fresh(file: Path, profile: str | None, place: Path | None) -> Plan:
     from pipeline.config.load import load, refusal
 
-    loaded = load(file, profile=profile, secrets="required")
+    loaded = load(file, profile=profile, secrets="broker")
     plan = loaded.plan
     if plan is None:
         raise refusal(loaded)

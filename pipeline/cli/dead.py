@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli.app import REFUSED, Commands
+from pipeline.cli.groups import groups, redrive_with_care, takes_care, takes_group
 from pipeline.cli.jobs import chosen, each, print_list, retry, show, takes_filters, takes_page
 from pipeline.cli.output import confirm, print_json, progress
 from pipeline.cli.project import as_json, operator, takes_config, takes_queue, yes
@@ -24,11 +25,13 @@ def dead() -> None:
 
 
 dead.add_command(show)
+dead.add_command(groups)
 
 
 @dead.command("list")
 @takes_queue
 @takes_filters
+@takes_group
 @takes_page
 @as_json
 @takes_config
@@ -37,6 +40,7 @@ def list_(
     name: str | None,
     error: str | None,
     older_than: int | None,
+    group: str | None,
     limit: int,
     after: str | None,
     as_json: bool,  # noqa: FBT001
@@ -44,7 +48,7 @@ def list_(
 ) -> None:
     """The dead jobs of QUEUE, newest first."""
     with operator(config_, queue) as hands:
-        found = hands.jobs(("dead",), chosen(hands, name, error, older_than), after)
+        found = hands.jobs(("dead",), chosen(hands, name, error, older_than, group=group), after)
         print_list(queue, list(islice(found, limit + 1)), limit, as_json=as_json)
 
 
@@ -52,6 +56,8 @@ def list_(
 @takes_queue
 @click.argument("ids", metavar="[ID...]", nargs=-1)
 @takes_filters
+@takes_group
+@takes_care
 @yes
 @as_json
 @takes_config
@@ -61,6 +67,11 @@ def redrive(
     name: str | None,
     error: str | None,
     older_than: int | None,
+    group: str | None,
+    rate: float | None,
+    probe: int | None,
+    stop_at: float | None,
+    patience: int,
     yes: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
     config_: str | None,
@@ -70,8 +81,11 @@ def redrive(
         if ids:
             each(queue, ids, partial(retry, hands), as_json=as_json)
             return
-        found = meant(hands, name, error, older_than)
+        found = meant(hands, name, error, older_than, group)
         confirm_bulk("Redrive", queue, found, yes=yes)
+        if rate or probe or stop_at is not None:
+            redrive_with_care(hands, found, rate, probe, stop_at, patience, as_json=as_json)
+            return
         with progress("redrive", len(found)) as advance:
             answer = hands.redrive_many(found, advance)
     if as_json:
@@ -87,6 +101,7 @@ def redrive(
 @dead.command()
 @takes_queue
 @takes_filters
+@takes_group
 @yes
 @as_json
 @takes_config
@@ -95,13 +110,14 @@ def purge(
     name: str | None,
     error: str | None,
     older_than: int | None,
+    group: str | None,
     yes: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
     config_: str | None,
 ) -> None:
     """Delete dead jobs of QUEUE for good: all that the filters mean."""
     with operator(config_, queue) as hands:
-        found = meant(hands, name, error, older_than)
+        found = meant(hands, name, error, older_than, group)
         confirm_bulk("Delete", queue, found, yes=yes)
         with progress("purge", len(found)) as advance:
             purged = hands.remove_many(found, advance)
@@ -111,9 +127,11 @@ def purge(
         click.echo(f"{queue}: {purged:,} dead deleted")
 
 
-def meant(hands: Operator, name: str | None, error: str | None, older_than: int | None) -> list[JobView]:
+def meant(
+    hands: Operator, name: str | None, error: str | None, older_than: int | None, group: str | None
+) -> list[JobView]:
     """The dead jobs that the filters mean."""
-    return list(hands.jobs(("dead",), chosen(hands, name, error, older_than)))
+    return list(hands.jobs(("dead",), chosen(hands, name, error, older_than, group=group)))
 
 
 def confirm_bulk(verb: str, queue: str, found: list[JobView], *, yes: bool) -> None:

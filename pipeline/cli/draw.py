@@ -61,8 +61,12 @@ def facts(job: JobView) -> Iterator[tuple[str, str]]:
     yield "job", f"{job.queue} {job.name} {job.id}"
     yield "state", job.state + (f", held by {job.worker}" if job.worker else "")
     yield "attempt", f"{job.attempt} of {job.attempts}" + (f", {job.crashes} crashes" if job.crashes else "")
+    if (letter := job.dead_letter) is not None:
+        yield "copy of", f"{letter.queue} {letter.id}, dead at attempt {letter.attempt}"
     if job.priority:
         yield "priority", str(job.priority)
+    if job.lane is not None:
+        yield "lane", job.lane
     if job.key:
         yield "key", job.key
     times = {
@@ -88,6 +92,8 @@ def sections(job: JobView) -> Iterator[tuple[str, str]]:
         yield f"attempt {error.attempt} failed at {when(error.at)}", f"{error.type}: {error.message}"
     if job.error is not None:
         yield "error", f"{job.error.type}: {job.error.message}\n{job.error.traceback or ''}".rstrip()
+    if (letter := job.dead_letter) is not None:
+        yield f"why {letter.queue} {letter.id} died", f"{letter.error.type}: {letter.error.message}"
     if job.logs:
         yield "log", "\n".join(job.logs)
 

@@ -108,7 +108,7 @@ def about(key: Key) -> list[str]:
         "default": "it must be given" if key.required else key.default or "none",
         "change": CHANGES[key.change],
         "example": (
-            f"- {key.example}" if key.path == "tests.*" else f"{name}: {key.example}".replace("*", "NAME")
+            f"- {key.example}" if key.path == "tests.*" else f"{name.replace('*', 'NAME')}: {key.example}"
         )
         if key.example
         else None,

@@ -57,12 +57,13 @@ def chosen(
     error: str | None,
     older_than: int | None,
     newer_than: int | None = None,
+    group: str | None = None,
 ) -> Filter:
     """The filter that the options mean."""
     from pipeline.store.listing import Filter
 
     until, since = (None if age is None else hands.time() - age for age in (older_than, newer_than))
-    return Filter(name, error, until, since)
+    return Filter(name, error, until, since, group=group)
 
 
 @click.group(cls=Commands)

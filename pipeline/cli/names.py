@@ -25,6 +25,16 @@ def job_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[s
     return _names(ctx, ("queues", str(ctx.params.get("queue")), "jobs"), incomplete)
 
 
+def schedule_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """The schedules of the file."""
+    return _names(ctx, ("schedules",), incomplete)
+
+
+def flow_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """The flows of the file."""
+    return _names(ctx, ("flows",), incomplete)
+
+
 def profile_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """The profiles of the file."""
     return _names(ctx, ("profiles",), incomplete)

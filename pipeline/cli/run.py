@@ -24,7 +24,9 @@ LAST_LINES = 12
 
 @click.command(short_help="Run the queues of a file.")
 @takes_file
-@click.option("--until-empty", is_flag=True, help="End when no job waits, runs or is delayed.")
+@click.option(
+    "--until-empty", is_flag=True, help="End when no job waits, runs or is delayed; schedules do not fire."
+)
 @click.option("--queues", metavar="A,B", shell_complete=queue_names, help="Only these queues.")
 @click.option("--plain", is_flag=True, help="Lines, also on a terminal.")
 @click.option("--json", "as_json", is_flag=True, help="Log lines as JSON.")

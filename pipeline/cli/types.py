@@ -34,3 +34,28 @@ def moment(text: str) -> int | datetime:
         return duration(text)
     except click.BadParameter:
         return time(text)
+
+
+def rate(text: str) -> float:
+    """`50/s`, `10/m`, `100/h` as jobs a second."""
+    count, slash, unit = text.partition("/")
+    seconds = {"s": 1, "m": 60, "h": 3600}.get(unit if slash else "")
+    try:
+        number = float(count)
+    except ValueError:
+        number = 0.0
+    if seconds is None or not 0 < number < 1e6:
+        raise click.BadParameter(f"{text!r} is not a rate: write it as 50/s, 10/m or 100/h")
+    return number / seconds
+
+
+def share(text: str) -> float:
+    """`20%` as 0.2. A number without the sign is refused: 1 may mean all, or a hundredth."""
+    number, sign, rest = text.partition("%")
+    try:
+        found = float(number) / 100 if sign and not rest else -1.0
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < 1:
+        raise click.BadParameter(f"{text!r} is not a share: write it as 20%")
+    return found

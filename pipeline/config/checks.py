@@ -7,15 +7,35 @@ from dataclasses import dataclass
 
 from pipeline import units
 from pipeline.config.findings import has_password
-from pipeline.config.model import JobBlock, QueueBlock, RetryBlock, SupervisorBlock, TimeoutBlock
+from pipeline.config.model import (
+    ExecutorBlock,
+    JobBlock,
+    QueueBlock,
+    RateLimitBlock,
+    RetryBlock,
+    SupervisorBlock,
+    TimeoutBlock,
+)
 from pipeline.config.report import Report
-from pipeline.config.resolve import rate_of, retry_of, timeout_of
+from pipeline.config.resolve import executor_of, rate_of, retry_of, timeout_of
 from pipeline.config.suggest import near
 from pipeline.config.tree import Mapping, Node, Path, Scalar, Span, child, find, key_span, value_span
+from pipeline.policy import MAX_CONCURRENCY
 from pipeline.retry import pauses
 
 SHORT_LEASE = 5_000
-_CHECKED = ("handler", "jobs", "timeout", "retry", "deduplication", "retention", "rate_limit")
+_CHECKED = (
+    "handler",
+    "jobs",
+    "timeout",
+    "retry",
+    "deduplication",
+    "retention",
+    "rate_limit",
+    "lanes",
+    "dead_letter",
+    "wait_limit",
+)
 QUICKEST = 1
 """The ms that even a job takes that does nothing."""
 
@@ -123,13 +143,13 @@ def _deduplication(scope: Scope, report: Report) -> None:
     if rule.key is None:
         help = 'for instance key: "{data.order_id}"'
         report.error("P309", "deduplication needs a `key`", scope.at("deduplication", key=True), path, help)
-    if rule.mode != "until_done" and rule.ttl is None:
+    if rule.mode in ("throttle", "debounce") and rule.ttl is None:
         place = scope.at("deduplication", key=True)
         report.error("P303", f"{rule.mode} needs a `ttl`", place, path, "for instance ttl: 10m")
-    if rule.mode == "until_done" and rule.ttl is not None:
+    if rule.mode in ("until_done", "keep_last") and rule.ttl is not None:
         place = scope.at("deduplication", "ttl", key=True)
         help = "remove `ttl`, or write mode: throttle"
-        report.error("P304", "until_done ends with the job and takes no `ttl`", place, (*path, "ttl"), help)
+        report.error("P304", f"{rule.mode} ends with the job and takes no `ttl`", place, (*path, "ttl"), help)
 
 
 def _handler(scope: Scope, report: Report) -> None:
@@ -162,17 +182,51 @@ def _rate_limit(scope: Scope, report: Report) -> None:
     path: Path = (*scope.path, "rate_limit")
     limit = rate_of(queue.rate_limit)
     if limit is None:
-        missing = "max" if queue.rate_limit.max is None else "per"
-        place = scope.at("rate_limit", key=True)
-        report.error(
-            "P315", f"a rate limit needs `{missing}`", place, path, "for instance {max: 50, per: 1s}"
-        )
+        _incomplete(queue.rate_limit, scope, path, report)
         return
     at_once = queue.concurrency * queue.processes
     if limit.max > at_once * limit.per / QUICKEST and not scope.touched & {"concurrency", "processes"}:
         message = f"{at_once:,} at once on this host never start {limit.max:,} in {units.words(limit.per)}"
         help = "raise `concurrency` or `processes`, or leave the limit out"
         report.warning("P410", message, scope.at("rate_limit", "max"), (*path, "max"), help)
+
+
+def _incomplete(limit: RateLimitBlock, scope: Scope, path: Path, report: Report) -> None:
+    missing = "max" if limit.max is None else "per"
+    place = scope.at(*map(str, path[len(scope.path) :]), key=True)
+    report.error("P315", f"a rate limit needs `{missing}`", place, path, "for instance {max: 50, per: 1s}")
+
+
+def _lanes(scope: Scope, report: Report) -> None:
+    queue = scope.settings
+    if not isinstance(queue, QueueBlock) or queue.lanes is None:
+        return
+    lanes, place, path = queue.lanes, scope.at("lanes", key=True), (*scope.path, "lanes")
+    if lanes.key is None:
+        report.error("P320", "lanes need a `key`", place, path, 'for instance key: "{data.sku}"')
+    if lanes.rate_limit is not None and rate_of(lanes.rate_limit) is None:
+        _incomplete(lanes.rate_limit, scope, (*path, "rate_limit"), report)
+    if not (lanes.max_active or lanes.rate_limit or lanes.order or lanes.fair):
+        help = "max_active: 1, order: strict, fair: true, or a rate_limit"
+        report.error("P321", "nothing holds for these lanes", place, path, help)
+    if lanes.order == "strict" and lanes.max_active not in (None, 1):
+        message = f"in strict order a lane runs one job at a time, not {lanes.max_active}"
+        help = "leave `order` or `max_active` out"
+        report.error("P322", message, scope.at("lanes", "max_active"), (*path, "max_active"), help)
+
+
+def _last(scope: Scope, report: Report) -> None:
+    rule, queue = scope.settings.deduplication, scope.settings
+    if (
+        rule is not None
+        and rule.mode == "keep_last"
+        and isinstance(queue, QueueBlock)
+        and queue.lanes is not None
+    ):
+        message = "keep_last has lanes of its own, one for each deduplication key"
+        help = "put these jobs into another queue, or choose another mode"
+        path = (*scope.path, "deduplication", "mode")
+        report.error("P323", message, scope.at("deduplication", "mode"), path, help)
 
 
 def _window(scope: Scope, report: Report) -> None:
@@ -194,6 +248,8 @@ _CHECKS: tuple[tuple[str, Callable[[Scope, Report], None]], ...] = (
     ("handler", _handler),
     ("retention", _retention),
     ("rate_limit", _rate_limit),
+    ("lanes", _lanes),
+    ("lanes", _last),
     ("deduplication", _window),
 )
 
@@ -234,13 +290,49 @@ def check_active(scope: Scope, report: Report) -> None:
 def check_threads(scope: Scope, report: Report) -> None:
     """The warning about threads, which no hard limit can stop."""
     queue = scope.settings
-    if not isinstance(queue, QueueBlock) or queue.executor != "thread" or queue.concurrency == 1:
+    if not isinstance(queue, QueueBlock) or executor_of(queue) != "thread" or queue.concurrency == 1:
         return
     limited = any(timeout_of(job).hard is not None for job in (queue, *queue.jobs.values()))
     if limited and (scope.has("timeout") or any(scope.has("jobs", job, "timeout") for job in queue.jobs)):
         message = "threads cannot be stopped: at the hard limit all jobs of the process are replaced"
         help = "concurrency: 1 with more `processes`, or async handlers"
         report.warning("P403", message, scope.at("executor"), (*scope.path, "executor"), help)
+
+
+def check_processes(scope: Scope, report: Report) -> None:
+    """What a process for each slot does not do, and what it costs."""
+    queue = scope.settings
+    if not isinstance(queue, QueueBlock) or "executor" in scope.touched:
+        return
+    executor, block = executor_of(queue), queue.executor
+    if executor != "process" and isinstance(block, ExecutorBlock) and block.max_jobs is not None:
+        path: Path = (*scope.path, "executor", "max_jobs")
+        message = f"an executor of type {executor} has no processes that `max_jobs` could replace"
+        help = "write type: process, or recycle: {max_jobs: ...} for the worker"
+        report.error("P316", message, scope.at("executor", "max_jobs", key=True), path, help)
+    if executor == "process" and not scope.has("concurrency") and "concurrency" not in scope.touched:
+        message = f"each worker starts {queue.concurrency} processes, the default of `concurrency`"
+        help = "write how many: about as many as there are processors"
+        report.note("P411", message, scope.at("executor"), (*scope.path, "executor"), help)
+
+
+def check_batch(scope: Scope, report: Report) -> None:
+    """What a queue of batches cannot do."""
+    queue = scope.settings
+    if not isinstance(queue, QueueBlock) or queue.batch is None or "batch" in scope.touched:
+        return
+    path: Path = (*scope.path, "batch")
+    if queue.batch.size is None:
+        place = scope.at("batch", key=True)
+        report.error("P317", "a batch needs a `size`", place, path, "for instance {size: 100, wait: 200ms}")
+    elif queue.concurrency * queue.batch.size > MAX_CONCURRENCY and "concurrency" not in scope.touched:
+        message = f"{queue.concurrency:,} batches of {queue.batch.size:,} jobs are too many for one process"
+        help = f"concurrency times size is {MAX_CONCURRENCY:,} at most"
+        report.error("P317", message, scope.at("batch", "size"), (*path, "size"), help)
+    if "executor" not in scope.touched and executor_of(queue) == "process":
+        message = "a process of a slot runs one job at a time"
+        help = "use another executor, or leave `batch` out"
+        report.error("P318", message, scope.at("batch", key=True), path, help)
 
 
 def check_top(tree: Mapping, written: Mapping, report: Report) -> None:

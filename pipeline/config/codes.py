@@ -35,7 +35,7 @@ CODES: dict[str, str] = {
     "most, and a pattern may look through 10,000 files.",
     "P023": "No file matches a pattern of `include`. That is fine for a folder that is still empty, and a surprise "
     "after a typing error. A path without *, ? or [ must exist.",
-    "P024": "An included file holds `queues`, `retries`, `pools`, `include` and x-* keys. All else is about the whole "
+    "P024": "An included file holds `queues`, `retries`, `pools`, `schedules`, `flows`, `include` and x-* keys. All else is about the whole "
     "project and stands in the file that is run.",
     "P025": "The file has so many errors, or so many profiles and values, that the rest was not looked at.",
     # Keys and values
@@ -59,6 +59,14 @@ CODES: dict[str, str] = {
     "P113": "The file says a version that this program does not know. This one reads version 1.",
     "P114": "A template is text with fields in braces: {data.order.id}, {data.items.0.sku}, {name}, {queue}, {hash} (of the payload). "
     "A question mark ({data.x?}) allows the field to be missing. There are no expressions.",
+    "P121": "The value is not a cron expression. It has five fields (minute, hour, day of the month, month, day of the "
+    "week) of numbers, *, lists (1,15), ranges (MON-FRI) and steps (*/5), or is @hourly, @daily, @weekly, @monthly or "
+    "@yearly. Seconds are not a field: `every: 10s` is the way to more than one run a minute.",
+    "P122": "The time zone is not in the database of time zones. It is named as in Europe/Paris or America/New_York.",
+    "P123": "The value is not a time. It is written as in 2030-06-01, 2030-06-01T08:00 or 2030-06-01T08:00:00+02:00; "
+    "without an offset it is meant in the schedule's `timezone`.",
+    "P130": "The address of an alert cannot be used. It begins with https://, and with http:// only to this host "
+    "(localhost, 127.0.0.1, [::1]) or with `allow_private: true`; no user stands in it.",
     # References
     "P201": "`retry` or `extends` names a policy that `retries` does not have.",
     "P202": "Policies extend each other in a circle, so none of them has a beginning.",
@@ -72,6 +80,14 @@ CODES: dict[str, str] = {
     "P208": "A secret that is used has no value here: its variable or file is missing or empty, or cannot be read. "
     "That is an error where the value is needed, for instance in `pipeline run`, and a note in `validate`.",
     "P209": "A policy test names a queue, a job or a retry policy that the file does not have.",
+    "P221": "A schedule names a queue or a job that the file does not have.",
+    "P230": "`dead_letter` or `wait_limit` names an alert that `alerts` does not have.",
+    "P231": "`dead_letter.queue` names a queue that the file does not have.",
+    "P240": "A step of a flow names a queue, or a job of it, that the file does not have.",
+    "P241": "`needs` names a step that the flow does not have. Steps need steps of their own flow only.",
+    "P242": "Steps need each other in a circle, so that none of them could ever begin.",
+    "P243": "{steps.NAME.result} is what the step NAME returned. The step that uses it must need that one, directly or by way "
+    "of others; a step with `on_failure: true` may use those of all others, with a question mark for what may not have run.",
     # Settings that cannot work together
     "P301": "The soft limit of a timeout must be shorter than the hard one, or the handler never sees it.",
     "P302": "`max` is shorter than `delay`, so the very first pause would already be cut.",
@@ -94,6 +110,38 @@ CODES: dict[str, str] = {
     "P314": "The embedded broker is one server without replicas, so it can confirm no job as `durability: {replicas: n}` "
     "asks. Use `fsync`, or a broker of your own that has replicas.",
     "P315": "A rate limit needs both: `max`, how many jobs may start, and `per`, within how long.",
+    "P320": "Lanes need a `key`, a template: jobs for which it gives the same text are in one lane.",
+    "P321": "Lanes are there to hold something for each key apart: `max_active`, a `rate_limit`, `order: strict` or `fair: true`.",
+    "P322": "`order: strict` means that a job of a lane begins when the one before it has ended, so there is never more than "
+    "one that runs. Leave `max_active` out, or `order`.",
+    "P323": "`mode: keep_last` lets the next job of a key wait for the one that runs: that is a lane for each key. A job cannot be "
+    "in two lanes.",
+    "P331": "A schedule has either `cron` or `every`.",
+    "P332": "The schedule never fires: its days do not exist (30 February), or no time of it lies between `start` and `end`.",
+    "P333": "`timezone` says where the times of `cron`, and of `start` and `end` without an offset, are meant. With `every` "
+    "and none of them it would have no effect.",
+    "P334": "The job could not be enqueued as the schedule would do it: `data` does not fit its payload schema, lacks what "
+    "the deduplication key is made of, or is larger than `max_payload`; or the job is debounced, and so cannot have `jitter`.",
+    "P335": "Deduplication by `until_done` keeps a job out until the one before has ended, also while that is being cancelled, "
+    "so it cannot be replaced. Use overlap: skip, or leave the deduplication to other jobs.",
+    "P336": "A file has at most 1,000 schedules.",
+    "P340": "The copies of dead jobs would come back to where they came from: a queue cannot be its own dead-letter queue, "
+    "nor one of those that lead to it. A queue that gets this from `defaults` writes `dead_letter: null`.",
+    "P341": "An alert has either a `url` or a `command`; `format` and `allow_private` are about the address.",
+    "P342": "Plain http can be read and changed on its way, and would be sent outside. Use https. Only this host "
+    "(localhost, 127.0.0.1, [::1]) is spoken to by http, and with `allow_private: true` what is at a private address.",
+    "P343": "`wait_limit` needs both `max` and `alert`, and `dead_letter` at least one of `queue` and `alert`.",
+    "P350": "A flow has 1 to 200 steps. Many jobs of one kind are one step with `for_each`.",
+    "P351": "`for_each` takes one field alone that is a list: {data.items} or {steps.NAME.result}. Within such a step {item} is the "
+    "item and {index} its place, from 0. {failed.step}, {failed.type} and {failed.message} belong to `on_failure` steps.",
+    "P352": "A step with `on_failure: true` runs when the flow has failed and what ran has ended: always, or when one of the steps "
+    "in its `needs` has failed. It is one job, it cannot be optional, no other step can need it, and what it is for must be able to fail.",
+    "P353": "The id of a step's job is made of the flow's name, its id, and the step's name, and has 128 characters at most.",
+    "P316": "`max_jobs` of an executor says when the process of a slot is replaced, which only `type: process` has. "
+    "`recycle.max_jobs` replaces whole workers.",
+    "P317": "A batch needs a `size`. One process runs `concurrency` batches at once, and 1,000 jobs at most.",
+    "P318": "With `executor: process` each slot has a process, which runs one job at a time, so that it can be killed for "
+    "that job. Batches run on the loop or in threads.",
     # Warnings: what works and surprises
     "P401": "`supervisor.stop_timeout` is shorter than the time a job may take, so a stop can cut a job that "
     "is within its limit. It is released and runs again later, at no cost to its attempts.",
@@ -116,6 +164,15 @@ CODES: dict[str, str] = {
     "error.",
     "P410": "A rate limit that is never reached limits nothing: even if a job took a millisecond only, the processes of "
     "this host could not start that many. On many hosts it may make sense.",
+    "P431": "The schedule's `end` has passed, so it does not fire any more.",
+    "P430": "Whoever knows the address of an incoming webhook can write to it, and this one stands in the file, readable "
+    "by all who can read the file. Put it under `secrets`, and write {secret: NAME} here.",
+    "P433": "A dead-letter queue gets the jobs under their own names. One whose name the queue does not know is dead there "
+    "at once. Give it the name, a `handler` for every name, or `handler: null` to keep the jobs for a person.",
+    "P435": "The step's job goes to a queue that only stores (`handler: null`). The flow waits until somebody else has worked it "
+    "off, or its `timeout` is over.",
+    "P411": "With `executor: process` each slot has a process of its own, about 25 MiB and what the handlers import. "
+    "`concurrency` says how many of them a worker has, and its default is meant for jobs that wait.",
     # Handlers, checked by importing them
     "P501": "The module of a handler does not exist below the project's root or among the installed packages.",
     "P502": "The module exists and has nothing of that name.",
@@ -124,6 +181,8 @@ CODES: dict[str, str] = {
     "P505": "Importing the module takes longer than `supervisor.import_timeout`.",
     "P506": "Importing the module ends the process, for instance by sys.exit().",
     "P507": "Importing the module, or calling `setup`, raises an error.",
+    "P509": "What stands in `around` does not fit the handler that it is around. Around an `async def` handler it is "
+    "`async def f(job, call_next)`, around a plain one `def f(job, call_next)`; a @contextmanager that takes the job fits both.",
     "P508": "What `retry_on` and `discard_on` name must be classes of exceptions.",
 }
 

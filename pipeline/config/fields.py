@@ -7,25 +7,29 @@ Text that a variable went into (`Text`) is read by its target: "50" is a number 
 from __future__ import annotations
 
 import builtins
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NoReturn
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import no_info_plain_validator_function
 
-from pipeline import units
+from pipeline import address, units
 from pipeline.config.hints import duration_help, format_size, size_help
-from pipeline.config.suggest import did_you_mean
+from pipeline.config.suggest import did_you_mean, near
 from pipeline.config.tree import Text
 from pipeline.policy import NAME_PATTERN
+from pipeline.schedule import moment, problem_of, zone
 
 LONGEST = 100 * 365 * 86_400_000
 LARGEST = 512 * 2**20
 MOST_MEMORY = 2**40
+_FIRST_MOMENT, _LAST_MOMENT = 0, 8_000 * 365 * 86_400_000
 _WHOLE = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _WORDS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
@@ -35,6 +39,7 @@ _TEMPLATE = re.compile(rf"(?:[^{{}}]|{_FIELD})+")
 _DURATION_PATTERN = units.DURATION.pattern.replace(r"\d", "[0-9]")
 _SIZE_PATTERN = units.SIZE.pattern.replace(r"\d", "[0-9]")
 _DURABILITIES = ("everysec", "fsync", "{replicas: 1}")
+EXECUTORS = ("auto", "async", "thread", "process")
 _SCHEMES = ("redis", "rediss", "unix")
 _ERRORS = [
     name
@@ -119,6 +124,16 @@ def _durability(value: Any) -> str:
     refuse("P104", f"{shown(value)} is not possible here", did_you_mean(str(value), _DURABILITIES))
 
 
+def _executor(value: Any) -> str:
+    if isinstance(value, str) and value in EXECUTORS:
+        return str(value)
+    refuse(
+        "P104",
+        f"{shown(value)} is not possible here",
+        _hidden(str(value), lambda word: did_you_mean(word, EXECUTORS)),
+    )
+
+
 def _duration(value: Any) -> int:
     text = str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
     try:
@@ -165,8 +180,8 @@ def _memory(value: Any) -> int:
 def _name(value: Any) -> str:
     text = _text(value)
     if not re.fullmatch(NAME_PATTERN, text):
-        near = re.sub(r"[^a-z0-9_.-]+", "-", text.lower()).lstrip("_.-")[:64]
-        help = f"'{near}' would do" if near and not isinstance(value, Text) else ""
+        usable = re.sub(r"[^a-z0-9_.-]+", "-", text.lower()).lstrip("_.-")[:64]
+        help = f"'{usable}' would do" if usable and not isinstance(value, Text) else ""
         if "${" in text and not isinstance(value, Text):
             help = "variables work in values, not in names"
         refuse("P108", f"{shown(value)} cannot be a name: a-z, 0-9, '_', '.', '-', 64 characters", help)
@@ -177,9 +192,9 @@ def _handler(value: Any) -> str:
     text = _text(value)
     if not re.fullmatch(_IMPORT, text):
         module, _, function = text.rpartition(".")
-        near = f"{module}:{function}"
-        usable = ":" not in text and re.fullmatch(_IMPORT, near) and not isinstance(value, Text)
-        help = f"did you mean '{near}'?" if usable else "for instance handlers.emails:send"
+        meant = f"{module}:{function}"
+        usable = ":" not in text and re.fullmatch(_IMPORT, meant) and not isinstance(value, Text)
+        help = f"did you mean '{meant}'?" if usable else "for instance handlers.emails:send"
         refuse("P111", f"{shown(value)} is not of the form package.module:function", help)
     return text
 
@@ -201,6 +216,56 @@ def _template(value: Any) -> str:
     return text
 
 
+def _cron(value: Any) -> str:
+    text = _text(value).strip()
+    if (problem := problem_of(text)) is not None:
+        help = 'for instance "15 2 * * *": minute, hour, day of the month, month, day of the week'
+        refuse("P121", f"{shown(value)} is no cron expression: {problem}", help)
+    return text
+
+
+def _zone(value: Any) -> str:
+    text = _text(value)
+    try:
+        zone(text)
+    except (ValueError, OSError):
+        help = _hidden(text, _near_zone) or "for instance Europe/Paris, or UTC"
+        refuse("P122", f"there is no time zone {shown(value)}", help)
+    return text
+
+
+def _near_zone(text: str) -> str:
+    """What was most likely meant, also without its continent."""
+    known = sorted(available_timezones())
+    alike = [name for name in known if name[:2].lower() == text[:2].lower()]
+    inside = (name for name in known if name.lower().endswith(f"/{text.lower()}"))
+    meant = near(text, alike) or next(inside, None)
+    return f"did you mean '{meant}'?" if meant else ""
+
+
+def _moment(value: Any) -> str:
+    text = _text(value)
+    try:
+        inside = _FIRST_MOMENT <= moment(text, "UTC") <= _LAST_MOMENT
+    except (ValueError, OverflowError):
+        inside = False
+    if not inside:
+        help = "for instance 2030-06-01, 2030-06-01T08:00 (in `timezone`) or 2030-06-01T08:00:00+02:00"
+        refuse("P123", f"{shown(value)} is no date or time from 1970 on", help)
+    return text
+
+
+def _payload(value: Any) -> Any:
+    """JSON, as the handler gets it."""
+    if isinstance(value, dict):
+        return {str(name): _payload(item) for name, item in value.items()}
+    if isinstance(value, tuple):
+        return [_payload(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        refuse("P103", f"JSON has no {shown(value)}", "put it in quotes")
+    return str(value) if isinstance(value, str) else value
+
+
 def _broker_url(value: Any) -> str:
     text = _text(value)
     if text == "embedded":
@@ -212,6 +277,17 @@ def _broker_url(value: Any) -> str:
         refuse("P112", "this is no address of a broker", "use embedded, redis://, rediss:// or unix://")
     if not _usable(text) or (scheme == "unix" and "/" not in rest):
         refuse("P112", "this address cannot be read", "for instance redis://localhost:6379/0")
+    return text
+
+
+def _receiver(value: Any) -> str:
+    text = _text(value)
+    try:
+        address.split(text)
+    except address.Forbidden as error:
+        refuse(
+            "P130", f"this address cannot be used: {error}", "for instance https://hooks.example.com/T0/B0"
+        )
     return text
 
 
@@ -291,11 +367,26 @@ Template = Annotated[str, matching(_template, _TEMPLATE.pattern, "a template", '
 BrokerUrl = Annotated[
     str, matching(_broker_url, r"embedded|rediss?://.+|unix://.+", "an address", "redis://localhost:6379/0")
 ]
+ReceiverUrl = Annotated[
+    str, matching(_receiver, "https?://.+", "an address", "https://hooks.example.com/T0/B0")
+]
 DurabilityWord = Annotated[
     Literal["everysec", "fsync"],
     Kind(_durability, {"enum": ["everysec", "fsync"], "type": "string"}, "everysec, fsync", "fsync"),
 ]
+ExecutorWord = Annotated[
+    Literal["auto", "async", "thread", "process"],
+    Kind(_executor, {"enum": list(EXECUTORS), "type": "string"}, f"one of {', '.join(EXECUTORS)}", "process"),
+]
 PlainText = Annotated[str, matching(_text, ".+", "text", "standard")]
+Cron = Annotated[
+    str, matching(_cron, r"@[a-z]+|\s*\S+(?:\s+\S+){4}\s*", "a cron expression of 5 fields", '"15 2 * * *"')
+]
+Zone = Annotated[str, matching(_zone, r"[A-Za-z0-9_+/-]+", "a time zone", "Europe/Paris")]
+Moment = Annotated[
+    str, matching(_moment, r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}.*", "a date or a time", "2030-06-01T08:00")
+]
+Payload = Annotated[Any, Kind(_payload, {}, "any JSON", "{mode: full}")]
 PolicyName = Annotated[str, matching(_text, ".+", "the name of a policy", "standard")]
 # What stands in a profile is checked where it is laid over the file.
 Profile = Annotated[dict[str, Any], Kind(_map, {"type": "object"}, "a map of keys", "{queues: {}}")]

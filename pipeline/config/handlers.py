@@ -31,13 +31,18 @@ _BOOT = "import sys; sys.path.append(sys.argv[1]); from pipeline.config.probe im
 
 @dataclass(frozen=True)
 class Check:
-    kind: Literal["setup", "handler", "class"]
+    kind: Literal["setup", "handler", "around", "class"]
     path: str
+    """What is imported; for `around` with the handler that it is around, behind a space."""
     places: tuple[Steps, ...]
 
     @property
     def module(self) -> str:
         return self.path.partition(":")[0]
+
+    @property
+    def name(self) -> str:
+        return self.path.partition(" ")[0].partition(":")[2]
 
 
 def check(loaded: Loaded, timeout: int | None = None) -> tuple[Finding, ...]:
@@ -97,6 +102,8 @@ def _named(config: Config) -> Iterator[tuple[str, str, Steps]]:
         for steps, own, handler in settings:
             if handler:
                 yield "handler", handler, (*steps, "handler")
+                for at, path in enumerate(own.around):
+                    yield "around", f"{path} {handler}", (*steps, "around", at)
             for key in ("retry_on", "discard_on"):
                 paths = getattr(own.retry, key) if isinstance(own.retry, RetryBlock) else None
                 yield from (
@@ -196,11 +203,13 @@ def _settle(left: list[Check], probe: _Probe, loaded: Loaded, report: Report, li
 
 def _report(one: Check, problem: list[str], loaded: Loaded, report: Report) -> None:
     code, message, more = problem
-    name = one.path.partition(":")[2]
     help = {
         "P501": f"it is looked for as {more} below the project's root, and among installed packages",
-        "P502": f"did you mean '{near(name, more.split(','))}'?" if near(name, more.split(",")) else "",
+        "P502": f"did you mean '{near(one.name, more.split(','))}'?"
+        if near(one.name, more.split(","))
+        else "",
         "P504": "def handler(job): ..." if one.kind == "handler" else "def setup(): ...",
+        "P509": more,
         "P505": "move slow work out of the import, or raise supervisor.import_timeout",
     }.get(code, "")
     for steps in one.places:

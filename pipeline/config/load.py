@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -13,10 +14,12 @@ import msgspec
 from pydantic import ValidationError
 
 from pipeline.config import checks
+from pipeline.config.alerts import check_alerts
 from pipeline.config.block import Block
 from pipeline.config.contracts import read_schemas
 from pipeline.config.find import root_of
 from pipeline.config.findings import Finding
+from pipeline.config.flow_checks import check_flows
 from pipeline.config.include import Files
 from pipeline.config.layers import Layers, block
 from pipeline.config.lints import check_cases, check_pools, check_secrets
@@ -25,6 +28,7 @@ from pipeline.config.profiles import choose, split
 from pipeline.config.references import References
 from pipeline.config.report import Report, TooManyErrors
 from pipeline.config.resolve import build
+from pipeline.config.schedules import check_schedules
 from pipeline.config.secrets import Need, resolve
 from pipeline.config.translate import translate
 from pipeline.config.tree import Entry, Node, Span, child, dotted, filled, is_null, leaves, without
@@ -82,18 +86,31 @@ def load(
     empty text in its place. With `every_profile` the profiles that were not chosen are checked too.
     """
     project = _Project(path, os.environ if env is None else env, secrets)
+    with _without_collector():
+        try:
+            return project.load(profile, every_profile=every_profile)
+        except TooManyErrors:
+            return project.refused()
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """What is read stays alive to the end, and the collector would go through all of it again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
     try:
-        return project.load(profile, every_profile=every_profile)
-    except TooManyErrors:
-        return project.refused()
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def require(path: Path, *, profile: str | None = None, env: Mapping[str, str] | None = None) -> Plan:
     """The plan of the file. Raises ConfigError, which holds the findings, when the file has mistakes.
 
-    A secret that is used and not set is a mistake.
+    A secret that leads to the broker and is not set is a mistake.
     """
-    loaded = load(path, profile=profile, env=env, secrets="required")
+    loaded = load(path, profile=profile, env=env, secrets="broker")
     if loaded.plan is None:
         raise refusal(loaded)
     return loaded.plan
@@ -172,9 +189,13 @@ class _Project:
         _check_whole(tree, written, retries, scopes, report)
         check_pools(layers.pools(), scopes, tree, report)
         check_secrets(tree, written, report)
+        check_alerts(tree, written, scopes, references, report)
         check_cases(filled_in, written, references, report)
+        check_flows(filled_in, written, report)
         references.tell(written)
         schemas = read_schemas(scopes, self._root, report)
+        check_schedules(tree, written, scopes, schemas, references, report)
+        references.tell(written)
         secrets = resolve(tree, written, self._root, self._env, self._need, report)
         for name in (*schemas, *secrets.files):
             self._files.inputs[str(self._root / name)] = None
@@ -248,6 +269,8 @@ def _check_whole(
     for scope in scopes:
         checks.check_scope(scope, report)
         checks.check_threads(scope, report)
+        checks.check_processes(scope, report)
+        checks.check_batch(scope, report)
         checks.check_active(scope, report)
         if supervisor is not None:
             checks.check_stop(scope, supervisor, report)

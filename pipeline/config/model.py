@@ -14,29 +14,38 @@ from pipeline.config.block import Block, kind_of, optional, required
 from pipeline.config.cases import CaseBlock
 from pipeline.config.fields import (
     BrokerUrl,
+    Cron,
     DurabilityWord,
     Duration,
     ErrorClass,
+    ExecutorWord,
     Flag,
     Fraction,
     HandlerPath,
     Memory,
+    Moment,
     Name,
     Pause,
+    Payload,
     PlainText,
     PolicyName,
     Profile,
     Size,
     Template,
+    Zone,
     lasting,
     whole,
 )
-from pipeline.plan import BrokerPlan, PoolPlan, ReloadPlan, RestartPlan, SupervisorPlan
+from pipeline.config.flow_blocks import FlowBlock
+from pipeline.config.receivers import AlertBlock, DeadLetterBlock, WaitLimitBlock
+from pipeline.plan import BrokerPlan, PoolPlan, ReloadPlan, RestartPlan, SchedulePlan, SupervisorPlan
 from pipeline.policy import MAX_CONCURRENCY, MAX_PRIORITY, MAX_PROCESSES, QueuePolicy, RetryPolicy
 
 _POLICY = QueuePolicy("")
 _BROKER, _SUPERVISOR, _RESTART, _RELOAD = BrokerPlan(), SupervisorPlan(), RestartPlan(), ReloadPlan()
+_SCHEDULE = SchedulePlan(queue="", job="")
 HARD_TIMEOUT = 600_000
+MAX_EVERY = 366 * 86_400_000
 MAX_REPLICAS = 16
 
 
@@ -121,10 +130,10 @@ class DeduplicationBlock(Block):
     key: Template | None = optional(
         "hot", "Jobs with the same key are duplicates, for instance {data.charge}, or {hash} of the payload."
     )
-    mode: Literal["until_done", "throttle", "debounce"] = optional(
+    mode: Literal["until_done", "throttle", "debounce", "keep_last"] = optional(
         "hot",
         "until_done: while the first one has not ended. throttle: within `ttl`. debounce: runs when none came for `ttl`, "
-        "with the newest payload.",
+        "with the newest payload. keep_last: while one runs one more waits, with the newest payload.",
         "until_done",
     )
     ttl: Duration | None = optional("hot", "The window of throttle, the quiet time of debounce.")
@@ -135,6 +144,34 @@ class RateLimitBlock(Block):
 
     max: Annotated[int, whole(1)] | None = optional("hot", "So many starts ...")
     per: Annotated[int, lasting(100, 86_400_000)] | None = optional("hot", "... within any time this long.")
+
+
+class LaneRateBlock(RateLimitBlock):
+    """How many jobs of a lane may start within a time, over all hosts."""
+
+    max: Annotated[int, whole(1)] | None = optional("rolling", "So many starts ...")
+    per: Annotated[int, lasting(100, 86_400_000)] | None = optional(
+        "rolling", "... within any time this long."
+    )
+
+
+class LanesBlock(Block):
+    """What holds for each key apart."""
+
+    key: Template | None = optional(
+        "rolling", "Jobs with the same key are in one lane, for instance {data.sku}."
+    )
+    max_active: Annotated[int, whole(1)] | None = optional(
+        "rolling", "Jobs of a lane at once, over all hosts."
+    )
+    rate_limit: LaneRateBlock | None = optional(
+        "rolling", "How many jobs of a lane may start within a time, over all hosts."
+    )
+    order: Literal["strict"] | None = optional(
+        "rolling",
+        "strict: one at a time, in the order in which they came; one that is retried keeps its place.",
+    )
+    fair: Flag = optional("rolling", "Whether lanes take turns, however full they are.", default=False)
 
 
 RetryValue = Annotated[
@@ -157,6 +194,11 @@ class JobSettings(Block):
     deduplication: DeduplicationBlock | None = optional("hot", "When an enqueue is a duplicate.")
     expires: Duration | None = optional(
         "hot", "A job that has not begun so long after it could is cancelled."
+    )
+    around: tuple[HandlerPath, ...] = optional(
+        "rolling",
+        "What runs around the handler, outermost first: functions of the job and what calls the next.",
+        (),
     )
 
 
@@ -194,6 +236,27 @@ class PoolBlock(PoolSettings):
     """Worker processes that several queues share."""
 
 
+class BatchBlock(Block):
+    """How many jobs of one name a handler gets in one call."""
+
+    size: Annotated[int, whole(1, MAX_CONCURRENCY)] | None = optional("rolling", "So many jobs at most ...")
+    wait: Pause = optional("rolling", "... and the first of them waits at most so long for others.", 0)
+
+
+class ExecutorBlock(Block):
+    """Where handlers run, and how long a process of a slot is used."""
+
+    type: ExecutorWord = optional("rolling", "auto, async, thread or process.", _POLICY.executor)
+    max_jobs: Annotated[int, whole(1, 1_000_000_000)] | None = optional(
+        "rolling", "After so many jobs the process of a slot is replaced."
+    )
+
+
+ExecutorValue = Annotated[
+    Annotated[ExecutorWord, Tag("scalar")] | Annotated[ExecutorBlock, Tag("map")], Discriminator(kind_of)
+]
+
+
 class QueueSettings(JobSettings, PoolSettings):
     """What a queue can say, and `defaults` for all queues."""
 
@@ -204,16 +267,22 @@ class QueueSettings(JobSettings, PoolSettings):
     rate_limit: RateLimitBlock | None = optional(
         "hot", "How many jobs may start within a time, over all hosts."
     )
+    lanes: LanesBlock | None = optional("rolling", "What holds for each key apart.")
+    wait_limit: WaitLimitBlock | None = optional("hot", "How long a job may wait before somebody is told.")
+    dead_letter: DeadLetterBlock | None = optional("hot", "What happens beside when a job dies.")
     retention: RetentionBlock = optional("hot", "What is kept of ended jobs.", RetentionBlock())
     ids: IdsBlock = optional("hot", "How long ids are remembered.", IdsBlock())
     max_crashes: Annotated[int, whole(1, 100)] = optional(
         "hot", "A job that took its process along this often is dead.", _POLICY.max_crashes
     )
     max_payload: Size = optional("hot", "The largest payload.", _POLICY.max_payload)
-    executor: Literal["auto", "async", "thread"] = optional(
+    executor: ExecutorValue = optional(
         "rolling",
-        "Where handlers run; auto: `async def` on the event loop, `def` in a thread.",
+        "Where handlers run; auto: `async def` on the event loop, `def` in a thread; process: each slot has a process.",
         _POLICY.executor,
+    )
+    batch: BatchBlock | None = optional(
+        "rolling", "Handlers get a list of jobs; `concurrency` counts such calls."
     )
     paused: Flag = optional("hot", "Whether the queue stands still.", _POLICY.paused)
 
@@ -226,6 +295,35 @@ class QueueBlock(QueueSettings):
     )
     jobs: dict[Name, JobBlock] = optional("rolling", "Job names, each with its handler.", {})
     pool: Name | None = optional("rolling", "The pool that it shares with other queues; see `pools`.")
+
+
+class ScheduleBlock(Block):
+    """When a job goes into a queue by itself: by `cron`, or `every` so often."""
+
+    queue: Name = required("hot", "The queue of its jobs.")
+    job: Name = required("hot", "The name of its jobs.")
+    cron: Cron | None = optional("hot", "Five fields, or @hourly and kin.")
+    every: Annotated[int, lasting(100, MAX_EVERY)] | None = optional(
+        "hot", "So often, counted from `start`, or else from 1970 in UTC."
+    )
+    timezone: Zone | None = optional(
+        "hot", "Where the times of `cron`, `start` and `end` are meant; else UTC."
+    )
+    data: Payload = optional("hot", "The payload of its jobs.")
+    start: Moment | None = optional("hot", "Nothing before this time.")
+    end: Moment | None = optional("hot", "Nothing after this time.")
+    limit: Annotated[int, whole(1, 1_000_000_000)] | None = optional("hot", "So many jobs, then no more.")
+    overlap: Literal["allow", "skip", "replace"] = optional(
+        "hot",
+        "While the job before has not ended: another one, none, or another one in its place.",
+        _SCHEDULE.overlap,
+    )
+    catch_up: Literal["latest", "none", "all"] = optional(
+        "hot",
+        "Of times at which nothing ran: one job for the last of them, none, or one for each.",
+        _SCHEDULE.catch_up,
+    )
+    jitter: Duration | None = optional("hot", "Each job is delayed by up to this, by chance.")
 
 
 class SecretBlock(Block):
@@ -316,7 +414,11 @@ class Config(Block):
         "hot", "More files, by their names or patterns, from the folder of this one.", ()
     )
     broker: BrokerBlock = optional("restart", "The server that holds the jobs.", BrokerBlock())
-    setup: HandlerPath | None = optional("rolling", "Called once in a worker, before handlers are imported.")
+    alerts: dict[Name, AlertBlock] = optional("hot", "Who is told when something goes wrong, by name.", {})
+    setup: HandlerPath | None = optional(
+        "rolling",
+        "Called once in a worker, before handlers are imported; a context manager is left when it ends.",
+    )
     supervisor: SupervisorBlock = optional("hot", "How worker processes are kept.", SupervisorBlock())
     secrets: dict[Name, SecretBlock] = optional(
         "hot", "Secrets by name; a change counts where they are used.", {}
@@ -325,5 +427,7 @@ class Config(Block):
     defaults: QueueSettings = optional("hot", "Merged under every queue.", QueueSettings())
     queues: dict[Name, QueueBlock] = required("hot", "The queues by name.")
     pools: dict[Name, PoolBlock] = optional("hot", "The pools that several queues share, by name.", {})
+    schedules: dict[Name, ScheduleBlock] = optional("hot", "What runs by itself, by its name.", {})
+    flows: dict[Name, FlowBlock] = optional("hot", "Steps that need each other, by the flow's name.", {})
     profiles: dict[Name, Profile] = optional("hot", "What --profile NAME lays over the file.", {})
     tests: tuple[CaseBlock, ...] = optional("hot", "Policy tests, run by `pipeline test`.", ())

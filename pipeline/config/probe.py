@@ -6,6 +6,7 @@ own, and each import is announced before it begins.
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 import inspect
 import json
@@ -15,6 +16,10 @@ from typing import Any
 
 from pipeline.errors import StartError
 from pipeline.handler import load, resolve
+from pipeline.lifespan import Lifespan
+
+CLOSING_MS = 2_000
+_LIFESPANS: list[Lifespan] = []
 
 
 def main() -> None:
@@ -30,6 +35,8 @@ def main() -> None:
         _tell(answers, {"path": path, "kind": kind, "begun": False, "problem": problem, "chain": chain})
         if kind == "setup" and problem:
             break
+    for lifespan in _LIFESPANS:
+        lifespan.end(CLOSING_MS, 0)
     # Without the handlers' own clean-up, and without waiting for threads that an import started.
     os._exit(0)
 
@@ -82,14 +89,31 @@ def _setup(path: str) -> list[str] | None:
     problem = problem or (None if callable(target) else ["P503", f"{path} cannot be called", ""])
     if problem:
         return problem
+    lifespan = Lifespan(asyncio.new_event_loop(), path)
     try:
-        inspect.signature(target).bind()
-    except TypeError:
-        return ["P504", f"{path}{inspect.signature(target)} must take no argument", ""]
-    try:
-        target()
+        lifespan.begin()
+    except StartError as error:
+        return ["P504", str(error), ""]
     except Exception as error:  # noqa: BLE001 - whatever setup raises is the finding
         return ["P507", f"{path} raised {_line(error)}", ""]
+    _LIFESPANS.append(lifespan)
+    return None
+
+
+def _around(pair: str) -> list[str] | None:
+    """What is around a handler must fit it. The handler itself is checked by itself."""
+    path, _, handler = pair.partition(" ")
+    _, problem = _import(path)
+    if problem:
+        return problem
+    try:
+        load(handler)
+    except Exception:  # noqa: BLE001 - another finding
+        return None
+    try:
+        load(handler, [path])
+    except StartError as error:
+        return ["P509", str(error), error.help]
     return None
 
 
@@ -109,4 +133,4 @@ def _chain(path: str) -> list[str]:
     ]
 
 
-_CHECKS = {"handler": _handler, "setup": _setup, "class": _class}
+_CHECKS = {"handler": _handler, "setup": _setup, "around": _around, "class": _class}

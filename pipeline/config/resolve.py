@@ -9,38 +9,53 @@ from typing import Any, Literal
 
 import msgspec
 
+from pipeline.config.flow_blocks import FlowBlock
 from pipeline.config.model import (
     BackoffBlock,
+    BatchBlock,
     BrokerBlock,
     Config,
     DeduplicationBlock,
     DurabilityBlock,
+    ExecutorBlock,
     JobBlock,
     JobSettings,
+    LanesBlock,
     QueueBlock,
     RateLimitBlock,
     RetryBlock,
+    ScheduleBlock,
+    SecretBlock,
     TimeoutBlock,
 )
+from pipeline.config.receivers import AlertBlock, AlertSecret, WaitLimitBlock
+from pipeline.flow import FlowPolicy, StepPolicy
 from pipeline.plan import (
+    AlertPlan,
     BrokerPlan,
     Plan,
     PoolPlan,
     RecyclePlan,
     ReloadPlan,
     RestartPlan,
+    SchedulePlan,
     SupervisorPlan,
 )
 from pipeline.policy import (
     Backoff,
+    Batching,
+    DeadLetter,
     Deduplication,
     JobPolicy,
+    Lanes,
     QueuePolicy,
     Rate,
     Retention,
     RetryPolicy,
     Timeout,
+    WaitLimit,
 )
+from pipeline.schedule import moment
 
 Schemas = Mapping[str, dict[str, Any]]
 
@@ -49,17 +64,33 @@ def build(config: Config, schemas: Schemas, root: Path, file: Path) -> Plan:
     """The plan of a resolved config (layers.py). `schemas` holds the content of every schema file."""
     queues = {name: _queue(name, queue, schemas) for name, queue in config.queues.items()}
     pools = {name: _pool(config, name, members) for name, members in members_of(config.queues).items()}
+    schedules = {name: schedule_of(schedule) for name, schedule in config.schedules.items()}
+    flows = {name: _flow(name, flow) for name, flow in config.flows.items()}
     supervisor = _supervisor(config)
+    alerts = {name: alert_of(alert, config.secrets) for name, alert in config.alerts.items()}
     return Plan(
         name=config.name,
         root=str(root),
         file=str(file),
-        hash=_digest(config.name, config.setup, _durability(config.broker), supervisor, queues, pools),
+        hash=_digest(
+            config.name,
+            config.setup,
+            _durability(config.broker),
+            supervisor,
+            queues,
+            pools,
+            schedules,
+            alerts,
+            flows,
+        ),
         broker=BrokerPlan(_address(config.broker), _durability(config.broker), config.broker.allow_eviction),
         supervisor=supervisor,
         setup=config.setup,
         queues=queues,
         pools=pools,
+        schedules=schedules,
+        alerts=alerts,
+        flows=flows,
     )
 
 
@@ -109,6 +140,14 @@ def _pool(config: Config, name: str, members: tuple[str, ...]) -> PoolPlan:
     )
 
 
+def _flow(name: str, flow: FlowBlock) -> FlowPolicy:
+    steps = {
+        step: StepPolicy(own.queue, own.job, own.needs, own.data, own.for_each, own.optional, own.on_failure)
+        for step, own in flow.steps.items()
+    }
+    return FlowPolicy(name, steps, flow.timeout, Retention(flow.retention.count, flow.retention.age))
+
+
 def _queue(name: str, queue: QueueBlock, schemas: Schemas) -> QueuePolicy:
     kept = queue.retention
     others = "handler" in queue.model_fields_set
@@ -119,13 +158,39 @@ def _queue(name: str, queue: QueueBlock, schemas: Schemas) -> QueuePolicy:
         concurrency=queue.concurrency,
         max_active=queue.max_active,
         rate_limit=rate_of(queue.rate_limit),
+        lanes=lanes_of(queue.lanes),
+        wait_limit=wait_limit_of(queue.wait_limit),
+        dead_letter=DeadLetter(queue.dead_letter.queue, queue.dead_letter.alert)
+        if queue.dead_letter
+        else DeadLetter(),
         completed=Retention(kept.completed.count, kept.completed.age),
         dead=Retention(kept.dead.count, kept.dead.age),
         ids_keep=queue.ids.keep,
         max_crashes=queue.max_crashes,
         max_payload=queue.max_payload,
-        executor=queue.executor,
+        executor=executor_of(queue),
+        executor_max_jobs=queue.executor.max_jobs if isinstance(queue.executor, ExecutorBlock) else None,
+        batch=batch_of(queue.batch),
         paused=queue.paused,
+    )
+
+
+def schedule_of(block: ScheduleBlock) -> SchedulePlan:
+    """The plain schedule of a block."""
+    timezone = block.timezone or "UTC"
+    return SchedulePlan(
+        queue=block.queue,
+        job=block.job,
+        cron=block.cron,
+        every=block.every,
+        timezone=timezone,
+        data=block.data,
+        start=None if block.start is None else moment(block.start, timezone),
+        end=None if block.end is None else moment(block.end, timezone),
+        limit=block.limit,
+        overlap=block.overlap,
+        catch_up=block.catch_up,
+        jitter=block.jitter,
     )
 
 
@@ -141,8 +206,19 @@ def _settings(settings: JobSettings, handler: str | None, schema: dict[str, Any]
         priority=settings.priority,
         deduplication=_deduplication(settings.deduplication),
         expires=settings.expires,
+        around=settings.around,
         schema=schema,
     )
+
+
+def batch_of(block: BatchBlock | None) -> Batching | None:
+    """How jobs are batched, or None when they are not, or the block lacks its size."""
+    return None if block is None or block.size is None else Batching(block.size, block.wait)
+
+
+def executor_of(queue: QueueBlock) -> Literal["auto", "async", "thread", "process"]:
+    """Where the handlers of a queue run."""
+    return queue.executor.type if isinstance(queue.executor, ExecutorBlock) else queue.executor
 
 
 def timeout_of(settings: JobSettings) -> Timeout:
@@ -170,6 +246,42 @@ def backoff_of(retry: RetryBlock) -> Backoff | None:
 def rate_of(block: RateLimitBlock | None) -> Rate | None:
     """The limit, or None when there is none, or one that lacks a part."""
     return None if block is None or block.max is None or block.per is None else Rate(block.max, block.per)
+
+
+def lanes_of(block: LanesBlock | None) -> Lanes | None:
+    """The lanes, or None when there are none, or they have no key."""
+    if block is None or block.key is None:
+        return None
+    strict = block.order == "strict"
+    return Lanes(block.key, 1 if strict else block.max_active, rate_of(block.rate_limit), strict, block.fair)
+
+
+def wait_limit_of(block: WaitLimitBlock | None) -> WaitLimit | None:
+    """The limit, or None when there is none, or one that lacks a part."""
+    return (
+        None
+        if block is None or block.max is None or block.alert is None
+        else WaitLimit(block.max, block.alert)
+    )
+
+
+def alert_of(alert: AlertBlock, secrets: Mapping[str, SecretBlock]) -> AlertPlan:
+    """Who is told. Of a secret the plan has the place, and not the value."""
+    url = alert.url if isinstance(alert.url, str) else None
+    secret = alert.url.secret if isinstance(alert.url, AlertSecret) else None
+    source = secrets.get(secret, SecretBlock()) if secret is not None else SecretBlock()
+    return AlertPlan(
+        url,
+        secret,
+        source.file,
+        source.env,
+        alert.command or (),
+        alert.format,
+        alert.throttle,
+        # Sorted: the order of the file does not change what runs.
+        tuple(sorted(set(alert.events))),
+        alert.allow_private,
+    )
 
 
 def _deduplication(block: DeduplicationBlock | None) -> Deduplication | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -10,8 +11,10 @@ from urllib.parse import unquote
 
 from pydantic import ValidationError
 
+from pipeline.address import Forbidden, needs_tls, split
 from pipeline.config.inputs import read_regular
 from pipeline.config.model import BrokerBlock, Config
+from pipeline.config.receivers import AlertBlock
 from pipeline.config.report import Report
 from pipeline.config.suggest import did_you_mean
 from pipeline.config.translate import explained
@@ -19,11 +22,11 @@ from pipeline.config.tree import Mapping as Tree
 from pipeline.config.tree import Node, Scalar, Text, child, find
 from pipeline.config.tree import Path as Steps
 
-Need = Literal["required", "noted"]
-"""Whether a secret that is used and not set is an error, or a note."""
+Need = Literal["required", "broker", "noted"]
+"""Whether a secret that is used and not set is an error, or a note. `broker`: only those are read that lead there."""
 MAX_BYTES = 64 * 1024
 SHORTEST_HIDDEN = 4
-_PLACES: tuple[Steps, ...] = (("broker", "url"),)
+_BROKER: Steps = ("broker", "url")
 
 
 class Unset(Exception):
@@ -71,7 +74,7 @@ def resolve(
     """
     values: dict[Steps, str] = {}
     files: list[str] = []
-    for place, reference in _references(tree):
+    for place, reference in _references(tree, need):
         name = str(reference.value)
         declared = find(tree, ("secrets", name))
         if declared is None:
@@ -85,11 +88,15 @@ def resolve(
             files.append(str(_path(root, file)))
         values[place] = _value(name, declared, root, env, need, report)
         _check(values[place], reference, place, report)
+        if place != _BROKER:
+            _check_way(values[place], reference, tree, place, report)
     return Secrets(values, tuple(files))
 
 
-def _references(tree: Tree) -> Iterator[tuple[Steps, Scalar]]:
-    for place in _PLACES:
+def _references(tree: Tree, need: Need) -> Iterator[tuple[Steps, Scalar]]:
+    alerts = child(tree, "alerts")
+    names = alerts.entries if isinstance(alerts, Tree) and need != "broker" else ()
+    for place in (_BROKER, *(("alerts", name, "url") for name in names)):
         reference = find(tree, (*place, "secret"))
         if isinstance(reference, Scalar) and reference.value is not None:
             yield place, reference
@@ -99,7 +106,7 @@ def _value(name: str, declared: Node, root: Path, env: Mapping[str, str], need: 
     try:
         return _read(declared, root, env)
     except Unset as error:
-        tell = report.error if need == "required" else report.note
+        tell = report.note if need == "noted" else report.error
         tell("P208", f"the secret '{name}' is not set: {error}", declared.span, ("secrets", name))
         return ""
 
@@ -137,7 +144,19 @@ def _check(value: str, reference: Scalar, place: Steps, report: Report) -> None:
         return
     source = f"{{secret: {reference.text}}}"
     try:
-        BrokerBlock.model_validate({place[-1]: Text(value, source)})
+        kind = BrokerBlock if place == _BROKER else AlertBlock
+        kind.model_validate({place[-1]: Text(value, source)})
     except ValidationError as error:
         code, message, help = explained(error.errors(include_url=False)[0])
         report.error(code, message, reference.span, place, help)
+
+
+def _check_way(value: str, reference: Scalar, tree: Tree, place: Steps, report: Report) -> None:
+    """Whether an alert may be sent to this address by http, if it says so."""
+    allowed = find(tree, (*place[:-1], "allow_private"))
+    with suppress(Forbidden):
+        if value and needs_tls(
+            split(value), allow_private=isinstance(allowed, Scalar) and allowed.value is True
+        ):
+            help = "write https://, or allow_private: true for a receiver in a private network"
+            report.error("P342", "http is spoken to this host only", reference.span, place, help)

@@ -14,13 +14,14 @@ from pipeline.config.load import Loaded
 from pipeline.config.model import Config
 from pipeline.config.parse import read_scalar
 from pipeline.config.tree import Path, dotted
+from pipeline.job import encode
 
 _PLAIN = re.compile(r"[A-Za-z_][\w./@+-]*(?:::?[\w./@+-]+)*")
 _ELSEWHERE = ("defaults", "include", "profiles", "tests")
 _MERGED = (*_ELSEWHERE, "retries")
 _DURATIONS = (
     "timeout", "soft", "hard", "delay", "max", "delays", "age", "keep", "ttl", "stop_timeout", "lease", "import_timeout",
-    "max_age", "interval",
+    "max_age", "interval", "every", "jitter", "throttle",
 )  # fmt: skip
 
 
@@ -85,7 +86,15 @@ def _values(block: Block) -> dict[str, Any]:
     return values
 
 
+class _Flow(str):
+    """A value as it is to be written."""
+
+    __slots__ = ()
+
+
 def _value(name: str, value: Any) -> Any:
+    if name == "data":
+        return _Flow(encode(value).decode().replace("$", "$$"))
     if isinstance(value, Block):
         return _values(value)
     if isinstance(value, dict):
@@ -111,6 +120,8 @@ def _block(data: Mapping[str, Any], path: Path) -> Iterator[tuple[str, Path | No
 
 
 def _scalar(value: Any) -> str:
+    if isinstance(value, _Flow):
+        return value
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if not isinstance(value, str):
@@ -132,4 +143,7 @@ def _origin(path: Path, loaded: Loaded) -> str:
             by: tuple[str, ...] = (f"profile {place.profile}",) if place.profile else ()
             by += loaded.variables.get(steps, ())
             return f"{place.file}:{place.line}" + (f" ({', '.join(by)})" if by else "")
-    return "built-in"
+    inside = next(
+        (place for steps, place in loaded.origins.items() if steps.startswith(dotted((*path, "")))), None
+    )
+    return f"{inside.file}:{inside.line}" if inside else "built-in"

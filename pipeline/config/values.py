@@ -10,7 +10,9 @@ from pipeline.config.report import Report
 from pipeline.config.tree import Entry, Mapping, Node, Path, Scalar, Sequence, Text, is_null
 
 # Where keys are names that the user chose: no `x-` key is skipped, and an empty entry is an empty map.
-_NAMED = (("queues",), ("retries",), ("pools",), ("secrets",), ("queues", "*", "jobs"))
+_NAMED = (("queues",), ("retries",), ("pools",), ("secrets",), ("schedules",), ("queues", "*", "jobs"))
+# What stands below is nothing of ours: it is a payload, as the handler gets it.
+_PAYLOAD = ("schedules", "*", "data")
 # For these, null is a value: no limit, no handler.
 NULL_SAYS_SO = ("timeout", "soft", "hard", "count", "age", "handler")
 
@@ -20,6 +22,13 @@ def is_named(path: Path) -> bool:
     return any(
         len(pattern) == len(path) and all(step in ("*", at) for step, at in zip(pattern, path, strict=True))
         for pattern in _NAMED
+    )
+
+
+def is_payload(path: Path) -> bool:
+    """Whether what stands at `path` is a payload, or a part of one."""
+    return len(path) >= len(_PAYLOAD) and all(
+        step in ("*", at) for step, at in zip(_PAYLOAD, path, strict=False)
     )
 
 
@@ -35,7 +44,7 @@ def _map(node: Mapping, path: Path, env: Map[str, str], report: Report) -> Mappi
     named = is_named(path)
     entries: dict[str, Entry] = {}
     for name, entry in node.entries.items():
-        if name.startswith("x-") and not named:
+        if name.startswith("x-") and not named and not is_payload(path):
             continue
         value = entry.value
         if named and is_null(value):
@@ -74,14 +83,14 @@ def _scalar(node: Scalar, path: Path, env: Map[str, str], report: Report) -> Sca
     return Scalar(node.text, Text(text, node.text, tuple(dict.fromkeys(filled))), node.plain, node.span)
 
 
-def plain(node: Node) -> Any:
-    """The data of the tree. An entry that is null is as if it was not written."""
+def plain(node: Node, path: Path = ()) -> Any:
+    """The data of the tree at `path`. An entry that is null is as if it was not written, except in a payload."""
     if isinstance(node, Scalar):
         return node.value
     if isinstance(node, Sequence):
-        return tuple(plain(item) for item in node.items)
+        return tuple(plain(item, (*path, at)) for at, item in enumerate(node.items))
     return {
-        name: plain(entry.value)
+        name: plain(entry.value, (*path, name))
         for name, entry in node.entries.items()
-        if name in NULL_SAYS_SO or not is_null(entry.value)
+        if name in NULL_SAYS_SO or not is_null(entry.value) or is_payload(path)
     }

@@ -32,7 +32,7 @@ class QueueState(Struct, frozen=True, kw_only=True):
     """A queue: jobs kept now, and totals that only rise. `run_ms` and `wait_ms` are [p50, p99] since ever.
 
     `removed`: it was published once, and what runs has it no more: new jobs are refused. `held_until_at`: a handler
-    raised RateLimited, and nothing starts before.
+    raised RateLimited, and nothing starts before. `lanes`: how many wait in the fullest.
     """
 
     waiting: int
@@ -62,6 +62,7 @@ class QueueState(Struct, frozen=True, kw_only=True):
     overrides: list[Override] = []
     removed: bool = False
     held_until_at: int | None = None
+    lanes: dict[str, int] = {}
 
 
 class _Published(Struct, frozen=True):
@@ -104,6 +105,7 @@ def queue_state(counts: Counts, plan: Plan, name: str) -> QueueState:
         overrides=overrides,
         removed=counts.removed is not None,
         held_until_at=counts.held if counts.held is not None and counts.held > counts.time else None,
+        lanes=counts.lanes,
     )
 
 

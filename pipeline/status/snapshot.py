@@ -11,8 +11,10 @@ from msgspec import Struct
 from pipeline.plan import Plan
 from pipeline.status import supervisors
 from pipeline.status.broker import BrokerState, look_at_broker
+from pipeline.status.flows import FlowFigures, look_at_flows
 from pipeline.status.histogram import buckets_of
 from pipeline.status.queues import QueueState, queue_state
+from pipeline.status.schedules import ScheduleState, look_at_schedules
 from pipeline.status.supervisors import SupervisorState
 from pipeline.store import reader
 from pipeline.store.reader import Reader
@@ -37,6 +39,8 @@ class Snapshot(Struct, frozen=True):
     at: int = 0
     run: dict[str, dict[int, int]] = {}
     wait: dict[str, dict[int, int]] = {}
+    schedules: dict[str, ScheduleState] = {}
+    flows: dict[str, FlowFigures] = {}
 
     def as_json(self) -> dict[str, Any]:
         """What `status --json` prints."""
@@ -66,14 +70,15 @@ def nothing_runs(plan: Plan) -> Snapshot:
 
 
 async def take(connection: Connection, plan: Plan, file_error: str | None = None) -> Snapshot:
-    """Ask for everything, in two round trips. `plan` is what the file says, or what runs when the file has mistakes:
+    """Ask for everything, in a few round trips. `plan` is what the file says, or what runs when the file has mistakes:
     then `file_error` tells the first one. Raises BrokerError."""
-    names, generation, records, time, broker = await asyncio.gather(
+    names, generation, records, time, broker, schedules = await asyncio.gather(
         run(connection, reader.queue_names(plan.name)),
         run(connection, reader.generation(plan.name)),
         run(connection, reader.supervisors(plan.name)),
         run(connection, reader.server_time()),
         look_at_broker(connection, plan.broker),
+        look_at_schedules(connection, plan),
     )
     queues = [*plan.queues, *(name for name in names if name not in plan.queues)]
     counts = await asyncio.gather(*(run(connection, Reader(plan.name, name).counts()) for name in queues))
@@ -89,6 +94,8 @@ async def take(connection: Connection, plan: Plan, file_error: str | None = None
         time,
         {name: buckets_of(one.stats, "run:") for name, one in found.items()},
         {name: buckets_of(one.stats, "wait:") for name, one in found.items()},
+        schedules,
+        await look_at_flows(connection, plan),
     )
     return msgspec.structs.replace(snapshot, in_sync=_in_sync(snapshot, plan))
 

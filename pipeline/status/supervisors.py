@@ -40,7 +40,7 @@ class SupervisorState(Struct, frozen=True):
     """A supervisor, as it last said of itself; it lives for as long as its word counts, which is `until`.
 
     `stale`: the file on disk is not what runs, and cannot be applied; `held`: because somebody went back to an
-    older generation.
+    older generation. `alerts` are those that do not arrive, with why.
     """
 
     host: str
@@ -58,6 +58,7 @@ class SupervisorState(Struct, frozen=True):
     reloads_total: int = 0
     failed_reloads_total: int = 0
     reloaded_at: int | None = None
+    alerts: dict[str, str] = {}
 
 
 def read(records: Mapping[str, Mapping[str, Any]], time: int) -> list[SupervisorState]:

@@ -14,18 +14,24 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.schedule import LATE
 from pipeline.status.failures import Failure
 from pipeline.status.feed import Look
-from pipeline.status.figures import BARS, PLAIN_BARS, rate, size, span, spans, spark
+from pipeline.status.figures import BARS, PLAIN_BARS, clock, rate, size, span, spans, spark
 from pipeline.status.history import History, Pace
 from pipeline.status.queues import QueueState
+from pipeline.status.schedules import ScheduleState
 from pipeline.status.snapshot import Snapshot
 from pipeline.status.supervisors import SupervisorState
+from pipeline.status.text import clean
 from pipeline.status.troubles import SUPERVISOR_STYLES, line, place, troubles
 
+LANE = 16
+"""Characters of a lane's name."""
 NARROW, WIDE = 72, 118
 BESIDE_BARS = 38
 WORKERS_SHOWN = 40
+SCHEDULES_SHOWN, NAME_WIDTH = 20, 24
 FAILURES_SHOWN = 5
 # Lines around the queues, around the failures, and kept for the log.
 FRAME, FAILURES_FRAME, LOG = 6, 2, 6
@@ -75,7 +81,8 @@ def _queue_name(name: str, queue: QueueState) -> Text:
     if not queue.in_file:
         return line(name, ("  not in the file", "yellow"))
     stands = "  paused" if queue.paused else "  on hold" if queue.held_until_at is not None else ""
-    return line(name, (stands, "yellow"))
+    lane = next((f"  {count:,} in lane {clean(lane)[:LANE]}" for lane, count in queue.lanes.items()), "")
+    return line(name, (stands, "yellow"), (lane, "dim"))
 
 
 def _cells(queue: QueueState, pace: Pace, count: int, *, live: bool) -> list[Text]:
@@ -94,6 +101,42 @@ def _cells(queue: QueueState, pace: Pace, count: int, *, live: bool) -> list[Tex
         else [Text(str(queue.workers), "yellow" if stuck else ""), Text(oldest)]
     )
     return [*cells, Text(spans(pace.run_ms)), Text(spans(pace.wait_ms))][:count]
+
+
+def schedule_table(snapshot: Snapshot, width: int) -> Table:
+    """The schedules, one a row, those that fire next first."""
+    ordered = sorted(snapshot.schedules.items(), key=lambda pair: (pair[1].next_at is None, pair[1].next_at))
+    rows = [
+        (line(name), line(next_run(one, snapshot.at)), line(_last(one, snapshot.at)), line((one.when, "dim")))
+        for name, one in ordered[:SCHEDULES_SHOWN]
+    ]
+    names, following, last = (max(map(len, column)) for column in (*zip(*rows, strict=True),)[:3])
+    names = min(max(names, len("schedule")), NAME_WIDTH)
+    # When it fires is cut first: the times are what one looks for.
+    rest = max(width - names - max(following, 4) - max(last, 4) - 6, 8)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for name, most in (("schedule", names), ("next", None), ("last", None), ("when", rest)):
+        table.add_column(name, no_wrap=True, overflow="ellipsis", max_width=most)
+    for row in rows:
+        table.add_row(*row)
+    if len(ordered) > len(rows):
+        table.add_row(line((f"and {len(ordered) - len(rows)} more", "dim")))
+    return table
+
+
+def _last(one: ScheduleState, now: int) -> str:
+    return "-" if one.last_at is None else clock(one.last_at, now)
+
+
+def next_run(one: ScheduleState, now: int) -> tuple[str, str]:
+    """When a schedule fires next, and the style of it."""
+    if one.paused:
+        return "paused", "yellow"
+    if not one.applied:
+        return "not applied yet", "yellow"
+    if one.next_at is None:
+        return "ended", "dim"
+    return ("due", "yellow") if one.next_at < now - LATE else (clock(one.next_at, now), "")
 
 
 def worker_table(snapshot: Snapshot) -> Table:
@@ -140,6 +183,8 @@ def status(snapshot: Snapshot, width: int, file: str) -> RenderableType:
     parts += troubles(snapshot)
     if snapshot.queues:
         parts += [Text(), queue_table(snapshot.queues, None, width)]
+    if snapshot.schedules:
+        parts += [Text(), schedule_table(snapshot, width)]
     if any(one.workers for one in snapshot.live):
         parts += [Text(), worker_table(snapshot)]
     hints = list(_hints(snapshot, file))

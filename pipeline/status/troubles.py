@@ -44,6 +44,9 @@ def troubles(snapshot: Snapshot) -> Iterator[Text]:
         if queue.held_until_at is not None:
             until = clock(queue.held_until_at, snapshot.at)
             yield line(("! ", "yellow"), f"{name} is on hold until {until}: a handler raised RateLimited")
+    for name, schedule in snapshot.schedules.items():
+        if schedule.paused:
+            yield line(("! ", "yellow"), f"schedule {name} is paused, by {schedule.paused_by}")
 
 
 def _supervisors(snapshot: Snapshot) -> Iterator[Text]:
@@ -56,6 +59,8 @@ def _supervisors(snapshot: Snapshot) -> Iterator[Text]:
             state = (one.state, SUPERVISOR_STYLES[one.state])
             yield line("! ", place(one), " is ", state, _because(one.reason))
         yield from _pools(one)
+        for name, reason in one.alerts.items():
+            yield line("! alert ", name, (" does not arrive", "red"), f": {reason}")
 
 
 def _pools(one: SupervisorState) -> Iterator[Text]:

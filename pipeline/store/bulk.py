@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from msgspec import Struct
 
-from pipeline.job import Outcome, State, encode
+from pipeline.job import Outcome, Runs, State, encode
 from pipeline.policy import QueuePolicy
 from pipeline.store.listing import ALL, PAGE, Filter
 from pipeline.store.reader import JobView
@@ -52,13 +52,14 @@ class Moved(Struct):
 
 
 class Terms(NamedTuple):
-    """What the calls of a chunk need: `keep` is how long a caller's id stays taken, `now` the server's time."""
+    """What the calls of a chunk need: what holds for the queue, and the server's time."""
 
-    keep: int
+    policy: QueuePolicy
     now: int
 
     def kept(self, job: JobView) -> int | str:
-        return "" if job.id.isdigit() else self.keep
+        """How long its id stays taken."""
+        return "" if job.id.isdigit() else self.policy.ids_keep
 
 
 class Deed(NamedTuple):
@@ -81,8 +82,14 @@ def _remove(store: Store, job: JobView, terms: Terms) -> Call[str | None]:
     return _first(store.remove([(job.id, job.priority, job.key, terms.kept(job))]))
 
 
-def _retry(store: Store, job: JobView, _: Terms) -> Call[str | None]:
-    return _first(store.redrive([(job.id, job.priority, job.key)]))
+def again(job: JobView, policy: QueuePolicy | None) -> tuple[str, int, str, bytes]:
+    """What `Store.redrive` is told of a job. Only where deaths have letters it matters how many there were."""
+    counted = job.redriven > 0 or (policy is not None and policy.dead_letter.queue is not None)
+    return job.id, job.priority, job.key, encode(Runs(redriven=job.redriven + 1)) if counted else b""
+
+
+def _retry(store: Store, job: JobView, terms: Terms) -> Call[str | None]:
+    return _first(store.redrive([again(job, terms.policy)]))
 
 
 def _promote(store: Store, job: JobView, _: Terms) -> Call[str | None]:
@@ -112,7 +119,7 @@ def move_many(
     `stop` is asked before each chunk. Raises BrokerError; what was moved by then stays moved.
     """
     deed, answer = DEEDS[kind], Moved()
-    terms = Terms(hands.policy().ids_keep, hands.time())
+    terms = Terms(hands.policy(), hands.time())
     for first in range(0, len(ids), PAGE):
         if stop():
             answer.left = len(ids) - first

@@ -131,7 +131,8 @@ def call(queue: str, producer: str) -> str:
 
 
 def meta(queue: str) -> str:
-    """hash: generation, policy, limited, rate; removed; paused and scale, which people set; held, by a handler; watched."""
+    """hash: generation, policy, limited, rate, lanes; removed; paused and scale, which people set; held, by a handler;
+    watched."""
     return f"{queue}:meta"
 
 
@@ -150,6 +151,11 @@ def stats(queue: str) -> str:
     return f"{queue}:stats"
 
 
+def alerts(queue: str) -> str:
+    """hash: what alerts are about -> "told at held": what was told, when, and until when somebody else sends."""
+    return f"{queue}:alerts"
+
+
 def stops(queue: str) -> str:
     """hash: id -> how a job ends that was cancelled while it ran."""
     return f"{queue}:stops"
@@ -163,6 +169,61 @@ def starts(queue: str) -> str:
 def started(queue: str) -> str:
     """hash: lease number -> how many jobs it started; `all` is their sum."""
     return f"{queue}:started"
+
+
+def lane_of(queue: str) -> str:
+    """hash: id -> lane, of kept jobs that have one."""
+    return f"{queue}:lane_of"
+
+
+def laned(queue: str) -> str:
+    """hash: id -> "in level" when its lane has let it in, else its member in its lane; only until it has ended."""
+    return f"{queue}:laned"
+
+
+def lane(queue: str, name: str) -> str:
+    """Sorted set: "place level id" of jobs that wait in a lane, the next to be let in first."""
+    return f"{queue}:lane:{name}"
+
+
+def lane_in(queue: str) -> str:
+    """hash: lane -> how many of its jobs were let in, and have not left it."""
+    return f"{queue}:lane_in"
+
+
+def lane_listed(queue: str) -> str:
+    """hash: lane -> how many of those let in wait to be taken."""
+    return f"{queue}:lane_listed"
+
+
+def lane_sizes(queue: str) -> str:
+    """Sorted set: lane by how many wait in it; '' has the sum."""
+    return f"{queue}:lane_sizes"
+
+
+def lane_opens(queue: str) -> str:
+    """Sorted set: lane by the time at which it is to be looked at."""
+    return f"{queue}:lane_opens"
+
+
+def lane_held(queue: str) -> str:
+    """hash: lane -> since and until when a handler holds it."""
+    return f"{queue}:lane_held"
+
+
+def lane_starts(queue: str, name: str) -> str:
+    """Sorted set: "lease id" of a lane's starts by their time, within the window of its rate limit."""
+    return f"{queue}:lane_starts:{name}"
+
+
+def lane_place(queue: str) -> str:
+    """string: the counter of places in lanes."""
+    return f"{queue}:lane_place"
+
+
+def schedules(queue: str) -> str:
+    """hash: "schedule:field" -> how far a schedule of the queue has come; see store/schedules.py."""
+    return f"{queue}:schedules"
 
 
 def last_id(queue: str) -> str:
@@ -193,3 +254,53 @@ def generations(project: str) -> str:
 def history(project: str) -> str:
     """hash: generation -> who applied it, when, and its plan; the last ones only."""
     return f"{{{project}}}:history"
+
+
+def flows(project: str) -> str:
+    """set: the names of all flows that were ever published."""
+    return f"{{{project}}}:flows"
+
+
+def flow(project: str, name: str) -> str:
+    """What all keys of the flows of one name begin with: a hash tag as of a queue, whose name has no colon."""
+    return base(project, f"flow:{name}")
+
+
+def flow_meta(flow: str) -> str:
+    """hash: generation, and the definition that counts."""
+    return f"{flow}:meta"
+
+
+def flow_stats(flow: str) -> str:
+    """hash: totals that only rise."""
+    return f"{flow}:stats"
+
+
+def flow_open(flow: str) -> str:
+    """Sorted set: flows that have not ended, by the time of their last move."""
+    return f"{flow}:open"
+
+
+def flow_due(flow: str) -> str:
+    """Sorted set: flows with a time limit that have not ended, by the time when it is over."""
+    return f"{flow}:due"
+
+
+def flow_ended(flow: str) -> str:
+    """Sorted set: flows that have ended, by the time when they did."""
+    return f"{flow}:ended"
+
+
+def flow_state(flow: str, id: str) -> str:
+    """hash: a flow, and each of its steps; see flow_start.lua."""
+    return f"{flow}:state:{id}"
+
+
+def flow_ends(flow: str, id: str) -> str:
+    """hash: member (step, or step:index) -> how its job ended; see flow_tell.lua."""
+    return f"{flow}:ends:{id}"
+
+
+def flow_bad(flow: str, id: str) -> str:
+    """set: members that failed."""
+    return f"{flow}:bad:{id}"

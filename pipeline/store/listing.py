@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from msgspec import Struct
 
 from pipeline.errors import JobNotFound
+from pipeline.fingerprint import fingerprint
 from pipeline.job import State, encode
 from pipeline.policy import QueuePolicy
 from pipeline.store import keys
@@ -18,13 +19,15 @@ from pipeline.store.wire import BlockingConnection
 
 LISTED: tuple[State, ...] = ("waiting", "delayed", "active", "completed", "dead", "cancelled")
 PAGE = 200
+LANES = 500
+"""So many lanes are looked into, the fullest."""
 Page = Callable[[int, int], list[str]]
 """The ids at the places `first` to `last` of a key."""
 
 
 class Filter(Struct, frozen=True):
     """Which jobs are meant; what is not given holds for all. `until` and `since` (ms since 1970) bound when a job ended,
-    or came if it has not ended; `id` is how its id begins."""
+    or came if it has not ended; `id` is how its id begins, `group` the id of a fingerprint."""
 
     name: str | None = None
     error: str | None = None
@@ -32,6 +35,7 @@ class Filter(Struct, frozen=True):
     since: int | None = None
     text: str | None = None
     id: str | None = None
+    group: str | None = None
 
     def holds(self, job: JobView) -> bool:
         """Whether the job is meant. `error` is a part of the error's type or message, `text` of that, the id, the name
@@ -44,6 +48,7 @@ class Filter(Struct, frozen=True):
             and (self.since is None or at >= self.since)
             and (self.error is None or self.error.lower() in _said(job).lower())
             and (self.text is None or self.text.lower() in _all_said(job).lower())
+            and (self.group is None or group_of(job) == self.group)
         )
 
 
@@ -56,6 +61,12 @@ def _said(job: JobView) -> str:
 
 def _all_said(job: JobView) -> str:
     return "\n".join((job.id, job.name, _said(job), encode(job.data).decode()))
+
+
+def group_of(job: JobView) -> str | None:
+    """The id of the group that a failed job is in."""
+    error = job.error
+    return fingerprint(error.type, error.message, error.traceback or "").id if error is not None else None
 
 
 def list_jobs(
@@ -124,10 +135,15 @@ def _places(connection: BlockingConnection, reader: Reader, state: State) -> lis
     def from_the_tail(key: str) -> Page:
         return lambda first, last: ids("LRANGE", key, -last - 1, -first - 1)[::-1]
 
+    def in_lane(key: str) -> Page:
+        return lambda first, last: [member.split(" ", 2)[2] for member in ids("ZREVRANGE", key, first, last)]
+
     match state:
         case "waiting":
             levels = [int(level) for level in ids("ZRANGE", keys.levels(queue), 0, -1)]
-            return [from_the_tail(key) for key in (*(keys.wait(queue, n) for n in levels), keys.alone(queue))]
+            lists = (*(keys.wait(queue, n) for n in levels), keys.alone(queue))
+            lanes = [lane for lane in ids("ZREVRANGE", keys.lane_sizes(queue), 0, LANES) if lane]
+            return [*map(from_the_tail, lists), *(in_lane(keys.lane(queue, lane)) for lane in lanes)]
         case "completed":
             return [lambda first, last: ids("LRANGE", keys.completed(queue), first, last)]
         case "active":

@@ -14,7 +14,7 @@ from pipeline.errors import JobNotFound, WrongState
 from pipeline.job import Outcome, State, decode_job, encode
 from pipeline.policy import QueuePolicy
 from pipeline.store import listing, overrides
-from pipeline.store.bulk import Progress, move_many, silent
+from pipeline.store.bulk import Progress, again, move_many, silent
 from pipeline.store.listing import Filter
 from pipeline.store.overrides import Overrides, Pause, Scale
 from pipeline.store.reader import JobView, Reader, server_time
@@ -108,8 +108,7 @@ class Operator:
     def redrive(self, id: str) -> None:
         """A dead or cancelled job waits again, from attempt 1. Raises JobNotFound or WrongState."""
         job = self._find(id)
-        entry = (id, job.priority, job.key)
-        (answer,) = run_blocking(self.connection, self.store.redrive([entry]))
+        (answer,) = run_blocking(self.connection, self.store.redrive([again(job, self.policy())]))
         state = self._known(id, answer)
         if state not in ("dead", "cancelled"):
             raise WrongState(f"job {id} of {self.queue!r} {_why_not(state)}", _instead(state))
@@ -179,9 +178,13 @@ class Operator:
 
 def cancelling(store: Store, job: JobView, policy: QueuePolicy | None, at: int) -> Call[str | None]:
     """The call that cancels a job; its result is the state that it was in. `at` is the server's time."""
+    return store.cancel(job.id, *cancelled(job, policy, at))
+
+
+def cancelled(job: JobView, policy: QueuePolicy | None, at: int) -> tuple[int, str, int | str, bytes]:
+    """What a job is cancelled with: its level, key and keep, and how it ends."""
     keep: int | str = "" if job.id.isdigit() else (policy or QueuePolicy("")).ids_keep
-    outcome = encode(Outcome(job.attempt, None, at))
-    return store.cancel(job.id, job.priority, job.key, keep, outcome)
+    return job.priority, job.key, keep, encode(Outcome(job.attempt, None, at))
 
 
 def _why_not(state: str) -> str:

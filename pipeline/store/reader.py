@@ -14,6 +14,7 @@ from msgspec import Struct
 from pipeline.job import (
     NO_RUNS,
     KeptError,
+    Letter,
     Outcome,
     Runs,
     State,
@@ -40,7 +41,8 @@ class JobView(Struct, frozen=True, kw_only=True):
     """All that is kept of one job, as `jobs show --json` prints it. Times are ms since 1970.
 
     `attempt` is the one that runs or ran last, 0 before the first. `due_at` is set while it is delayed,
-    `worker` while it is active, `key` as long as it holds a deduplication key until its end.
+    `worker` while it is active, `key` as long as it holds a deduplication key until its end. `dead_letter` tells
+    whose copy a job of a dead-letter queue is; only where there is one redrives are counted in `redriven`.
     """
 
     id: str
@@ -62,14 +64,17 @@ class JobView(Struct, frozen=True, kw_only=True):
     crashes: int = 0
     worker: str | None = None
     due_at: int | None = None
+    lane: str | None = None
     key: str = ""
+    redriven: int = 0
+    dead_letter: Letter | None = None
 
 
 class Counts(Struct, frozen=True):
     """The figures of a queue at `time` (ms since 1970, the server's). `stats` are totals that only rise, as
     is `enqueued`; `oldest_at` is when the oldest waiting job came in. `paused` and `scale` are what people changed
     (overrides.py), `policy` what the file says, all as JSON; `removed` is the generation that lost the queue, and
-    `held` until when a handler put it on hold."""
+    `held` until when a handler put it on hold, and `lanes` says how many jobs wait in the fullest."""
 
     time: int
     generation: int | None
@@ -89,6 +94,7 @@ class Counts(Struct, frozen=True):
     policy: bytes | None = None
     removed: int | None = None
     held: int | None = None
+    lanes: dict[str, int] = {}
 
 
 class Reader:
@@ -175,7 +181,7 @@ def _pairs(reply: Reply) -> dict[str, bytes]:
 
 
 def _counts(reply: Reply) -> Counts:
-    time, meta_reply, stats, *figures, oldest, enqueued = reply
+    time, meta_reply, stats, *figures, oldest, enqueued, lanes = reply
     meta = _pairs(meta_reply)
     row: list[Any] = [
         time,
@@ -189,6 +195,7 @@ def _counts(reply: Reply) -> Counts:
         meta.get("policy"),
         _integer(meta.get("removed")),
         _integer(held[1] if (held := meta.get("held", b"").split())[1:] else None),
+        {name: int(count) for name, count in _pairs(lanes).items()},
     ]
     return Counts(*row)
 
@@ -204,6 +211,7 @@ def _view(
     progress: bytes | None,
     worker: bytes | None,
     due: bytes | None,
+    lane: bytes | None,
     logs: list[bytes],
 ) -> JobView:
     """A job from what show.lua answers, in its order."""
@@ -231,8 +239,11 @@ def _view(
         crashes=runs.crashes,
         worker=worker.decode() if worker else None,
         due_at=None if due is None else int(due),
+        lane=_text(lane),
         logs=_texts(logs),
         key=job.options.key,
+        redriven=runs.redriven,
+        dead_letter=job.options.dead_letter,
     )
 
 

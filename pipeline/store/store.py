@@ -79,7 +79,7 @@ def translate(error: BrokerRefused) -> BrokerRefused | LeaseLost:
 class Move(NamedTuple):
     """How one job leaves its lease, in the order of settle.lua. `level` is its priority, `delay` ms.
 
-    `unused` did not start; `hold` stops the whole queue for `delay`.
+    `unused` did not start; `hold` stops its lane, or the whole queue, for `delay`.
     """
 
     move: Literal["completed", "dead", "cancelled", "delayed", "front", "unused", "hold", "back", "alone"]
@@ -110,7 +110,16 @@ class NewJob(NamedTuple):
     due: str
     key: str
     window: int | str
-    mode: Literal["", "debounce"]
+    mode: Literal["", "debounce", "keep_last"]
+    lane: str
+    record: bytes
+
+
+class Copy(NamedTuple):
+    """A job's copy for a dead-letter queue, in the order of letter.lua."""
+
+    id: str
+    level: int
     record: bytes
 
 
@@ -160,6 +169,7 @@ class Store:
     """The moves of one queue of a project."""
 
     def __init__(self, project: str, queue: str) -> None:
+        self.project = project
         self.queue = keys.base(project, queue)
         self._enqueue = script("enqueue")
 
@@ -178,6 +188,33 @@ class Store:
             queue=self.queue, producer=producer, call=call, generation=generation, rest=_flat(jobs)
         )
         return Call(command, _accepted)
+
+    def letter(self, copies: list[Copy]) -> Call[int]:
+        """Store copies of jobs that died elsewhere; one that came before is not stored again. How many are new."""
+        return Call(script("letter").command(queue=self.queue, rest=_flat(copies)), _plain)
+
+    def enqueue_own(
+        self,
+        generation: str,
+        level: int,
+        ids: Sequence[str],
+        records: Sequence[bytes],
+        lanes: Sequence[str] = (),
+        mark: str = "",
+        keep: int = 0,
+    ) -> Call[int]:
+        """Store jobs that are alike but for the ids that they bring; the result is how many are new. `mark` stands for
+        all of them, and is remembered for `keep` ms. `lanes` are theirs, if any has one."""
+        command = script("enqueue_own").command(
+            queue=self.queue,
+            generation=generation,
+            level=level,
+            mark=mark,
+            keep=keep,
+            laned="1" if lanes else "",
+            rest=[*ids, *records, *lanes],
+        )
+        return Call(command, _plain)
 
     def policy(self) -> Call[list[Any]]:
         """What a producer must know: the server's time, and the generation and policy that run, as bytes; see
@@ -201,10 +238,12 @@ class Store:
         ids: list[bytes],
         leases: list[int],
         outcomes: list[bytes],
+        unlocks: Sequence[Argument] = (),
         moves: list[Move],
         counters: list[Argument],
     ) -> Command:
-        """Settle and reserve. The last len(outcomes) / 2 of `ids` are kept; `outcomes` is id, outcome, ..."""
+        """Settle and reserve. The last len(outcomes) / 2 of `ids` are kept; `outcomes` is id, outcome, ...; `unlocks` is id, key,
+        keep (ms, or '') of those `ids` that hold a deduplication key or their own id."""
         runs = [value for lease, same in groupby(leases) for value in (lease, sum(1 for _ in same))]
         return script("turn").command(
             queue=self.queue,
@@ -218,8 +257,9 @@ class Store:
             done=len(ids),
             runs=len(runs) // 2,
             kept=len(outcomes) // 2,
+            unlocks=len(unlocks) // 3,
             moves=len(moves),
-            rest=[*ids, *runs, *outcomes, *_flat(moves), *counters],
+            rest=[*ids, *runs, *outcomes, *unlocks, *_flat(moves), *counters],
         )
 
     def hold(self, worker: str, number: int) -> Call[tuple[int, list[Held]]]:
@@ -234,9 +274,9 @@ class Store:
         )
         return Call(command, _plain)
 
-    def late(self, lease: int) -> Call[int]:
-        """What was reserved under this number starts only now, and counts from now on in the window of the rate."""
-        return Call(script("late").command(queue=self.queue, lease=lease), _plain)
+    def late(self, id: bytes, lease: int) -> Call[int]:
+        """A job reserved under this number starts only now, and counts from now on in the windows of the rates."""
+        return Call(script("late").command(queue=self.queue, lease=lease, id=id), _plain)
 
     def renew(self, lease: int, workers: list[str]) -> Call[list[str | None]]:
         """These workers live. The result names those that were reclaimed meanwhile."""
@@ -282,8 +322,8 @@ class Store:
         )
         return Call(command, _both)
 
-    def redrive(self, jobs: list[tuple[str, int, str]]) -> Call[list[str | None]]:
-        """Dead or cancelled jobs (id, level, key) wait again; the result is as redrive.lua says."""
+    def redrive(self, jobs: list[tuple[str, int, str, bytes]]) -> Call[list[str | None]]:
+        """Dead or cancelled jobs (id, level, key, runs) wait again; the result is as redrive.lua says."""
         return Call(script("redrive").command(queue=self.queue, rest=_flat(jobs)), _texts)
 
     def remove(self, jobs: list[tuple[str, int, str, int | str]]) -> Call[list[str | None]]:
@@ -310,12 +350,18 @@ class Store:
         """Let the queue go on. Whether it was paused."""
         return Call(script("pause").command(queue=self.queue, paused="", by=""), bool)
 
-    def publish(self, generation: int, policy: bytes, limited: int | str, rate: str = "") -> Call[int]:
+    def publish(
+        self, generation: int, policy: bytes, limited: int | str, rate: str = "", lanes: str = ""
+    ) -> Call[int]:
         """Make a policy the one that counts; the result is the generation that runs."""
         command = script("publish").command(
-            queue=self.queue, generation=generation, policy=policy, limited=limited, rate=rate
+            queue=self.queue, generation=generation, policy=policy, limited=limited, rate=rate, lanes=lanes
         )
         return Call(command, _plain)
+
+    def open_lanes(self, cursor: bytes) -> Call[tuple[bytes, int]]:
+        """Let in what may come now of a page of lanes; the result is the next page's cursor, and how many were."""
+        return Call(script("open_lanes").command(queue=self.queue, cursor=cursor), tuple)
 
     def retract(self, generation: int) -> Call[bool]:
         """Close the queue that a generation does not have any more. Whether it was open until now."""

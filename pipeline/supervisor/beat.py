@@ -10,8 +10,10 @@ from pipeline.status.supervisors import SupervisorState
 from pipeline.store.reader import server_time
 from pipeline.store.store import run
 from pipeline.store.wire import Connection
+from pipeline.supervisor.alerts import Alerts
 from pipeline.supervisor.drift import Drift
 from pipeline.supervisor.fleet import Fleet
+from pipeline.supervisor.flows import FlowUpkeep
 from pipeline.supervisor.leases import Leases
 from pipeline.supervisor.link import Link
 from pipeline.supervisor.logs import Logs
@@ -29,6 +31,7 @@ class Beat:
         self,
         fleet: Fleet,
         upkeep: Upkeep,
+        alerts: Alerts,
         leases: Leases,
         drift: Drift,
         publisher: Publisher,
@@ -40,6 +43,7 @@ class Beat:
         self._fleet = fleet
         self._minutes = Minutes(fleet)
         self._upkeep = upkeep
+        self._alerts = alerts
         self._leases = leases
         self._drift = drift
         self._publisher = publisher
@@ -47,6 +51,7 @@ class Beat:
         self._logs = logs
         self._record = record
         self._on_denied = on_denied
+        self.flows = FlowUpkeep(logs)
         self._trouble = ""
 
     async def run(self, own: Callable[[], None]) -> None:
@@ -76,8 +81,11 @@ class Beat:
         record = self._record()
         if record.state != "stopping":
             await self._drift.look(connection)
+        # Before anything is trimmed: what is about to go is a matter of theirs.
+        await self._alerts.look(connection)
         now = await run(connection, server_time())
         await upkeep.sweep(connection, now)
+        await self.flows.tend(connection, self._fleet.plan)
         await self._minutes.keep(connection, now)
         await self._publisher.write(connection, self._fleet.plan, record)
 

@@ -15,11 +15,12 @@ from typing import Any, Literal, Protocol
 from msgspec import Struct
 
 from pipeline.clock import monotonic_ms
+from pipeline.exits import Exit, kill_group
 from pipeline.plan import WorkerPlan
 from pipeline.policy import QueuePolicy
 from pipeline.supervisor.logs import Logs
 from pipeline.supervisor.pipes import Down, Up
-from pipeline.supervisor.spawn import Exit, kill_group, spawn
+from pipeline.supervisor.spawn import spawn
 from pipeline.worker.board import Board, Running
 
 PLANNED, CANNOT_START, RECLAIMED = 0, 78, 75

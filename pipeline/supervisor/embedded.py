@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.errors import BrokerError, BrokerUnavailable
+from pipeline.exits import kill_group
 from pipeline.plan import Plan
 from pipeline.state import broker_url, check_private, open_private, private_folder, socket_path, state_folder
 from pipeline.store.wire import Address, BlockingConnection
 from pipeline.supervisor.binary import find_server
 from pipeline.supervisor.host import host_label, host_name, is_alive
 from pipeline.supervisor.locks import FileLock, Holder
-from pipeline.supervisor.spawn import kill_group, spawn
+from pipeline.supervisor.spawn import spawn
 
 Role = Literal["run", "command"]
 PATIENCE = 30.0

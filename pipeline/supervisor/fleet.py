@@ -203,11 +203,18 @@ def keep_handlers(old: Mapping[str, QueuePolicy], new: Mapping[str, QueuePolicy]
 def _keep_handlers(old: QueuePolicy, new: QueuePolicy) -> QueuePolicy:
     def blend(job: JobPolicy, name: str | None) -> JobPolicy:
         now = new.others if name is None else new.job(name)
-        return job if now is None else replace(now, handler=job.handler)
+        return job if now is None else replace(now, handler=job.handler, around=job.around)
 
     jobs = {name: blend(job, name) for name, job in old.jobs.items()}
     others = blend(old.others, None) if old.others else None
-    return replace(new, jobs=jobs, others=others, executor=old.executor)
+    return replace(
+        new,
+        jobs=jobs,
+        others=others,
+        executor=old.executor,
+        executor_max_jobs=old.executor_max_jobs,
+        batch=old.batch,
+    )
 
 
 def has_handlers(policy: QueuePolicy) -> bool:

@@ -41,6 +41,11 @@ class Leases:
         return self._lapse and boot_ms() - self.pulse.renewed <= longest_gap(self._lease)
 
     @property
+    def server_ms(self) -> int:
+        """The server's time, as far as it is known from when our leases were last renewed."""
+        return self.now + boot_ms() - self.pulse.renewed
+
+    @property
     def _lease(self) -> int:
         return self._fleet.plan.supervisor.lease
 

@@ -16,6 +16,7 @@ from pipeline.status.supervisors import SupervisorState
 from pipeline.store.reader import Counts, Reader
 from pipeline.store.store import run
 from pipeline.store.wire import Connection
+from pipeline.supervisor.alerts import Alerts
 from pipeline.supervisor.beat import Beat
 from pipeline.supervisor.child import CANNOT_START, Child, Failed
 from pipeline.supervisor.control import ControlSocket
@@ -35,6 +36,7 @@ from pipeline.supervisor.records import remove_record
 from pipeline.supervisor.reload import Reloader
 from pipeline.supervisor.report import record_of, start_lines
 from pipeline.supervisor.requests import Requests
+from pipeline.supervisor.schedules import Scheduler
 from pipeline.supervisor.signals import Bell, own_stacks
 from pipeline.supervisor.spawn import reap_strangers
 from pipeline.supervisor.transition import Transition
@@ -80,9 +82,11 @@ class Supervisor:
         transition = Transition(self.fleet, self._publisher, self._link, locks, self._is_stopping)
         self._reloader = Reloader(self.fleet, transition, self._publisher, self._link, logs)
         self._drift = Drift(self.fleet, self._publisher, logs)
+        self._alerts = Alerts(self.fleet, logs, lambda: self._publisher.published.generation)
         self._beat = Beat(
             self.fleet,
             self._upkeep,
+            self._alerts,
             self._leases,
             self._drift,
             self._publisher,
@@ -91,6 +95,7 @@ class Supervisor:
             self._record,
             self._denied,
         )
+        self._scheduler = Scheduler(self.fleet, self._publisher, self._leases, link, logs, self._is_stopping)
         watcher = Watcher(self.fleet, self._reloader)
         self._watcher = watcher
         self._requests = Requests(
@@ -143,6 +148,7 @@ class Supervisor:
         for line in start_lines(fleet.plan, fleet.pools, self._fitness, self._publisher.published):
             self._logs.say(line)
         await self._drift.look(connection)
+        await self._alerts.look(connection)
         for pool in fleet.pools:
             pool.keep()
         await self._control.open()
@@ -153,6 +159,8 @@ class Supervisor:
             tasks.create_task(self._watcher.run())
             if until_empty:
                 tasks.create_task(self._stop_when_empty(before))
+            else:
+                tasks.create_task(self._scheduler.run())
 
     async def _greet(self, connection: Connection) -> None:
         """With every new connection: it may be another server than before, or one that lost its memory."""
@@ -164,6 +172,7 @@ class Supervisor:
 
     def _keep_house(self) -> None:
         self._upkeep.end_overdue()
+        self._alerts.note(self._reloader.mistake)
         for pool in self.fleet.pools:
             pool.recycle()
         self.fleet.forget_stopped()
@@ -184,6 +193,7 @@ class Supervisor:
             self._publisher.published,
             self._reloader,
             self._started_at,
+            self._alerts.troubles,
             stopping=self._is_stopping(),
         )
 
@@ -204,6 +214,8 @@ class Supervisor:
                 continue
             waited_for = [queue for pool in pools if pool.state != "fatal" for queue in pool.queues]
             busy = any(is_busy(found[queue]) for queue in waited_for if queue in found)
+            if not busy and not await self._revive_flows(connection):
+                continue
             empty = 0 if busy else empty + 1
             if empty == 2:
                 self._died_while_empty = any(
@@ -211,6 +223,14 @@ class Supervisor:
                 )
                 self._ladder.drain("every queue is empty")
                 self._bell.ring()
+
+    async def _revive_flows(self, connection: Connection) -> bool:
+        """Queues may be empty because a flow stands still. Whether the broker answered."""
+        try:
+            await self._beat.flows.tend(connection, self.fleet.plan, quiet=0)
+        except BrokerError:
+            return False
+        return True
 
     # --- what pools need -----------------------------------------------------------------------------------
 
@@ -258,7 +278,7 @@ class Supervisor:
     def _own_pids(self) -> set[int]:
         ahead = [canary.child for canary in self.fleet.ahead.values() if canary.child is not None]
         pids = {child.pid for child in (*self.fleet.children, *ahead)}
-        return pids | ({self._embedded.pid} if self._embedded is not None else set())
+        return pids | self._alerts.pids | ({self._embedded.pid} if self._embedded is not None else set())
 
     # --- signals and the end -------------------------------------------------------------------------------
 
@@ -315,6 +335,8 @@ class Supervisor:
             except (BrokerError, TimeoutError) as error:
                 reason = str(error) or "it did not answer in time"
                 self._logs.say(f"left without telling the broker: {reason}")
+        if not self._ladder.hurried:
+            await self._alerts.finish(connection, self._reloader.mistake)
         self._link.close()
 
 

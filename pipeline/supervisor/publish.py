@@ -10,19 +10,21 @@ from msgspec.structs import replace
 
 from pipeline.clock import now_ms
 from pipeline.diff import diff
-from pipeline.plan import Plan
-from pipeline.policy import QueuePolicy
+from pipeline.plan import Plan, SchedulePlan
+from pipeline.policy import QueuePolicy, Rate
 from pipeline.status.supervisors import SupervisorState
 from pipeline.store import history, keys
 from pipeline.store.confirm import Confirm
 from pipeline.store.history import Applied, Cause
 from pipeline.store.overrides import BY_FILE, Pause
 from pipeline.store.reader import server_time
+from pipeline.store.schedules import Schedules
 from pipeline.store.store import Store, run, write
 from pipeline.store.wire import Connection
+from pipeline.supervisor.flows import publish_flows
 from pipeline.supervisor.records import read_records, write_record
 
-OURS = ("concurrency", "executor", "jobs", "others")
+OURS = ("concurrency", "executor", "executor_max_jobs", "batch", "jobs", "others")
 """What counts from a supervisor's own file, also when a newer generation runs elsewhere; see `follow`."""
 
 SLACK = 10
@@ -69,6 +71,7 @@ class Publisher:
             changed = {change.path for change in diff(before.plan, plan)} if before else set()
             published = Published(await self._begin(connection, plan, cause))
         await self._publish_queues(connection, plan, published.generation, changed)
+        await self._arrange(connection, plan, published.generation)
         self.published = published
         await self.retract(connection, plan)
 
@@ -95,11 +98,22 @@ class Publisher:
                 for policy in plan.queues.values()
             )
         )
+        await publish_flows(connection, plan, generation)
         for name, pool in plan.pools.items():
             # A person's `scale` beats the file until the file itself says something new.
             if changed & {f"queues.{name}.processes", f"pools.{name}.processes"}:
                 for queue in pool.queues:
                     await run(connection, Store(plan.name, queue).unscale())
+
+    async def _arrange(self, connection: Connection, plan: Plan, generation: int) -> None:
+        """The schedules of every queue, also of those that the plan lacks: what it has no more is forgotten."""
+        known = {name.decode() for name in await connection.call(("SMEMBERS", keys.queues(plan.name)))}
+        await asyncio.gather(
+            *(
+                run(connection, Schedules(plan.name, queue).arrange(generation, schedules_of(plan, queue)))
+                for queue in known
+            )
+        )
 
     async def _hashes(self, connection: Connection, plan: Plan) -> list[str]:
         return [one.decode() for one in await connection.call(("LRANGE", keys.generations(plan.name), 0, -1))]
@@ -160,10 +174,36 @@ class Publisher:
         ]
 
 
-def rate(policy: QueuePolicy) -> str:
-    """The rate limit as the scripts read it; see SLACK."""
-    limit = policy.rate_limit
-    return "" if limit is None else f"{limit.max} {limit.per + SLACK}"
+def schedules_of(plan: Plan, queue: str) -> dict[str, SchedulePlan]:
+    """The schedules whose jobs go into this queue."""
+    return {name: one for name, one in plan.schedules.items() if one.queue == queue}
+
+
+def rate(limit: Rate | None, none: str = "") -> str:
+    """A rate limit as the scripts read it; see SLACK."""
+    return none if limit is None else f"{limit.max} {limit.per + SLACK}"
+
+
+def lanes(policy: QueuePolicy) -> str:
+    """What holds for each lane, as the scripts read it. What deduplication keeps the last of has lanes, too."""
+    own = policy.lanes
+    if own is not None:
+        starts = rate(own.rate_limit, none="0 0")
+        return f"{own.max_active or 0} {starts} {own.strict:d} {own.fair:d}"
+    keeps = any(job.deduplication and job.deduplication.mode == "keep_last" for job in policy.every_job)
+    return "1 0 0 1 0" if keeps else ""
+
+
+async def open_lanes(connection: Connection, store: Store) -> None:
+    """Let in whom a wider lane has room for: what waits must not depend on what comes next. Raises BrokerError."""
+    cursor, let = b"0", 0
+    while True:
+        cursor, more = await run(connection, store.open_lanes(cursor))
+        let += more
+        if cursor == b"0":
+            if not let:
+                return
+            let = 0
 
 
 async def publish_queue(
@@ -182,7 +222,9 @@ async def publish_queue(
         await run(connection, write("HSET", keys.meta(store.queue), "confirm", str(confirm)))
     before = await connection.call(("HGET", keys.meta(store.queue), "policy"))
     limited = "" if policy.max_active is None else policy.max_active
-    await run(connection, store.publish(generation, msgspec.json.encode(policy), limited, rate(policy)))
+    written = msgspec.json.encode(policy)
+    await run(connection, store.publish(generation, written, limited, rate(policy.rate_limit), lanes(policy)))
+    await open_lanes(connection, store)
     # A person's `pause` or `resume` beats the file until the file itself says something new.
     if policy.paused != (msgspec.json.decode(before, type=QueuePolicy).paused if before else False):
         if policy.paused:

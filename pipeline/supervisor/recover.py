@@ -10,14 +10,27 @@ from typing import Literal
 
 from msgspec import Struct
 
-from pipeline.job import NO_RUNS, AttemptError, Job, KeptError, Outcome, Runs, decode_job, decode_runs, encode
+from pipeline.job import (
+    NO_RUNS,
+    AttemptError,
+    Job,
+    KeptError,
+    Outcome,
+    Runs,
+    decode_job,
+    decode_outcome,
+    decode_runs,
+    encode,
+)
 from pipeline.policy import JobPolicy, QueuePolicy
 from pipeline.retry import Verdict, decide, way_back
+from pipeline.store.letters import Death, copy_of
 from pipeline.store.store import Held, Move, Store, run
 from pipeline.store.wire import Connection
 from pipeline.worker.attempt import retry_policy, timed_out
 from pipeline.worker.board import Board
 
+LETTERS = 100
 Mode = Literal["dead", "lapsed", "still"]
 CRASHED = AttemptError("WorkerCrashed", "its process died while this job ran")
 
@@ -57,17 +70,38 @@ async def reclaim(
     jobs = by_lease(held)
     if scene.crashed is None:
         # Jobs are begun in the order in which they came: more than there were slots cannot run.
-        scene = Scene(crashed=frozenset(map(_key, jobs[: policy.concurrency])))
+        scene = Scene(crashed=frozenset(map(_key, jobs[: policy.at_once])))
     # The first to wait runs first again, so the newest goes to the front first.
     moves = [move(job, policy, scene, now) for job in reversed(jobs)]
     moved = 0
     if moves:
+        await _send_letters(store.project, connection, policy, held, moves)
         names = set(map(_key, held))
         reruns, failed = len(names & scene.rerun), len(names & scene.timed_out)
         moved = await run(connection, store.reclaim(worker, moves, reruns, failed))
     await run(connection, store.leave(worker))
     alone = sum(step.move == "alone" for step in moves)
     return Recovered(moved, alone, tuple(_id(step) for step in moves if step.move == "dead"))
+
+
+async def _send_letters(
+    project: str, connection: Connection, policy: QueuePolicy, held: list[Held], moves: list[Move]
+) -> None:
+    """What dies here has its copy in the dead-letter queue before it is settled. Raises BrokerError."""
+    home = policy.dead_letter.queue
+    dying = {step.id: step for step in moves if step.move == "dead"}
+    if home is None or not dying:
+        return
+    copies = []
+    for job in held:
+        step = dying.get(job.id)
+        error = decode_outcome(step.outcome).error if step is not None else None
+        if error is not None and job.record is not None:
+            copies.append(
+                copy_of(policy.name, job.record, Death(job.id.decode(), _runs(job).redriven, error))
+            )
+    for first in range(0, len(copies), LETTERS):
+        await run(connection, Store(project, home).letter(copies[first : first + LETTERS]))
 
 
 async def relieve(

@@ -49,6 +49,11 @@ class Reloader:
         self.applied = self.failed = 0
         self.applied_at: int | None = None
 
+    @property
+    def mistake(self) -> str | None:
+        """Why the file cannot be applied before somebody mends it."""
+        return None if self.held or self.transient else self.trouble
+
     async def reload(self, by: str, if_generation: int | None = None) -> Outcome:
         """Go over to the file as it is now; with `if_generation` only from that one."""
         async with self._one:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from pipeline.plan import Plan
@@ -36,7 +36,13 @@ def start_lines(
 
 
 def record_of(
-    fleet: Fleet, published: Published, reloader: Reloader, started_at: int, *, stopping: bool
+    fleet: Fleet,
+    published: Published,
+    reloader: Reloader,
+    started_at: int,
+    alerts: Mapping[str, str],
+    *,
+    stopping: bool,
 ) -> SupervisorState:
     """The supervisor, for `status`."""
     state, reason = _standing(published, reloader, stopping=stopping)
@@ -58,6 +64,7 @@ def record_of(
         reloads_total=reloader.applied,
         failed_reloads_total=reloader.failed,
         reloaded_at=reloader.applied_at,
+        alerts=dict(alerts),
     )
 
 

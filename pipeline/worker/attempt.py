@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from pipeline.errors import Discard, PipelineError, RateLimited, RetryLater, StartError
-from pipeline.handler import CANNOT_START, Handler, load
+from pipeline.errors import CANNOT_START, Discard, PipelineError, RateLimited, RetryLater, StartError
+from pipeline.handler import Handler, load
 from pipeline.job import NO_RUNS, AttemptError, Job, Runs, decode_job, decode_runs
 from pipeline.policy import JobPolicy, QueuePolicy, RetryPolicy, Timeout
 from pipeline.retry import Failure
@@ -46,6 +46,18 @@ def told_to_stop(inbox: list[bytes]) -> list[tuple[bytes, int]]:
     """The jobs (id, lease) that a person cancelled."""
     entries = [entry.split(b" ", 2) for entry in inbox if entry[:1] == STOP]
     return [(id, int(lease)) for _, lease, id in entries]
+
+
+class Told(Exception):
+    """In the place of what a handler raised in its own process."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.error.message)
+        self.failure = failure
+
+
+class Died(Exception):
+    """The process of a job is gone, through the job itself. The message says how."""
 
 
 class Handling(Struct, frozen=True):
@@ -106,7 +118,7 @@ class Handlers:
     """The handlers of a queue, each loaded once, and the policy that holds now: `table`."""
 
     def __init__(self, policy: QueuePolicy) -> None:
-        self._loaded: dict[str, Handler] = {}
+        self._loaded: dict[tuple[str, tuple[str, ...]], Handler] = {}
         self.note: Callable[[Job[Any], str, Any], Awaitable[None]] | None = None
         self.table = self.prepare(policy)
 
@@ -138,7 +150,7 @@ class Handlers:
         if handling is None:
             return self._refuse(held, job, runs, f"queue {job.queue!r} has no handler for {job.name!r}")
         policy, handler = handling.policy, handling.handler
-        if job.options.expires is not None and runs == NO_RUNS:
+        if job.options.expires is not None and runs.are_none:
             late = int(now * 1000 + offset) - job.options.expires
             if late > 0:
                 return Refused(held.id, held.lease, job, runs, policy, expired(late))
@@ -160,15 +172,23 @@ class Handlers:
     def _handling(self, policy: JobPolicy, executor: str) -> Handling | None:
         if policy.handler is None:
             return None
-        if policy.handler not in self._loaded:
-            self._loaded[policy.handler] = load(policy.handler)
-        handler = self._loaded[policy.handler]
+        if executor == "process":
+            # It is loaded where it runs; here it can be stopped at any time, as async ones can.
+            return Handling(Handler(policy.handler, _elsewhere, is_async=True), policy)
+        named = (policy.handler, policy.around)
+        if named not in self._loaded:
+            self._loaded[named] = load(*named)
+        handler = self._loaded[named]
         check_executor(handler, executor)
         return Handling(handler, policy)
 
     def _refuse(self, held: Buffered, job: Job[Any], runs: Runs, reason: str) -> Refused:
         failure = Failure(AttemptError("UnknownJob", reason), discard=True)
         return Refused(held.id, held.lease, job, runs, self.table.queue.others or JobPolicy(), failure)
+
+
+def _elsewhere(job: Job[Any]) -> None:
+    raise TypeError(f"{job.name} runs in a process of its own")
 
 
 def check_executor(handler: Handler, executor: str) -> None:
@@ -194,6 +214,8 @@ def retry_policy(job: Job[Any], policy: JobPolicy) -> RetryPolicy:
 
 def failure(error: BaseException) -> Failure:
     """What an exception of a handler means."""
+    if isinstance(error, Told):
+        return error.failure
     if isinstance(error, Discard):
         return Failure(describe(error), discard=True)
     if isinstance(error, RetryLater):

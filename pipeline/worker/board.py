@@ -56,7 +56,7 @@ class Board:
     @classmethod
     def create(cls) -> Board:
         """A new board in a file without a name."""
-        fd = _nameless()
+        fd = nameless()
         os.ftruncate(fd, _SIZE)
         return cls(fd)
 
@@ -124,7 +124,8 @@ class Board:
             yield _SLOT.unpack_from(self._map, _HEAD.size + slot * _SLOT.size)
 
 
-def _nameless() -> int:
+def nameless() -> int:
+    """A descriptor of memory that has no name; who inherits it shares it."""
     if hasattr(os, "memfd_create"):
         return os.memfd_create("pipeline-board")
     with tempfile.TemporaryFile() as file:

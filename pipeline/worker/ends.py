@@ -6,11 +6,11 @@ import asyncio
 from collections import deque
 
 from pipeline.errors import JobCancelled
-from pipeline.worker.attempt import Attempt, Refused, failure, timed_out
+from pipeline.worker.attempt import Attempt, Died, Refused, failure, timed_out
 from pipeline.worker.hand import Hand
 from pipeline.worker.ledger import Ledger
 from pipeline.worker.notes import Notes
-from pipeline.worker.report import tell_failure
+from pipeline.worker.report import tell_crash, tell_failure
 
 GIVEN_BACK = ("release", "cancel")
 
@@ -51,7 +51,12 @@ class Ends:
         elif error is None:
             self._ledger.complete(attempt)
         elif attempt.stopped in GIVEN_BACK and isinstance(error, asyncio.CancelledError | JobCancelled):
-            self._ledger.give_back([attempt])
+            if attempt.stopped == "cancel":
+                self._ledger.stopped(attempt)
+            else:
+                self._ledger.give_back([attempt])
+        elif isinstance(error, Died):
+            tell_crash(attempt.job, str(error), self._ledger.crash(attempt, str(error)))
         else:
             self.fail(attempt, error)
 

@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeAlias
 
-from pipeline.errors import StartError
-from pipeline.handler import CANNOT_START
-from pipeline.policy import QueuePolicy
+from pipeline.errors import CANNOT_START, StartError
+from pipeline.plan import WorkerPlan
+from pipeline.policy import Batching, QueuePolicy
 from pipeline.store.store import Held
 from pipeline.worker.attempt import Attempt, Buffered, Handlers, Table
+from pipeline.worker.batches import BatchSlots
 from pipeline.worker.board import Board
 from pipeline.worker.ledger import Ledger, Page
 from pipeline.worker.slots import Desk, LoopSlots, ThreadSlots
 
+if TYPE_CHECKING:
+    from pipeline.worker.process_slots import ProcessDesk, ProcessSlots
+
 log = logging.getLogger("pipeline.worker")
+Lane: TypeAlias = "LoopSlots | ThreadSlots | ProcessSlots | BatchSlots"
 
 
 class Hand:
     """All jobs that this worker holds, by id and lease, and the slots that they go to."""
 
-    def __init__(self, desk: Desk, handlers: Handlers, ledger: Ledger, board: Board, slots: int) -> None:
+    def __init__(
+        self,
+        desk: ProcessDesk,
+        handlers: Handlers,
+        ledger: Ledger,
+        board: Board,
+        slots: int,
+        plan: WorkerPlan,
+    ) -> None:
         self._handlers = handlers
         self._board = board
         self._ledger = ledger
@@ -28,17 +42,51 @@ class Hand:
         self._aside: list[Buffered] = []
         self._cancelled: set[tuple[bytes, int]] = set()
         self.running: dict[int, Attempt] = {}
-        self.lanes: dict[bool, LoopSlots | ThreadSlots] = {}
+        self.lanes: dict[bool, Lane] = {}
+        self._processes: ProcessSlots | None = None
+        self._batches: list[BatchSlots] = []
+        self._alone = plan.alone
         kinds = handlers.table.kinds or {True}
         # Two kinds take every other number, so that none grows into the other's.
         step = len(kinds)
-        if True in kinds:
-            self.lanes[True] = LoopSlots(desk, slots, 0, step)
+        if handlers.table.queue.executor == "process":
+            # Not every worker has to carry it.
+            from pipeline.worker.process_slots import ProcessSlots
+
+            self._processes = self.lanes[True] = ProcessSlots(desk, slots, plan, handlers.table.queue)
+        elif True in kinds:
+            self.lanes[True] = self._lane(LoopSlots, desk, slots, 0, step)
         if False in kinds:
-            self.lanes[False] = ThreadSlots(desk, slots, step - 1, step)
+            self.lanes[False] = self._lane(ThreadSlots, desk, slots, step - 1, step)
+
+    def _lane(
+        self, kind: type[LoopSlots | ThreadSlots], desk: Desk, slots: int, first: int, step: int
+    ) -> Lane:
+        batch = self._handlers.table.queue.batch
+        if batch is None:
+            return kind(desk, slots, first, step)
+        batching = Batching(1) if self._alone else batch
+        lane = BatchSlots(desk, lambda inner: kind(inner, slots), batching, first, step)
+        self._batches.append(lane)
+        return lane
+
+    @property
+    def padding(self) -> int:
+        """Room in batches that run, which nothing can use before they end."""
+        return sum(lane.padding for lane in self._batches)
 
     def __len__(self) -> int:
         return len(self._leases)
+
+    async def loaded(self) -> None:
+        """Wait for handlers that load in processes of their own. Raises StartError when they cannot."""
+        if self._processes is not None:
+            await self._processes.ready
+
+    async def close(self, timeout: float) -> None:
+        """Let those processes go, within `timeout` seconds."""
+        if self._processes is not None:
+            await self._processes.close(timeout)
 
     @property
     def buffered(self) -> int:
@@ -60,8 +108,11 @@ class Hand:
             for lane in self.lanes.values():
                 lane.add(jobs)
             return
+        kinds: dict[bool, list[Buffered]] = {True: [], False: []}
         for job in jobs:
-            self.lanes[self._handlers.is_async(job.record)].add([job])
+            kinds[self._handlers.is_async(job.record)].append(job)
+        for kind, lane in self.lanes.items():
+            lane.add(kinds[kind])
 
     def prepare(self, policy: QueuePolicy) -> Table:
         """What `apply` needs. Raises StartError when there are no slots for a handler, or what its import raises."""
@@ -76,6 +127,8 @@ class Hand:
         self._handlers.table = table
         for lane in self.lanes.values():
             lane.resize(slots)
+        if self._processes is not None:
+            self._processes.change(table.queue)
 
     def set_aside(self, job: Buffered) -> None:
         """Keep a job that a slot asked for until it is known to be ours still. From any thread."""

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from msgspec import Struct
 
-from pipeline.job import NO_RUNS, Outcome, Runs, decode_runs, encode
+from pipeline.errors import WorkerCrashed
+from pipeline.job import NO_RUNS, KeptError, Outcome, Runs, decode_runs, encode
 from pipeline.policy import QueuePolicy
 from pipeline.retry import Failure, decide, way_back
+from pipeline.store.letters import Death
+from pipeline.store.scripts import Argument
 from pipeline.store.store import Move
 from pipeline.worker.attempt import Attempt, Buffered, Refused, retry_policy
 
@@ -47,6 +50,15 @@ class Page(Struct):
         return len(self.done) + len(self.moves)
 
 
+class Dying(Struct, frozen=True):
+    """A job that is dead once the queue `home` has its copy."""
+
+    home: str
+    death: Death
+    move: Move
+    attempt: Attempt | Refused
+
+
 def blank() -> Page:
     return Page([], [], defaultdict(int))
 
@@ -57,8 +69,12 @@ class Ledger:
     def __init__(self, policy: QueuePolicy) -> None:
         self.policy = policy
         self.offset = 0.0
+        self.relay: Callable[[Move | None, Attempt | Refused], None] | None = None
+        """Takes the ends of jobs that belong to a flow, and hands them to `settle` once the flow knows."""
         self.pace = 0.0
         """Seconds that a handler takes, lately: it rises at once and falls slowly."""
+        self.deaths: list[Dying] = []
+        """Jobs that get a copy in a dead-letter queue before they are settled."""
         self._page = blank()
         self._measured = 0
 
@@ -66,12 +82,9 @@ class Ledger:
         return len(self._page)
 
     def complete(self, attempt: Attempt) -> None:
-        """A handler returned. The common case costs the turn no loop in the broker."""
-        if attempt.job.options.key or not attempt.id.isdigit():
-            move = Move("completed", attempt.id, attempt.lease, outcome=self._outcome(attempt))
-            self._page.moves.append(self._ending(move, attempt))
-            self._page.begun += 1
-            self._measure([attempt])
+        """A handler returned."""
+        if attempt.job.options.flow and self.relay is not None:
+            self.relay(None, attempt)
         else:
             self._page.done.append(attempt)
 
@@ -84,22 +97,69 @@ class Ledger:
         runs = attempt.runs.failed(failure.error, at, spent=verdict.spent)
         if self._way_back(attempt) == "alone":
             # It ran alone and the process lives: the crashes before were another's.
-            runs = Runs(runs.attempts, 0, runs.errors)
+            runs = Runs(runs.attempts, 0, runs.errors, runs.redriven)
         if verdict.move in ("dead", "cancelled"):
             started = self.server_ms(attempt.begun) if isinstance(attempt, Attempt) else None
             outcome = Outcome(attempt.runs.attempts + 1, started, at, None, runs.errors[-1])
             move = Move(verdict.move, attempt.id, attempt.lease, runs=encode(runs), outcome=encode(outcome))
             move = self._ending(move, attempt)
+            self._bury(move, attempt, runs.errors[-1])
         else:
             level = attempt.job.options.priority
             move = Move(verdict.move, attempt.id, attempt.lease, level, verdict.delay, encode(runs))
-        self._page.moves.append(move)
-        self._page.begun += 1
+            self.settle(move)
         if verdict.spent:
             self._page.counters["failed"] += 1
         if isinstance(attempt, Attempt):
             self._measure([attempt])
         return move
+
+    def settle(self, move: Move | None, attempt: Attempt | Refused | None = None) -> None:
+        """The next turn tells this move of a job that was begun here; without one, that this attempt completed."""
+        if move is None and isinstance(attempt, Attempt):
+            self._page.done.append(attempt)
+        elif move is not None:
+            self._page.moves.append(move)
+            self._page.begun += 1
+
+    def end(self, move: Move, attempt: Attempt | Refused) -> None:
+        """A job has ended. The flow that it belongs to hears of it before the broker does."""
+        if attempt.job.options.flow and self.relay is not None:
+            self.relay(move, attempt)
+        else:
+            self.settle(move)
+
+    def stopped(self, attempt: Attempt) -> None:
+        """A person cancelled a job while it ran: it goes back, and the broker cancels it."""
+        if attempt.job.options.flow and self.relay is not None:
+            self.relay(self._back(attempt), attempt)
+        else:
+            self.give_back([attempt])
+
+    def crash(self, attempt: Attempt, why: str) -> Move:
+        """The process of one job alone died through it: the move that follows. No attempt is spent."""
+        runs, level = attempt.runs.crashed(), attempt.job.options.priority
+        move = Move("front", attempt.id, attempt.lease, level, runs=encode(runs))
+        if runs.crashes >= self.policy.max_crashes:
+            at, spent = self.server_ms(attempt.ended), attempt.job.attempt
+            error = KeptError(spent, at, WorkerCrashed.__name__, f"{why}, {runs.crashes} times")
+            outcome = Outcome(spent, self.server_ms(attempt.begun), at, None, error)
+            move = Move("dead", attempt.id, attempt.lease, runs=encode(runs), outcome=encode(outcome))
+            move = self._ending(move, attempt)
+            self._bury(move, attempt, error)
+        else:
+            self.settle(move)
+        self._measure([attempt])
+        return move
+
+    def _bury(self, move: Move, attempt: Attempt | Refused, error: KeptError) -> None:
+        """A job has ended without success. A dead-letter queue gets its copy before anybody hears of it."""
+        home = self.policy.dead_letter.queue if move.move == "dead" else None
+        if home is None:
+            self.end(move, attempt)
+        else:
+            death = Death(attempt.job.id, attempt.runs.redriven, error)
+            self.deaths.append(Dying(home, death, move, attempt))
 
     def give_back(self, held: Iterable[Buffered | Attempt]) -> None:
         """Jobs go back unused, to the front of their level, in the order in which they came."""
@@ -141,6 +201,7 @@ class Ledger:
             "ids": [attempt.id for attempt in page.done],
             "leases": [attempt.lease for attempt in page.done],
             "outcomes": self.outcomes(page.done),
+            "unlocks": self.unlocks(page.done),
             "moves": page.moves,
             "counters": [part for item in page.counters.items() for part in item],
         }
@@ -155,9 +216,18 @@ class Ledger:
             flat.append(self._outcome(attempt))
         return flat
 
+    def unlocks(self, done: list[Attempt]) -> list[Argument]:
+        """(id, deduplication key, how long the id stays taken), flat, of those that hold any."""
+        # What makes the jobs of flows remembers them: their ids need not be kept.
+        ours = (attempt for attempt in done if not attempt.job.options.flow)
+        holding = [attempt for attempt in ours if attempt.job.options.key or not attempt.id.isdigit()]
+        return [part for one in holding for part in (one.id, one.job.options.key, self._keep(one.id))]
+
     def ahead(self, slots: int) -> int:
-        """How many jobs to hold beyond the slots: a few ms of work, none for slow handlers or under a limit."""
-        limited = self.policy.max_active is not None or self.policy.rate_limit is not None
+        """How many jobs to hold beyond the slots: a few ms of work, none for slow handlers, or where only so many may be
+        active, or start in a lane."""
+        lanes = self.policy.lanes
+        limited = self.policy.max_active is not None or (lanes is not None and lanes.rate_limit is not None)
         if not 0 < self.pace <= AHEAD_SECONDS or limited:
             return 0
         return min(int(slots * AHEAD_SECONDS / self.pace), AHEAD_JOBS)
@@ -173,6 +243,8 @@ class Ledger:
         return Move(move, job.id, job.lease, job.priority)
 
     def _way_back(self, job: Buffered | Attempt | Refused) -> Literal["front", "alone"]:
+        if self.policy.executor == "process":
+            return "front"  # each job has a process of its own as it is
         runs = job.runs if isinstance(job.runs, Runs) else decode_runs(job.runs) if job.runs else NO_RUNS
         return way_back(runs, self.policy.max_crashes)
 
@@ -185,8 +257,10 @@ class Ledger:
         return PLAIN_OUTCOME % (attempt.job.attempt, begun, ended)
 
     def _ending(self, move: Move, attempt: Attempt | Refused) -> Move:
-        keep: int | str = "" if attempt.id.isdigit() else self.policy.ids_keep
-        return move._replace(key=attempt.job.options.key, keep=keep)
+        return move._replace(key=attempt.job.options.key, keep=self._keep(attempt.id))
+
+    def _keep(self, id: bytes) -> int | str:
+        return "" if id.isdigit() else self.policy.ids_keep
 
     def _measure(self, ended: list[Attempt]) -> None:
         """Histograms of run and wait time: bucket i counts what took less than 2**i tenths of a ms."""

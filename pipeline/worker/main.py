@@ -12,18 +12,18 @@ import logging
 import os
 import signal
 import sys
-import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from pipeline.errors import StartError
-from pipeline.handler import CANNOT_START, resolve
+from pipeline.errors import CANNOT_START, StartError
+from pipeline.lifespan import Lifespan
 from pipeline.log import configure
 from pipeline.plan import WorkerPlan
 from pipeline.worker.attempt import Handlers
 from pipeline.worker.board import Board
+from pipeline.worker.boot import new_loop, reason_of
 from pipeline.worker.code import code_version
 from pipeline.worker.worker import Worker
 
@@ -54,11 +54,10 @@ class Up:
         os.write(self._fd, msgspec.json.encode({"event": event, **facts}) + b"\n")
 
 
-def prepare(plan: WorkerPlan) -> list[Handlers]:
+def prepare(plan: WorkerPlan, lifespan: Lifespan) -> list[Handlers]:
     """Import the user's code, for each queue. Raises whatever that raises."""
     sys.path.insert(0, plan.root)
-    if plan.setup is not None:
-        resolve(plan.setup)()
+    lifespan.begin()
     return [Handlers(policy) for policy in plan.queues]
 
 
@@ -67,8 +66,15 @@ async def serve(plan: WorkerPlan, queues: list[Handlers], boards: list[Board], o
     worker = Worker(plan, queues, boards, up.tell)
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: Orders(worker.obey), os.fdopen(orders, "rb", buffering=0))
+    try:
+        await worker.loaded()
+    except StartError as error:
+        up.tell("failed", **reason_of(error))
+        return CANNOT_START
     up.tell("ready", code=code_version(plan.root))
-    return await worker.serve()
+    code = await worker.serve()
+    await worker.close()
+    return code
 
 
 def main(orders: int, events: int, *boards: int) -> int:
@@ -78,29 +84,19 @@ def main(orders: int, events: int, *boards: int) -> int:
     up = Up(events)
     plan = msgspec.json.decode(_line(orders), type=WorkerPlan)
     configure(json=plan.json_logs)
+    loop = new_loop()
+    # Where every handler has a process of its own, setup is called there, and nothing of the user's here.
+    here = any(policy.executor != "process" for policy in plan.queues)
+    lifespan = Lifespan(loop, plan.setup if here else None)
+    code = CANNOT_START
     try:
-        queues = prepare(plan)
-    except StartError as error:
-        up.tell("failed", reason=str(error), traceback="")
-        return CANNOT_START
+        queues = prepare(plan, lifespan)
     except BaseException as error:  # noqa: BLE001 - user code may raise anything, SystemExit too
-        reason = f"{type(error).__name__}: {error}"
-        up.tell("failed", reason=reason, traceback=traceback.format_exc())
-        return CANNOT_START
-    return run_loop(serve(plan, queues, [Board(fd) for fd in boards], orders, up))
-
-
-def run_loop(work: Coroutine[Any, Any, int]) -> int:
-    """Run on uvloop where there is one. The loop is left as it stands: what was released and does not let itself
-    be cancelled must not keep the process."""
-    try:
-        import uvloop
-    except ImportError:
-        loop = asyncio.new_event_loop()
+        up.tell("failed", **reason_of(error))
     else:
-        loop = uvloop.new_event_loop()
-    asyncio.set_event_loop(loop)
-    return loop.run_until_complete(work)
+        code = loop.run_until_complete(serve(plan, queues, [Board(fd) for fd in boards], orders, up))
+    lifespan.end(plan.stop_timeout, code)
+    return code
 
 
 def _line(fd: int) -> bytes:

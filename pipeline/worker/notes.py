@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any
 
 from pipeline.errors import JobCancelled, LeaseLost
 from pipeline.job import LOG_LINE_BYTES, SENT, Job, encode
+from pipeline.store.scripts import whole
 from pipeline.store.store import Store
-from pipeline.store.wire import Command, Reply
+from pipeline.store.wire import Command, Connection, Reply
 from pipeline.worker.attempt import Attempt
 from pipeline.worker.link import Link
 
@@ -26,21 +27,29 @@ class Notes:
         link: Link,
         running: Mapping[int, Attempt],
         lose: Callable[[Attempt], None],
+        ask: Callable[[Job[Any], str], Coroutine[Any, Any, Any]],
     ) -> None:
         self._store = store
         self._worker = worker
         self._link = link
         self._running = running
         self._lose = lose
+        self._ask = ask
         self._loop = asyncio.get_running_loop()
+        self._known_to: Connection | None = None
         self._from_threads: deque[tuple[Attempt, Command]] = deque()
 
-    def send(self, job: Job[Any], kind: str, value: Any) -> Awaitable[None]:
+    def send(self, job: Job[Any], kind: str, value: Any) -> Awaitable[Any]:
         """Send a note; awaiting it waits for the broker. While the broker is away notes are dropped.
 
-        Raises LeaseLost when the job is known to run elsewhere, JobCancelled when a person cancelled it.
+        Of a step of a flow it also asks: what `needs` and `failures` say. Raises LeaseLost when the job is known to run
+        elsewhere, JobCancelled when a person cancelled it.
         """
         attempt = next((a for a in list(self._running.values()) if a.job is job), None)
+        if kind in ("needs", "failures"):
+            asked = self._ask(job, kind)
+            is_plain = attempt is not None and not attempt.handler.is_async
+            return asyncio.run_coroutine_threadsafe(asked, self._loop).result() if is_plain else asked
         if attempt is not None and attempt.stopped == "lost":
             raise LeaseLost(f"the lease of {job.name} {job.id} is lost: what it does counts no more")
         if attempt is not None and attempt.stopped == "cancel":
@@ -62,7 +71,7 @@ class Notes:
             if not told.done():
                 told.set_result(None)
 
-        turns.send(heard, command)
+        turns.send(heard, self._certain(command))
         return told
 
     def flush(self) -> None:
@@ -70,8 +79,14 @@ class Notes:
         while self._from_threads:
             attempt, command = self._from_threads.popleft()
             if self._link.turns is not None:
-                self._link.turns.send(partial(self._heard, attempt), command)
+                self._link.turns.send(partial(self._heard, attempt), self._certain(command))
 
     def _heard(self, attempt: Attempt, reply: Reply) -> None:
+        if not isinstance(reply, Exception):
+            self._known_to = self._link.turns
         if reply == 0:
             self._lose(attempt)
+
+    def _certain(self, command: Command) -> Command:
+        # A script that the server does not have is sent again, behind the turn that settles the job.
+        return command if self._link.turns is self._known_to else whole(command)

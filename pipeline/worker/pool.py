@@ -27,8 +27,10 @@ from pipeline.worker.attempt import (
 from pipeline.worker.board import Board
 from pipeline.worker.ends import Ends
 from pipeline.worker.hand import Hand
+from pipeline.worker.late_relay import LateRelay
 from pipeline.worker.leave import Leave
 from pipeline.worker.ledger import Ledger, Page
+from pipeline.worker.letters import Letters
 from pipeline.worker.link import Link
 from pipeline.worker.notes import Notes
 from pipeline.worker.report import listed
@@ -65,7 +67,7 @@ class Pool:
     def __init__(self, plan: WorkerPlan, handlers: Handlers, board: Board, owner: Owner) -> None:
         policy = handlers.table.queue
         self.plan = plan
-        self.concurrency = 1 if plan.alone else policy.concurrency
+        self.concurrency = 1 if plan.alone else policy.at_once
         self.ledger = Ledger(policy)
         self._owner = owner
         self._store = Store(plan.project, policy.name)
@@ -74,20 +76,30 @@ class Pool:
         self._loop = asyncio.get_running_loop()
         inbox = keys.inbox(self._store.queue, plan.worker)
         self._link = Link(parse(plan.broker), inbox, self._linked, owner.denied)
-        self._hand = Hand(self, handlers, self.ledger, board, self.concurrency)
+        self._hand = Hand(self, handlers, self.ledger, board, self._slots(policy), plan)
         self._running = self._hand.running
         self._watch = Watch(self, self._link, self._hand, self.ledger, board)
         self._leave = Leave(self, self._link, self._hand, self.ledger, self._store.leave(plan.worker))
-        notes = Notes(self._store, plan.worker, self._link, self._running, self._hand.lose)
+        self._relay = LateRelay(plan.project, self._link, self.ledger, self)
+        notes = Notes(self._store, plan.worker, self._link, self._running, self._hand.lose, self._relay.ask)
         handlers.note = notes.send
         self._ends = Ends(self._hand, self.ledger, notes)
         self._starts = Starts(self._store, self._link)
+        self._letters = Letters(plan.project, policy.name, self._link, self.ledger, self.kick)
         self._number = 0
         self._flight: Page | None = None
         self._turning = self._scheduled = self._parked = self._poked = self._joined = self._changed = False
         self._sure = True
         self._served = False
         self._due: asyncio.TimerHandle | None = None
+
+    async def loaded(self) -> None:
+        """Wait for handlers that load in processes of their own. Raises StartError when they cannot."""
+        await self._hand.loaded()
+
+    async def close(self, timeout: float) -> None:
+        """Let those processes go, within `timeout` seconds."""
+        await self._hand.close(timeout)
 
     @property
     def quiet(self) -> bool:
@@ -112,13 +124,16 @@ class Pool:
     def apply(self, table: Table) -> None:
         """Go by another policy from the next job on. What runs goes on; what is too much to hold goes back."""
         self.ledger.policy = table.queue
-        self.concurrency = 1 if self.plan.alone else table.queue.concurrency
-        self._hand.apply(table, self.concurrency)
+        self.concurrency = 1 if self.plan.alone else table.queue.at_once
+        self._hand.apply(table, self._slots(table.queue))
         # A turn that is under way asked by the policy before: its answer may bring too much, or too little.
         self._changed = self._turning or not self._sure
         if not self._changed:
             self._fit()
         self.kick()
+
+    def _slots(self, policy: QueuePolicy) -> int:
+        return 1 if self.plan.alone else policy.concurrency
 
     def _fit(self) -> None:
         room = max(self.concurrency + self._ahead() - len(self._running), 0)
@@ -137,10 +152,12 @@ class Pool:
     def _turn(self) -> None:
         self._scheduled = False
         self.collect()
+        if self.ledger.deaths:
+            self._letters.send()
         turns = self._link.turns
         if self._turning or not self._joined or not self._sure or turns is None:
             return
-        free = self.concurrency - len(self._hand) + len(self.ledger)
+        free = self.concurrency - len(self._hand) - self._hand.padding + len(self.ledger) + self._relay.count
         want = 0 if self._leave.quiet else min(max(free + self._ahead(), 0), BATCH)
         if not want and not self.ledger and not self._parked:
             self._leave.if_done()
@@ -195,7 +212,14 @@ class Pool:
         changed, self._changed = self._changed, False
         if changed:
             self._fit()
-        if self.ledger or self._ends or 0 < len(ids) < want or self._leave.quiet or changed:
+        if (
+            self.ledger
+            or self.ledger.deaths
+            or self._ends
+            or 0 < len(ids) < want
+            or self._leave.quiet
+            or changed
+        ):
             self.kick()
 
     def _serves(self) -> None:
@@ -204,8 +228,9 @@ class Pool:
             self._owner.serves()
 
     def _ahead(self) -> int:
-        # With two kinds of slots only their number bounds what runs at once, so nothing is held beyond it.
-        alike = len(self._hand.lanes) == 1 and not self.plan.alone
+        # With two kinds of slots only their number bounds what runs at once, so nothing is held beyond it; nor is it
+        # for batches, which take as many jobs as there are.
+        alike = len(self._hand.lanes) == 1 and not self.plan.alone and self.ledger.policy.batch is None
         return self.ledger.ahead(self.concurrency) if alike else 0
 
     def _turn_failed(self, reply: Exception) -> None:
@@ -264,8 +289,9 @@ class Pool:
             self._board.skip()
             self._loop.call_soon_threadsafe(self._refuse, attempt)
             return None
-        if self.ledger.policy.rate_limit is not None:
-            self._starts.began(held.lease, moment)
+        if self.ledger.policy.has_rate:
+            apart = self.ledger.policy.lanes is not None
+            self._starts.began(held.id, held.lease, moment, apart=apart)
         self._running[slot] = attempt
         deadline = 0 if attempt.hard == inf else int(attempt.hard * 1000)
         self._board.begin(slot, held.id, held.lease, int(moment * 1000), deadline)
@@ -285,6 +311,15 @@ class Pool:
         if not self._poked and not self._turning:
             self._poked = True
             self._loop.call_soon_threadsafe(self._turn)
+
+    @property
+    def offset(self) -> float:
+        """What turns our ms into the server's."""
+        return self.ledger.offset
+
+    def cannot_start(self, reason: str) -> None:
+        """The handlers do not load any more: another worker shall try."""
+        self._owner.retire(f"a process for jobs of {self.ledger.policy.name} cannot start: {reason}")
 
     def idle(self, slot: int) -> None:
         """The slot waits for a job. From any thread."""
@@ -313,6 +348,7 @@ class Pool:
             return
         self._link.listen(self._woken)
         self._turning = False
+        self._letters.send_again()
         self.kick()
 
     def doubt(self) -> None:

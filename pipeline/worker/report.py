@@ -27,6 +27,12 @@ def tell_failure(job: Job[Any], why: Failure, move: Move) -> None:
         log.warning("%s, failed and runs again in %s: %s", run, words(move.delay), error)
 
 
+def tell_crash(job: Job[Any], why: str, move: Move) -> None:
+    """One line for a job whose own process did not survive it."""
+    then = "is dead" if move.move == "dead" else "runs again"
+    log.error("%s %s, %s: %s", job.name, job.id, then, why)
+
+
 def listed(ids: list[bytes]) -> str:
     """A few ids, and how many more there are."""
     shown = ", ".join(id.decode() for id in ids[:5])

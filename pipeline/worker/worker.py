@@ -39,6 +39,15 @@ class Worker:
         if not plan.waits:
             self._begin(begins=True)
 
+    async def loaded(self) -> None:
+        """Wait for handlers that load elsewhere. Raises StartError when they cannot."""
+        for pool in self.pools.values():
+            await pool.loaded()
+
+    async def close(self) -> None:
+        """Let the processes of slots go, within `stop_timeout`."""
+        await asyncio.gather(*(pool.close(self._stop_timeout / 1000) for pool in self.pools.values()))
+
     async def serve(self) -> int:
         """Work from `go` on until told to stop: the exit code."""
         if await self._begins:

@@ -23,6 +23,19 @@ def none(): ...
 def two(a, b): ...
 def boot(): sys.modules["booted"] = sys
 value = 3
+def plain_around(job, call_next): ...
+async def async_around(job, call_next): ...
+from contextlib import asynccontextmanager, contextmanager
+@contextmanager
+def span(job): yield
+@contextmanager
+def opened():
+    boot()
+    yield
+@asynccontextmanager
+async def async_opened():
+    boot()
+    yield
 """
 MODULES = {
     "app.py": APP,
@@ -94,6 +107,33 @@ def test_the_classes_of_policies_are_imported_too(project: None, write: Write) -
         "queues:\n  a: {handler: 'app:good', retry: r}\n  b: {handler: 'app:good', retry: r}\n"
     )
     assert found(file) == ["P508 3:46 queues.a.retry.retry_on.2", "P502 3:71 queues.a.retry.discard_on.0"]
+
+
+@pytest.mark.parametrize(
+    ("handler", "around", "code"),
+    [
+        ("app:good", "app:plain_around", None),
+        ("app:also_good", "app:async_around", None),
+        ("app:also_good", "app:span", None),
+        ("app:good", "app:async_around", "P509"),
+        ("app:also_good", "app:plain_around", "P509"),
+        ("app:good", "app:none", "P509"),
+        ("app:good", "app:value", "P509"),
+        ("app:good", "app:nothing", "P502"),
+        ("app:good", "missing:f", "P501"),
+    ],
+)
+def test_what_is_around_a_handler_must_fit_it(
+    project: None, write: Write, handler: str, around: str, code: str | None
+) -> None:
+    file = write(f"name: s\ndefaults: {{around: ['{around}']}}\nqueues: {{a: {{handler: '{handler}'}}}}\n")
+    assert found(file) == ([f"{code} 2:21 queues.a.around.0"] if code else [])
+
+
+def test_setup_may_be_a_context_manager(project: None, write: Write) -> None:
+    queues = "queues: {a: {handler: 'after_boot:f'}}\n"
+    assert found(write(f"name: s\nsetup: app:opened\n{queues}")) == []
+    assert found(write(f"name: s\nsetup: app:async_opened\n{queues}")) == []
 
 
 def test_setup_is_called_before_handlers_are_imported(project: None, write: Write) -> None:

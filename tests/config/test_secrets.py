@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pipeline.config.findings import as_json, render
@@ -125,3 +126,34 @@ def test_what_is_no_file_is_not_read(project: Project, tmp_path: Path, make: Cal
     make(tmp_path / "secrets" / "broker")
     (found,) = project({MAIN: FROM_FILE}).findings
     assert "cannot read secrets/broker: it is " in found.message
+
+
+ALERT = "name: shop\nsecrets: {slack: {env: SLACK}}\nalerts: {oncall: {url: {secret: slack}}}\n" + QUEUES
+HOOK = "https://hooks.example.com/T0/B0"
+
+
+def test_the_address_of_an_alert_is_no_part_of_the_plan_and_is_not_shown(project: Project) -> None:
+    loaded = project({MAIN: ALERT}, {"SLACK": HOOK}, secrets="required")
+    assert loaded.plan is not None
+    assert loaded.plan.secrets == (HOOK,)
+    assert HOOK.encode() not in msgspec.json.encode(msgspec.structs.replace(loaded.plan, secrets=()))
+    assert HOOK not in effective(loaded)
+    assert loaded.plan.alerts["oncall"].env == "SLACK"
+
+
+def test_whoever_only_needs_the_broker_needs_no_secret_of_alerts(project: Project) -> None:
+    assert [one.severity for one in project({MAIN: ALERT}).findings] == ["note"]
+    assert [one.severity for one in project({MAIN: ALERT}, secrets="required").findings] == ["error"]
+    assert project({MAIN: ALERT}, secrets="broker").findings == ()
+
+
+@pytest.mark.parametrize(
+    ("address", "code"),
+    [("ftp://x", "P130"), ("http://example.com/T0", "P342"), ("http://localhost/T0", None)],
+)
+def test_an_address_from_a_secret_is_checked_and_not_told(
+    project: Project, address: str, code: str | None
+) -> None:
+    findings = project({MAIN: ALERT}, {"SLACK": address}).findings
+    assert [one.code for one in findings] == ([code] if code else [])
+    assert address not in render(findings)

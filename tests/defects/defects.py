@@ -15,6 +15,7 @@ class Defect(NamedTuple):
 
 
 LUA, TURN = "pipeline/store/lua", "tests/store/lua/test_turn.py"
+SCHEDULES = "tests/store/lua/test_schedules.py"
 KILL, SILENCE = "tests/lifecycle/test_kill.py", "tests/lifecycle/test_silence.py"
 
 DEFECTS = {
@@ -65,8 +66,29 @@ DEFECTS = {
             "tests/test_client.py::test_a_call_that_lost_its_answer_makes_no_second_job",
         ),
     ),
+    "a tick is fired by everybody who saw it due": Defect(
+        f"{LUA}/fire.lua",
+        "if seen[1] ~= after or",
+        "if false and",
+        (
+            f"{SCHEDULES}::test_of_two_who_see_the_same_one_fires",
+            "tests/supervisor/test_schedules.py::test_of_two_supervisors_who_look_at_once_one_fires",
+        ),
+    ),
+    "an older generation fires": Defect(
+        f"{LUA}/fire.lua",
+        "if (meta[1] or '') ~= generation then",
+        "if false then",
+        (f"{SCHEDULES}::test_only_the_generation_that_runs_fires",),
+    ),
+    "a fixed time fires twice when the clocks are put back": Defect(
+        "pipeline/schedule.py",
+        "        if tick > after:",
+        "        if True:",
+        ("tests/test_schedule.py::test_in_the_second_of_two_equal_hours_a_fixed_time_is_over",),
+    ),
     "the id of a caller guards nothing": Defect(
-        f"{LUA}/enqueue_each.lua",
+        f"{LUA}/include/accept.lua",
         "if redis.call('HEXISTS', queue .. ':jobs', id) == 1 then return true end",
         "",
         ("tests/test_client.py::test_a_callers_id_is_a_duplicate_the_second_time",),
@@ -128,7 +150,7 @@ DEFECTS = {
     ),
     "crashes are not counted": Defect(
         "pipeline/job.py",
-        "return Runs(self.attempts, self.crashes + 1, self.errors)",
+        "return Runs(self.attempts, self.crashes + 1, self.errors, self.redriven)",
         "return self",
         (f"{KILL}::test_a_job_that_kills_its_process_three_times_is_dead_and_its_neighbours_are_not",),
     ),

@@ -25,7 +25,7 @@ from pipeline import Client
 from pipeline.errors import BrokerUnavailable
 from pipeline.job import decode_outcome
 from pipeline.plan import BrokerPlan, Plan, PoolPlan, ReloadPlan, RestartPlan, SupervisorPlan
-from pipeline.policy import JobPolicy, QueuePolicy, RetryPolicy, Timeout
+from pipeline.policy import Backoff, JobPolicy, QueuePolicy, RetryPolicy, Timeout
 from pipeline.status.supervisors import SupervisorState
 from pipeline.store import keys
 from pipeline.store.wire import BlockingConnection, connect, parse
@@ -116,6 +116,7 @@ class Project:
             restart=RestartPlan(delay=20, max=100, give_up_after=3),
             reload=ReloadPlan(watch=False),
         )
+        self.setup: str | None = None
         self.queues: dict[str, QueuePolicy] = {}
         self.pools: dict[str, PoolPlan] = {}
         self.runs: list[Run] = []
@@ -129,9 +130,10 @@ class Project:
         processes: int = 1,
         hard: int | None = None,
         attempts: int = 1,
+        backoff: Backoff | None = None,
         **policy: Any,
     ) -> None:
-        job = JobPolicy(handler=handler, timeout=Timeout(hard=hard), retry=RetryPolicy(attempts=attempts))
+        job = JobPolicy(handler=handler, timeout=Timeout(hard=hard), retry=RetryPolicy(attempts, backoff))
         self.queues[name] = QueuePolicy(name, others=job, **policy)
         self.pools[name] = PoolPlan((name,), processes)
 
@@ -144,7 +146,7 @@ class Project:
             hash,
             BrokerPlan(self.url),
             self.rules,
-            None,
+            self.setup,
             self.queues,
             self.pools,
         )

@@ -6,6 +6,8 @@ import asyncio
 import os
 import re
 import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,11 @@ EVENTS = Path(__file__).parent / "events"
 
 
 def note(what: str, job: Job[Any]) -> None:
-    line = f"{what} {job.queue} {job.id} {job.attempt} {os.getpid()} {time.monotonic():.3f}\n"
+    write(what, job.queue, job.id, job.attempt)
+
+
+def write(what: str, queue: str = "-", id: str = "-", attempt: int = 0) -> None:
+    line = f"{what} {queue} {id} {attempt} {os.getpid()} {time.monotonic():.3f}\n"
     fd = os.open(EVENTS, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(fd, line.encode())
     os.close(fd)
@@ -89,6 +95,21 @@ async def fail_late(job: Job[Any]) -> None:
 
 def setup() -> None:
     """What `setup` may name."""
+
+
+@contextmanager
+def watched(job: Job[Any]) -> Iterator[None]:
+    """What `around` may name."""
+    yield
+
+
+@asynccontextmanager
+async def opened() -> AsyncIterator[None]:
+    """A `setup` that opens something and closes it in the end."""
+    write("open")
+    yield
+    await asyncio.sleep(0.01)
+    write("close")
 
 
 async def other(job: Job[Any]) -> None:

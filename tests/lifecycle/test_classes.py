@@ -24,7 +24,12 @@ NAMES = {
     "pools.*": "shared",
     "secrets.*": "one",
     "profiles.*": "dev",
+    "schedules.*": "tidy",
+    "alerts.*": "oncall",
+    "flows.*": "flow",
+    "steps.*": "step",
 }
+ALERTS = {"oncall": {"url": "https://example.com/a"}, "pager": {"command": ["page"]}}
 # What each kind of key is changed from and to. A longer ending of a path goes before a shorter one.
 VALUES = {
     "version": (1, 2),
@@ -84,9 +89,31 @@ VALUES = {
     "expires": ("1h", "2h"),
     "concurrency": (3, 4),
     "max_active": (5, 6),
+    "lanes": ({"key": "{data.a}", "max_active": 1}, {"key": "{data.b}", "max_active": 1}),
+    "lanes.key": ("{data.a}", "{data.b}"),
+    "lanes.max_active": (5, 6),
+    "lanes.rate_limit": ({"max": 5, "per": "1s"}, {"max": 6, "per": "1s"}),
+    "lanes.rate_limit.max": (5, 6),
+    "lanes.rate_limit.per": ("1s", "2s"),
+    "lanes.order": (None, "strict"),
+    "lanes.fair": (True, False),
     "rate_limit": ({"max": 5, "per": "1s"}, {"max": 6, "per": "1s"}),
     "rate_limit.max": (5, 6),
     "per": ("1s", "2s"),
+    "wait_limit": ({"max": "5m", "alert": "oncall"}, {"max": "6m", "alert": "oncall"}),
+    "wait_limit.max": ("5m", "6m"),
+    "dead_letter": ({"queue": "b"}, {"queue": "c"}),
+    "dead_letter.queue": ("b", "c"),
+    "alert": ("oncall", "pager"),
+    "alerts": (ALERTS, ALERTS | {"third": {"command": ["page"]}}),
+    "alerts.*": ({"command": ["page"]}, {"command": ["page", "now"]}),
+    "alerts.*.url": ("https://example.com/a", "https://example.com/b"),
+    "url.secret": ("one", "two"),
+    "command": (["page"], ["page", "now"]),
+    "format": ("json", "slack"),
+    "throttle": ("5m", "6m"),
+    "events": (["fatal"], ["rejected"]),
+    "allow_private": (False, True),
     "retention": ({"dead": {"count": 5}}, {"dead": {"count": 6}}),
     "completed": ({"count": 5}, {"count": 6}),
     "dead": ({"count": 5}, {"count": 6}),
@@ -97,20 +124,62 @@ VALUES = {
     "max_crashes": (3, 4),
     "max_payload": ("1MiB", "2MiB"),
     "executor": ("auto", "async"),
+    "executor.type": ("auto", "async"),
+    "batch": ({"size": 2}, {"size": 3}),
+    "batch.size": (2, 3),
+    "wait": ("1s", "2s"),
     "paused": (False, True),
     "queues": ({"a": {"handler": "hands:work"}}, {"a": {"handler": "hands:work", "concurrency": 7}}),
     "queues.*": ({"handler": "hands:work"}, {"handler": "hands:work", "concurrency": 8}),
     "handler": ("hands:work", "hands:other"),
+    "around": ([], ["hands:watched"]),
     "jobs": ({}, {"job": {"handler": "hands:work"}}),
     "jobs.*": ({"handler": "hands:work"}, {"handler": "hands:other"}),
     "schema": ("one.json", "two.json"),
     "pool": (None, "shared"),
     "pools": ({"shared": {"processes": 1}}, {"shared": {"processes": 2}}),
     "pools.*": ({"processes": 1}, {"processes": 2}),
+    "schedules": (
+        {"tidy": {"queue": "a", "job": "job", "every": "1h"}},
+        {"tidy": {"queue": "a", "job": "job", "every": "2h"}},
+    ),
+    "schedules.*": (
+        {"queue": "a", "job": "job", "every": "1h"},
+        {"queue": "a", "job": "job", "cron": "@daily"},
+    ),
+    "schedules.*.queue": ("a", "b"),
+    "schedules.*.job": ("job", "other"),
+    "every": ("1h", "2h"),
+    "cron": ("@daily", "@weekly"),
+    "timezone": ("UTC", "Europe/Paris"),
+    "data": ({"a": 1}, {"a": 2}),
+    "start": ("2030-06-01", "2030-07-01"),
+    "end": ("2090-06-01", "2090-07-01"),
+    "limit": (5, 6),
+    "overlap": ("allow", "skip"),
+    "catch_up": ("latest", "none"),
+    "schedules.*.jitter": ("1s", "2s"),
+    "flows": (
+        {"f": {"steps": {"s": {"queue": "a", "job": "j"}}}},
+        {"g": {"steps": {"s": {"queue": "a", "job": "j"}}}},
+    ),
+    "flows.*": ({"steps": {"t": {"queue": "a", "job": "j"}}}, {"steps": {"s": {"queue": "a", "job": "k"}}}),
+    "flows.*.timeout": ("1h", "2h"),
+    "flows.*.retention": ({"count": 5}, {"count": 6}),
+    "steps": ({"s": {"queue": "a", "job": "j"}}, {"t": {"queue": "a", "job": "j"}}),
+    "steps.*": ({"queue": "a", "job": "j"}, {"queue": "a", "job": "k"}),
+    "steps.*.queue": ("a", "b"),
+    "steps.*.job": ("j", "k"),
+    "needs": ([], ["first"]),
+    "for_each": ("{data.x}", "{data.y}"),
+    "optional": (False, True),
+    "on_failure": (False, True),
     "profiles": ({}, {"dev": {"defaults": {"concurrency": 1}}}),
     "profiles.*": ({"defaults": {"concurrency": 1}}, {"defaults": {"concurrency": 2}}),
     "tests": ([], [{"name": "curve", "retry": "standard", "expect": {"delays": []}}]),
 }
+HOURLY = {"queue": "a", "job": "job", "every": "1h"}
+DAILY = {"queue": "a", "job": "job", "cron": "@daily"}
 # What a key needs beside it, by the ending of its path.
 BESIDE: dict[str, dict[str, Any]] = {
     "backoff.type": {"delay": "1s"},
@@ -121,8 +190,19 @@ BESIDE: dict[str, dict[str, Any]] = {
     "deduplication.mode": {"key": "{data.a}", "ttl": None},
     "deduplication.ttl": {"key": "{data.a}", "mode": "throttle"},
     "rate_limit.max": {"per": "1s"},
+    "wait_limit.max": {"alert": "oncall"},
+    "wait_limit.alert": {"max": "5m"},
+    "alerts.*.command": {"url": None},
     "rate_limit.per": {"max": 5},
+    "batch.wait": {"size": 2},
+    "executor.max_jobs": {"type": "process"},
     "jobs.*.schema": {"handler": "hands:work"},
+    "schedules.*.timezone": DAILY,
+    "schedules.*.cron": {"queue": "a", "job": "job"},
+    **{
+        f"schedules.*.{key}": HOURLY
+        for key in ("queue", "job", "every", "data", "start", "end", "limit", "overlap", "catch_up", "jitter")
+    },
 }
 # They change nothing that runs: what they say is used elsewhere, or nowhere yet.
 SILENT = ("include", "secrets", "profiles", "tests")
@@ -158,6 +238,11 @@ def document_with(path: str, value: object) -> dict[str, Any]:
         put(document, f"{path.rpartition('.')[0]}.{beside}", with_it)
     if path.endswith("deduplication.mode") and value == "throttle":
         put(document, f"{path.rpartition('.')[0]}.ttl", "1m")
+    if path.startswith("defaults.dead_letter"):
+        for queue in ("b", "c"):
+            document["queues"][queue]["dead_letter"] = None
+    if path == "alerts.*.url.secret":
+        document["secrets"] = {name: {"file": f"{name}.txt"} for name in ("one", "two")}
     if path.startswith("defaults."):
         document["queues"]["a"].pop(path.split(".")[1], None)
     put(document, path, value)
@@ -172,12 +257,14 @@ BASE: dict[str, Any] = {
         "standard": {"attempts": 2},
         "other": {"attempts": 5, "backoff": {"type": "fixed", "delay": "9s"}},
     },
+    "alerts": ALERTS,
     "queues": {
         "a": {"handler": "hands:work", "retry": "standard"},
         "b": {"handler": "hands:work", "pool": "shared"},
         "c": {"handler": "hands:work", "pool": "shared"},
     },
     "pools": {"shared": {"processes": 1}},
+    "flows": {"flow": {"steps": {"first": {"queue": "a", "job": "j"}, "step": {"queue": "a", "job": "j"}}}},
 }
 
 
@@ -188,6 +275,7 @@ def running():
     (written.root / "more.yaml").write_text("x-nothing: 1\n")
     for name in ("one", "two"):
         (written.root / f"{name}.json").write_text(json.dumps({"title": name}))
+        (written.root / f"{name}.txt").write_text(f"https://example.com/{name}")
     written.file.write_text(json.dumps(BASE))
     run = written.run()
     eventually(lambda: is_up(written) and written.pools_run(), "it runs")

@@ -76,7 +76,13 @@ DEFECTS = {
         "cancel remove change", "redis.call('HGET', queue .. ':moved', id) or level", "level"
     ),
     "a job that was moved stays in its old place": Defect(
-        "change", "if moves then withdraw(queue, state, id, was) end", ""
+        "change", "withdraw(queue, time, state, id, was)\n", "\n"
+    ),
+    "a job that was moved stays in its old place in its lane": Defect(
+        "change enqueue_each fire", "redis.call('ZREM', waits, laned)", ""
+    ),
+    "a job that was let in and moved is known by its old level": Defect(
+        "change enqueue_each fire", "redis.call('HSET', queue .. ':laned', id, 'in ' .. level)", ""
     ),
     "a removed job keeps its record": Defect("remove", "    drop(queue, { id })\n", ""),
     "a rate is not kept": Defect("turn", "if free > 0 then return free end", "if true then return 1000 end"),
@@ -84,6 +90,18 @@ DEFECTS = {
         "turn reclaim",
         "if stops then move, outcome, key, keep = stopped(queue, id, move, outcome, key, keep) end",
         "",
+    ),
+    "who leaves a lane lets nobody in": Defect(
+        "turn reclaim cancel remove", "let = let + let_in(book, lane, 10)", ""
+    ),
+    "a lane is wider than it may be": Defect("turn enqueue_each", "lane.inside >= book.max or", ""),
+    "a hold of a lane is not heeded": Defect("turn", "if lane and lane.held then", "if false then"),
+    "a tick is fired by everybody who saw it due": Defect("fire", "if seen[1] ~= after or", "if false and"),
+    "a tick that is skipped is not gone on to": Defect(
+        "fire", "redis.call('HSET', schedules, name .. ':after', tick)", ""
+    ),
+    "a schedule adds a job beside the one before": Defect(
+        "fire", "if state and not ended[state] then", "if false then"
     ),
     "a job that is active can be cancelled": Defect(
         "cancel", "if state ~= 'waiting' and state ~= 'delayed' then return state end", ""

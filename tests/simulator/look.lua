@@ -15,6 +15,12 @@ for i = 1, #workers, 2 do
     redis.call('LLEN', queue .. ':inbox:' .. workers[i]),
   }
 end
+local sizes, lanes = redis.call('ZRANGE', queue .. ':lane_sizes', 0, -1, 'WITHSCORES'), {}
+for i = 1, #sizes, 2 do
+  if sizes[i] ~= '' then
+    lanes[#lanes + 1] = { sizes[i], redis.call('ZRANGE', queue .. ':lane:' .. sizes[i], 0, -1) }
+  end
+end
 return {
   redis.call('HGETALL', queue .. ':jobs'),
   redis.call('ZRANGE', queue .. ':delayed', 0, -1, 'WITHSCORES'),
@@ -26,6 +32,16 @@ return {
   redis.call('HGETALL', queue .. ':stale'),
   held,
   redis.call('SMEMBERS', queue .. ':idle'),
-  redis.call('HMGET', queue .. ':meta', 'paused', 'limited', 'removed', 'generation', 'rate', 'held'),
+  redis.call('HMGET', queue .. ':meta', 'paused', 'limited', 'removed', 'generation', 'rate', 'held', 'lanes'),
   redis.call('HGETALL', queue .. ':levelof'),
+  {
+    redis.call('HGETALL', queue .. ':lane_of'),
+    redis.call('HGETALL', queue .. ':laned'),
+    redis.call('HGETALL', queue .. ':lane_in'),
+    redis.call('HGETALL', queue .. ':lane_listed'),
+    sizes,
+    redis.call('ZRANGE', queue .. ':lane_opens', 0, -1),
+    redis.call('HKEYS', queue .. ':lane_held'),
+    lanes,
+  },
 }

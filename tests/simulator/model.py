@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.store.scripts import script
 from pipeline.store.wire import Reply
-from tests.simulator.places import ENDED, Lease, Place, Places, Violation
+from tests.simulator.places import ENDED, Lease, Place, Places, View, Violation
 
 Visit = tuple[str, str, bool]
 SETTLED: dict[str, Place] = {
@@ -27,7 +27,7 @@ SETTLED: dict[str, Place] = {
     "alone": "alone",
     "cancelled": "cancelled",
 }
-ANSWERED_BY_ERRORS = {"enqueue", "enqueue_each", "turn", "hold"}
+ANSWERED_BY_ERRORS = {"enqueue", "enqueue_each", "fire", "turn", "hold"}
 
 
 def plain(value: Any) -> bytes:
@@ -47,9 +47,12 @@ class Model:
         self._starts: list[tuple[int, bytes]] = []
         self._rate: object = None
         self._stops: set[bytes] = set()
+        self.fired: dict[bytes, bytes] = {}
+        """The job of each tick that was fired."""
         self._steps: dict[str, Callable[[tuple[bytes, ...], Any], None]] = {
             "enqueue": self._enqueue,
             "enqueue_each": self._enqueue_each,
+            "fire": self._fire,
             "turn": self._turn,
             "reclaim": self._reclaim,
             "relieve": self._relieve,
@@ -65,10 +68,12 @@ class Model:
 
     def kept(self) -> Any:
         """The account as it is now, for `restore`."""
-        return copy.deepcopy((self.places, self.born, self.counts, self._calls, self._starts, self._stops))
+        kept = (self.places, self.born, self.counts, self._calls, self._starts, self._stops, self.fired)
+        return copy.deepcopy(kept)
 
     def restore(self, kept: Any) -> None:
-        self.places, self.born, self.counts, self._calls, self._starts, self._stops = copy.deepcopy(kept)
+        kept = copy.deepcopy(kept)
+        self.places, self.born, self.counts, self._calls, self._starts, self._stops, self.fired = kept
 
     def under(self, rate: object) -> None:
         """Starts count from when a rate is set, or changed, on."""
@@ -81,12 +86,13 @@ class Model:
         args: tuple[Any, ...],
         reply: Reply,
         after: Places,
-        records: dict[bytes, bytes],
+        before: View,
         time: int,
     ) -> None:
-        """A script was run and answered (an error: an exception). `after` is where the server has all jobs now;
-        `records` are those before, `time` its clock."""
-        self._after, self._records, self._time = after, records, time
+        """A script was run and answered (an error: an exception). `after` is where the server has all jobs now,
+        `before` what was seen before, `time` its clock."""
+        self._after, self._time = after, time
+        self._records, self._listed = before.records, before.listed
         if isinstance(reply, Exception) and name not in ANSWERED_BY_ERRORS:
             raise Violation(f"{name}: {reply}")
         step = self._steps.get(name)
@@ -134,14 +140,33 @@ class Model:
                 self._expect(f"job {id!r} stands but never came, answer", id in self.born, True)
                 self._visit(id, "enqueue", carried=False)
                 continue
-            self._expect(f"a job was there when {id!r} was created", self.places.get(id), None)
-            place = self._after.get(id, "waiting")
-            if isinstance(place, Lease) and "waiting" in self.places.values():
-                raise Violation(f"job {id!r} was handed over past others that wait")
-            self._visit(id, "hand over" if isinstance(place, Lease) else "enqueue", carried=True)
-            self.places[id] = place
-            self.born.add(id)
-            self.counts["enqueued"] += 1
+            self._created(id)
+
+    def _created(self, id: bytes) -> None:
+        self._expect(f"a job was there when {id!r} was created", self.places.get(id), None)
+        place = self._after.get(id, "waiting")
+        if isinstance(place, Lease) and self._listed:
+            raise Violation(f"job {id!r} was handed over past others that wait")
+        self._visit(id, "hand over" if isinstance(place, Lease) else "enqueue", carried=True)
+        self.places[id] = place
+        self.born.add(id)
+        self.counts["enqueued"] += 1
+
+    def _fire(self, args: tuple[bytes, ...], reply: Reply) -> None:
+        _, _, _, _, before, tick, _, overlap, level, *_ = args
+        if isinstance(reply, Exception) or reply[0] in (b"early", b"passed"):
+            return
+        unended = self.places.get(before, "dead") not in ENDED
+        self._expect(f"tick {tick!r}", reply[0], b"skipped" if overlap == b"skip" and unended else b"fired")
+        if reply[0] == b"skipped":
+            return
+        self._expect(f"tick {tick!r} was fired before", self.fired.get(tick), None)
+        if level:
+            place = self.places.get(before)
+            told = "active" if isinstance(place, Lease) else "waiting" if place == "alone" else place
+            self._cancel((b"", before), told.encode() if told else None)
+        self._created(reply[1])
+        self.fired[tick] = reply[1]
 
     # --- workers and those who take their jobs back ------------------------------------------------------
 
@@ -149,10 +174,12 @@ class Model:
         names = script("turn").arguments
         given = dict(zip(names, args, strict=False))
         worker, source, keep = given["worker"], given["source"], int(given["keep"])
-        done, runs, kept, count = (int(given[name]) for name in ("done", "runs", "kept", "moves"))
+        done, runs, kept, unlocks, count = (
+            int(given[name]) for name in ("done", "runs", "kept", "unlocks", "moves")
+        )
         ids, rest = args[len(names) : len(names) + done], args[len(names) + done :]
         leases = [lease for at in range(0, 2 * runs, 2) for lease in [rest[at]] * int(rest[at + 1])]
-        moves = list(chunks(rest[2 * (runs + kept) : 2 * (runs + kept) + 9 * count], 9))
+        moves = list(chunks(rest[2 * (runs + kept) + 3 * unlocks :][: 9 * count], 9))
         if isinstance(reply, Exception):
             for id, lease in zip(ids, leases, strict=True):
                 self._visit(id, "completed", carried=False, worker=worker, lease=lease)
@@ -275,7 +302,7 @@ class Model:
         )
 
     def _redrive(self, args: tuple[bytes, ...], reply: Reply) -> None:
-        for (id, _, _), answer in zip(chunks(args[1:], 3), reply, strict=True):
+        for (id, *_), answer in zip(chunks(args[1:], 4), reply, strict=True):
             if answer and answer.startswith(b"duplicate"):
                 self._visit(id, "redrive", carried=False)
                 continue

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from pipeline.job import Outcome, decode_job, encode, encode_record
+from pipeline.job import Outcome, Runs, decode_job, encode, encode_record
 from pipeline.store import keys
 from pipeline.store.overrides import Pause
 from pipeline.store.store import Call
@@ -49,14 +49,14 @@ def stop_or_go(world: World) -> Call[bool]:
 
 
 def purge(world: World) -> Steps:
-    """Delete what waits, then free what it held."""
+    """Delete what waits, then free what it held; or be gone before that."""
     ids, records, _ = yield world.store.purge(world.random.choice((1, 2, 1000))).command
     ended = [
         (id.decode(), decode_job(record).options.key, keep_of(id))
         for id, record in zip(ids, records, strict=True)
     ]
     held = [(id, key, keep) for id, key, keep in ended if key or keep]
-    if held:
+    if held and world.time % 4:
         yield world.store.free(held).command
 
 
@@ -71,10 +71,11 @@ def with_a_job(world: World) -> Steps:
         return
     options = decode_job(record).options
     level, key, text = options.priority, options.key, id.decode()
+    runs = encode(Runs(redriven=1)) if world.time % 2 else b""
     call: Call[Any] = chance.choice(
         (
             store.cancel(text, level, key, keep_of(id), encode(Outcome(0, None, world.time))),
-            store.redrive([(text, level, key)]),
+            store.redrive([(text, level, key, runs)]),
             store.hasten(text, level),
             store.remove([(text, level, key, keep_of(id))]),
             change(world, text, record),

@@ -32,7 +32,7 @@ class Violation(AssertionError):
 
 class View(NamedTuple):
     """A look at the queue. `workers` says when each lease ends, `due` when each delayed job is, `letters` how many lie
-    in each inbox, `remains` whether there are lists that jobs wait in, or what they left there."""
+    in each inbox, `remains` whether there are lists that jobs wait in, or what they left there, `listed` who stands where turns take them."""
 
     places: Places
     workers: dict[bytes, int]
@@ -47,31 +47,36 @@ class View(NamedTuple):
     removed: bool
     generation: int
     records: dict[bytes, bytes]
+    lanes: Reply
+    listed: set[bytes]
+    rule: str
 
     @property
     def takeable(self) -> int:
         """How many jobs an ordinary worker may take."""
-        counts = Counter(place for place in self.places.values() if isinstance(place, str))
-        room = counts["waiting"]
+        room = len(self.listed)
         if self.limit is not None:
             room = min(room, self.limit - sum(isinstance(place, Lease) for place in self.places.values()))
         # Under a rate, or on hold, it is for the parked to know when they may: whether they do shows at the end.
-        return 0 if self.paused or self.rate or self.held else max(room, 0)
+        return 0 if self.paused or self.rate or self.held or self.lanes[-2] else max(room, 0)
 
 
 def view(look: Reply) -> View:
     """What look.lua saw. Raises Violation when a job is in two places, or in none."""
-    jobs, delayed, dead, cancelled, completed, alone, levels, stale, held, parked, meta, levelof = look
+    jobs, delayed, dead, cancelled, completed, alone, levels, stale, held, parked, meta, levelof, lanes = look
     found: Places = {}
     due, records = pairs(delayed), pairs(jobs)
-    _check_levels(records, due, levels, pairs(stale), pairs(levelof))
+    listed = _waiting(levels, pairs(stale))
+    laned = pairs(lanes[1])
+    _check_levels(records, due, levels, pairs(stale), pairs(levelof), laned)
+    in_lanes = [member.split(b" ", 2)[2] for _, members in lanes[-1] for member in members]
     for place, ids in (
         ("delayed", due),
         ("dead", dead),
         ("cancelled", cancelled),
         ("completed", completed),
         ("alone", alone),
-        ("waiting", _waiting(levels, pairs(stale))),
+        ("waiting", [*listed, *in_lanes]),
     ):
         for id in ids:
             _put(found, id, place)
@@ -95,6 +100,9 @@ def view(look: Reply) -> View:
         meta[2] is not None,
         int(meta[3] or 0),
         records,
+        lanes,
+        set(listed),
+        (meta[6] or b"").decode(),
     )
 
 
@@ -109,10 +117,14 @@ def _check_levels(
     levels: Reply,
     stale: dict[bytes, bytes],
     levelof: dict[bytes, bytes],
+    laned: dict[bytes, bytes],
 ) -> None:
-    """A job waits, or is to wait, at the priority that its record names: whoever withdraws it goes by that."""
+    """A job waits, or is to wait, at the priority that its record names, also in its lane: whoever withdraws it goes by
+    that."""
     waits = [(level, id) for level, ids in levels for id in ids if b"%b:%b" % (level, id) not in stale]
-    for level, id in waits + [(levelof.get(id, b"0"), id) for id in due]:
+    waits += [(levelof.get(id, b"0"), id) for id in due]
+    waits += [(state.split(b" ")[1], id) for id, state in laned.items()]
+    for level, id in waits:
         if id in records and _priority(records[id]) != int(level):
             raise Violation(f"job {id!r} is at {level!r}, and its record says {_priority(records[id])}")
 

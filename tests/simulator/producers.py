@@ -64,7 +64,8 @@ class Producer:
         record = self.record(call, level, key if key == "u" else "")
         mode: Literal["", "debounce"] = "debounce" if key == "d" else ""
         due, window = ("+100", 200) if mode else (due, WINDOW if key == "k" else "")
-        job = NewJob(id, level, due, key, window, mode, record)
+        lane = chance.choice(("", "a", "a", "b")) if self.world.lanes else ""
+        job = NewJob(id, level, due, key, window, mode, lane, record)
         answer = yield from self.put(
             lambda: store.enqueue_each(self.name, self.number, self.generation, [job]).command
         )
@@ -107,7 +108,9 @@ def editor(world: World, edits: int, first: int = 1) -> Client:
         gone, limit = chance.random() < 0.15, chance.choice(("", "", 1, 3))
         rate = chance.choice(("", "", "1 40", "3 200"))
         call = (
-            world.store.retract(generation) if gone else world.store.publish(generation, b"{}", limit, rate)
+            world.store.retract(generation)
+            if gone
+            else world.store.publish(generation, b"{}", limit, rate, world.lanes)
         )
         with suppress(Lost):
             yield call.command
@@ -115,4 +118,6 @@ def editor(world: World, edits: int, first: int = 1) -> Client:
         for _ in range(chance.choice((0, 2, 8))):
             yield from until_answered(world.store.policy().command)
     limit, rate = chance.choice((("", ""), (2, ""), ("", "2 50")))
-    yield from until_answered(world.store.publish(first + edits, b"{}", limit, rate).command)
+    yield from until_answered(world.store.publish(first + edits, b"{}", limit, rate, world.lanes).command)
+    if world.lanes:
+        yield from until_answered(world.store.open_lanes(b"0").command)

@@ -32,6 +32,7 @@ REPLACED = {
     "redis.call('PEXPIRE', queue .. ':events', 60000)": "redis.call('PEXPIREAT', queue .. ':events', sim_after(60000))",
     "'~', 1000, '*', event": "'~', 1000, redis.call('INCR', 'sim:event') .. '-0', event",
     "redis.call('EXPIRE', minutes, 86400)": "redis.call('PEXPIREAT', minutes, sim_after(86400000))",
+    "redis.call('PEXPIRE', starts, book.per)": "redis.call('PEXPIREAT', starts, sim_after(book.per))",
     "redis.call('EXPIRE', memory, 60)": "redis.call('PEXPIREAT', memory, sim_after(60000))",
     "'PX', window": "'PXAT', sim_after(window)",
 }

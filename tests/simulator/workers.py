@@ -137,6 +137,9 @@ class Worker:
             ids=[move.id for move in quick],
             leases=[move.lease for move in quick],
             outcomes=[part for move in kept for part in (move.id, move.outcome)],
+            unlocks=[
+                part for move in quick if move.key or move.keep for part in (move.id, move.key, move.keep)
+            ],
             moves=moves,
             counters=[],
         )
@@ -313,9 +316,8 @@ class Worker:
         outcome = encode(Outcome(spent.attempts, None, self.world.time))
         fate = self.world.random.choice(("completed",) * 6 + ("fail", "fail", "release", "dead", "hold"))
         if fate == "completed":
-            plain = job.id.isdigit() and not key
             move = Move("completed", job.id, lease, outcome=outcome, key=key, keep=keep_of(job.id))
-            return Ended(move, attempt.epoch, plain)
+            return Ended(move, attempt.epoch, plain=True)
         if fate == "hold":
             return Ended(Move("hold", job.id, lease, level, 40), attempt.epoch)
         if fate == "release":

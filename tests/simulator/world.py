@@ -14,13 +14,25 @@ from typing import Any, NamedTuple
 from pipeline.errors import BrokerRefused
 from pipeline.store.store import Store
 from pipeline.store.wire import Command, Reply
+from tests.simulator import lanes
 from tests.simulator.model import Model
 from tests.simulator.places import Places, View, Violation, view
 from tests.simulator.server import Server
 
 LEASE = 500
 START = 4_000_000_000_000
-VOLATILE = ["call:p1", "call:p2", "dedup:k", "dedup:u", "dedup:d", "starts", "started", "events"]
+VOLATILE = [
+    "call:p1",
+    "call:p2",
+    "dedup:k",
+    "dedup:u",
+    "dedup:d",
+    "starts",
+    "started",
+    "events",
+    "lane_starts:a",
+    "lane_starts:b",
+]
 
 Client = Generator[Command, Reply, None]
 Steps = Generator[Command, Reply, Any]
@@ -97,6 +109,9 @@ class World:
         self.poison = 0.0
         self.processes = 2
         self.keep = -1
+        # By a die of its own: other histories stay what they were.
+        self.opened = False
+        self.lanes = random.Random(f"lanes {seed}").choice(lanes.RULES)
         self.boards: dict[str, set[tuple[bytes, int]]] = {}
         self.standing: set[str] = set()
         self.doomed: list[str] = []
@@ -156,14 +171,25 @@ class World:
         self.model.under(self.view.rate)
         if command[0] == b"EVALSHA":
             name = "relieve" if isinstance(command, Relief) else self.server.names[command[1]]
-            self.model.follow(name, command[3:], reply, self.view.places, before.records, self.time)
+            self.model.follow(name, command[3:], reply, self.view.places, before, self.time)
             lapsed = name == "expel" and command[5] == "lapsed" and reply is not None
             if lapsed and before.workers[command[4].encode()] > self.time:
                 raise Violation(f"{command[4]} was taken for gone, and its lease holds")
         elif isinstance(reply, Exception):
             raise Violation(str(reply))
+        self._check_lanes(command)
         self._beside_the_parked()
         return reply
+
+    def _check_lanes(self, command: Command) -> None:
+        """Whether nobody stays outside beside room is asked once what was there before the rule was looked through."""
+        scripted = command[0] == b"EVALSHA" and self.server.names[command[1]]
+        self.opened = self.view.rule == self.lanes and (self.opened or scripted == "open_lanes")
+        if self.view.lanes[0]:
+            rule = self.lanes if self.view.rule == self.lanes else ""
+            lanes.check(
+                lanes.lanes(self.view.lanes), self.view.places, self.view.listed, rule, opened=self.opened
+            )
 
     def see(self, look: Reply = None) -> None:
         look = look or self.server.look()
@@ -253,6 +279,7 @@ class World:
         since is gone."""
         kept, accepted = self._copied
         self._copied = None
+        self.opened = False
         self.server.roll_back()
         self.pass_time(1)
         self.limbo.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from pipeline.status.failures import Failure
 from pipeline.status.feed import Look
 from pipeline.status.figures import rate, size, span, spark
 from pipeline.status.queues import Override, QueueState
+from pipeline.status.schedules import ScheduleState
 from pipeline.status.snapshot import Snapshot
 from pipeline.status.supervisors import PoolState, SupervisorState, WorkerState
 from pipeline.status.terminal import View, status
@@ -39,6 +41,11 @@ SUPERVISOR = SupervisorState(
 SNAPSHOT = Snapshot(
     "shop", 4, True, BrokerState("valkey", "9.1", "everysec", 2**21, True), [SUPERVISOR], {"emails": QUEUE},
     None, 1_000, {"emails": {}}, {"emails": {}},
+)  # fmt: skip
+SCHEDULE = ScheduleState(
+    queue="emails", job="digest", when="15 2 * * MON-FRI America/Argentina/Buenos_Aires", applied=True, next_at=7_200_000,
+    last_at=0, last_job="nightly:0", last_state="completed", fired_total=3, skipped_total=0, missed_total=0,
+    paused=False, paused_by=None, paused_at=None,
 )  # fmt: skip
 PAUSED = Override(field="paused", value=True, by="ann@box", file=False)
 SCALED = Override(field="processes", value=4, by="ann@box", file=2)
@@ -205,3 +212,26 @@ def test_figures_are_short() -> None:
     assert [rate(0), rate(2.25), rate(1_234.5)] == ["-", "2.2/s", "1,234/s"]
     assert spark([0, 1, 4, 8]) == "▁▂▅█"
     assert spark([0, 0]) == "▁▁"
+
+
+def with_schedules(**schedules: ScheduleState) -> Snapshot:
+    return msgspec.structs.replace(SNAPSHOT, schedules=schedules)
+
+
+def test_schedules_are_listed_by_their_next_run_within_eighty_columns() -> None:
+    later = msgspec.structs.replace(SCHEDULE, next_at=90_000_000_000, last_at=80_000_000_000)
+    never = msgspec.structs.replace(SCHEDULE, next_at=None)
+    names = {"a-name-that-is-longer-than-most-schedules": later, "never": never, "soon": SCHEDULE}
+    text = drawn(status(with_schedules(**names), 80, "shop.yaml"), width=80)
+    rows = text[text.index("schedule ") :].splitlines()[:4]
+    assert [row.split()[0][:8] for row in rows] == ["schedule", "soon", "a-name-t", "never"]
+    assert "ended" in rows[3]
+    assert len(re.findall(r"197\d-\d\d-\d\d \d\d:\d\d", rows[2])) == 2, "the times are whole"
+    assert max(map(len, rows)) <= 80
+
+
+def test_a_paused_schedule_is_told_and_has_no_next_run() -> None:
+    paused = msgspec.structs.replace(SCHEDULE, paused=True, paused_by="ann@box", next_at=None)
+    text = drawn(status(with_schedules(nightly=paused), 120, "shop.yaml"))
+    assert "! schedule nightly is paused, by ann@box" in text
+    assert "nightly   paused" in text

@@ -116,3 +116,8 @@ def test_the_pools_of_a_silent_supervisor_are_not_told() -> None:
         SUPERVISOR, pools=[PoolState("emails", "fatal", 0)], until=5, state="stale", reason="no sign of life"
     )
     assert told(with_supervisors(one)) == ["! supervisor box:7 is silent: no sign of life"]
+
+
+def test_an_alert_that_does_not_arrive_is_told_with_why() -> None:
+    silent = msgspec.structs.replace(SUPERVISOR, alerts={"oncall": "it answered 404"})
+    assert told(with_supervisors(silent)) == ["! alert oncall does not arrive: it answered 404"]

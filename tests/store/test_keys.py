@@ -13,9 +13,9 @@ from pipeline.store.scripts import LUA
 from pipeline.store.store import run_blocking
 from tests.store.lua.given import HOUR, Queue, move, new
 
-SPELLED = re.compile(r"queue \.\. ':(\w+)(:?)'")
+SPELLED = re.compile(r"(?:queue|flow) \.\. ':(\w+)(:?)'")
 SOURCES = sorted(LUA.rglob("*.lua"))
-OF_A_PROJECT = {"supervisors", "queues", "generations", "history"}
+OF_A_PROJECT = {"supervisors", "queues", "generations", "history", "flows", "flow"}
 # What a queue that was used keeps for ever, and a producer's last call, which is forgotten after a minute.
 COUNTERS = {"last_id", "last_lease", "stats", "meta", "call:p"}
 
@@ -52,7 +52,7 @@ def test_what_lua_spells_is_in_keys_and_the_other_way_round() -> None:
 
 def test_a_keys_function_has_the_keys_name() -> None:
     for name, key in functions().items():
-        assert name in key
+        assert name.removeprefix("flow_") in key
 
 
 def test_all_keys_of_a_queue_share_the_hash_tag_of_its_base() -> None:

@@ -23,6 +23,14 @@ def includes_of(text: str) -> set[str]:
     return set(re.findall(r"^-- include (\w+)$", text, re.MULTILINE))
 
 
+def functions(text: str) -> list[str]:
+    return re.findall(r"^local function (\w+)", text, re.MULTILINE)
+
+
+def calls(text: str, function: str) -> bool:
+    return re.search(rf"(?<!function )\b{function}\(", text) is not None
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_script_uses_every_name_that_it_declares(name: str) -> None:
     for declared in script(name).arguments:
@@ -31,15 +39,18 @@ def test_a_script_uses_every_name_that_it_declares(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_script_is_given_the_queues_base_as_its_only_key(name: str) -> None:
-    # What a supervisor writes besides belongs to the project as a whole.
-    assert (script(name).keys, script(name).arguments[0]) == (1, "key" if name == "write" else "queue")
+    # What a supervisor writes besides belongs to the project as a whole; the flows of one name are as a queue.
+    base = "key" if name == "write" else "flow" if name.startswith("flow_") else "queue"
+    assert (script(name).keys, script(name).arguments[0]) == (1, base)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_script_includes_what_it_calls_and_calls_what_it_includes(name: str) -> None:
     included = includes_of((LUA / f"{name}.lua").read_text())
     used = body(name) + "".join(re.sub(r"--.*", "", INCLUDES[include]) for include in included)
-    called = {include for include in INCLUDES if re.search(rf"(?<!function )\b{include}\(", used)}
+    called = {
+        include for include, text in INCLUDES.items() if any(calls(used, name) for name in functions(text))
+    }
     assert called == included
 
 
@@ -59,7 +70,9 @@ def test_a_script_stands_below_its_includes_and_says_what_it_does(name: str) -> 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_server_out_of_memory_refuses_new_jobs_and_payloads_only(name: str) -> None:
     # What settles, reclaims or deletes must work then: it is the way out. Questions never need memory.
-    free = {"enqueue", "enqueue_each", "change", "counts", "show", "policy"}
+    # New flows, and the jobs that flows make, are new jobs too.
+    new = {"enqueue", "enqueue_each", "enqueue_own", "fire", "flow_start", "change"}
+    free = {*new, "counts", "lanes", "show", "policy", "trace"}
     assert script(name).source.startswith(b"#!lua flags=allow-oom\n") != (name in free)
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from pipeline import Job
 from pipeline.async_client import AsyncClient
 from pipeline.job import Outcome, encode
 from pipeline.plan import WorkerPlan
@@ -21,9 +20,11 @@ from pipeline.store.store import Store, run
 from pipeline.store.wire import connect, parse
 from pipeline.supervisor.publish import rate
 from pipeline.worker.attempt import Handlers
+from pipeline.worker.batches import BatchSlots
 from pipeline.worker.board import Board
+from pipeline.worker.hand import Lane
 from pipeline.worker.pool import Pool
-from pipeline.worker.slots import LoopSlots, ThreadSlots
+from pipeline.worker.slots import ThreadSlots
 
 PATIENCE = 10.0
 MODULE = "handlers_under_test"
@@ -56,6 +57,7 @@ class Shop:
         self.broker = broker
         self.policy = policy
         self.client = client
+        self.root = "/"
         self.pools: list[Pool] = []
         self.retired: list[str] = []
         self.denied: list[str] = []
@@ -64,7 +66,7 @@ class Shop:
 
     def worker(self, name: str = "w1", broker: str = "", **own: Any) -> Pool:
         """A worker that begins at once."""
-        plan = WorkerPlan(name, "shop", "/", broker or self.broker, (self.policy,), **own)
+        plan = WorkerPlan(name, "shop", self.root, broker or self.broker, (self.policy,), **own)
 
         owner = Owner(self)
         owner.pool = pool = Pool(plan, Handlers(self.policy), Board.create(), owner)
@@ -102,31 +104,41 @@ class Shop:
 @asynccontextmanager
 async def shop(
     broker: str,
-    *handlers: Callable[[Job[Any]], Any],
+    *handlers: Callable[[Any], Any],
     retry: RetryPolicy = ONCE,
     timeout: Timeout = NEVER,
+    around: tuple[Callable[..., Any], ...] = (),
+    module: str = MODULE,
+    root: str = "/",
     **own: Any,
 ) -> AsyncIterator[Shop]:
-    module = ModuleType(MODULE)
-    for handler in handlers:
-        setattr(module, handler.__name__, handler)
-    sys.modules[MODULE] = module
+    made = ModuleType(MODULE)
+    for handler in (*handlers, *around):
+        setattr(made, handler.__name__, handler)
+    sys.modules[MODULE] = made
+    outer = tuple(f"{module}:{one.__name__}" for one in around)
     jobs = {
-        handler.__name__: JobPolicy(handler=f"{MODULE}:{handler.__name__}", retry=retry, timeout=timeout)
+        handler.__name__: JobPolicy(f"{module}:{handler.__name__}", timeout, retry, around=outer)
         for handler in handlers
     }
     policy = QueuePolicy("q", jobs=jobs, **own)
     async with AsyncClient(broker, "shop") as client:
         connection = await connect(parse(broker))
-        await run(connection, Store("shop", "q").publish(1, msgspec.json.encode(policy), "", rate(policy)))
+        await run(
+            connection,
+            Store("shop", "q").publish(1, msgspec.json.encode(policy), "", rate(policy.rate_limit)),
+        )
         connection.close()
         found = Shop(broker, policy, client)
+        found.root = root
         try:
             yield found
         finally:
             for pool in found.pools:
                 pool.release()
             await asyncio.wait_for(asyncio.gather(*found.ends, return_exceptions=True), PATIENCE)
+            for pool in found.pools:
+                await pool.close(PATIENCE)
             # A thread that was left behind must not speak to a loop that is closed.
             for pool in found.pools:
                 for lane in pool._hand.lanes.values():
@@ -135,9 +147,10 @@ async def shop(
     del sys.modules[MODULE]
 
 
-def serving(lane: LoopSlots | ThreadSlots) -> set[int]:
+def serving(lane: Lane) -> set[int]:
     """The slots that a lane has now."""
-    return set(lane._tasks if isinstance(lane, LoopSlots) else lane._threads)
+    lane = lane.slots if isinstance(lane, BatchSlots) else lane
+    return set(lane._threads if isinstance(lane, ThreadSlots) else lane._tasks)
 
 
 async def until(holds: Callable[[], object]) -> None:

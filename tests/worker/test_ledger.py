@@ -71,13 +71,14 @@ def test_a_result_stands_in_the_outcome(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     ("id", "key", "keep"), [("evt_1", "", 5_000), ("17", "k", ""), ("evt_1", "k", 5_000)]
 )
-def test_a_job_with_an_id_or_a_key_of_its_own_ends_by_a_move_that_frees_them(
+def test_a_job_with_an_id_or_a_key_of_its_own_frees_them_with_its_end(
     ledger: Ledger, id: str, key: str, keep: int | str
 ) -> None:
+    ledger.complete(attempt("16"))
     ledger.complete(attempt(id, key=key))
-    [move] = ledger.take().moves
-    assert (move.move, move.id, move.lease, move.key, move.keep) == ("completed", id.encode(), 7, key, keep)
-    assert decode_outcome(move.outcome).finished_at == 1_100_250
+    page = ledger.take()
+    assert (len(page.done), page.moves) == (2, [])
+    assert ledger.unlocks(page.done) == [id.encode(), key, keep]
 
 
 @pytest.mark.parametrize(

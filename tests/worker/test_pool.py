@@ -47,6 +47,21 @@ async def test_a_plain_handler_keeps_notes_without_awaiting_them(broker: str) ->
         assert (job.result, job.progress, job.logs) == (7, {"part": 1}, ["in a thread"])
 
 
+async def test_the_first_note_on_a_server_that_does_not_have_the_script_yet_comes_before_the_end_of_its_job(
+    broker: str,
+) -> None:
+    def plain(job: Job[Any]) -> None:
+        job.log("first")
+
+    async with shop(broker, plain) as it:
+        connection = BlockingConnection(parse(broker))
+        connection.call(("SCRIPT", "FLUSH"))
+        connection.close()
+        it.worker()
+        assert (await it.ends_as(await it.enqueue("plain"), "completed")).logs == ["first"]
+        assert (await it.counts()).stats.get("lost_leases", 0) == 0
+
+
 async def test_a_failed_attempt_runs_again_until_none_is_left(broker: str) -> None:
     async def failing(job: Job[Any]) -> None:
         raise ValueError(f"attempt {job.attempt} of {job.attempts}")

@@ -47,7 +47,7 @@ async def reserve(broker: str, late: float) -> tuple[int, int]:
         starts.heard(turn.time, time.monotonic())
         before = int(queue.send("ZSCORE", keys.starts(queue.name), turn.lease))
         queue.until(turn.time + 2)
-        starts.began(turn.lease, time.monotonic() + late)
+        starts.began(turn.ids[0].encode(), turn.lease, time.monotonic() + late)
         await asyncio.sleep(0)
         assert link.turns is not None
         await link.turns.call(("PING",))
@@ -78,11 +78,33 @@ async def test_an_answer_that_was_read_late_hides_no_late_start(broker: str) -> 
         before = int(queue.send("ZSCORE", keys.starts(queue.name), turn.lease))
         queue.until(turn.time + 30)
         starts.heard(turn.time, time.monotonic())
-        starts.began(turn.lease, time.monotonic())
+        starts.began(turn.ids[0].encode(), turn.lease, time.monotonic())
         await asyncio.sleep(0)
         assert link.turns is not None
         await link.turns.call(("PING",))
         assert int(queue.send("ZSCORE", keys.starts(queue.name), turn.lease)) >= before + 30
+    queue.connection.close()
+
+
+async def test_late_jobs_of_one_reservation_are_told_of_at_once(broker: str) -> None:
+    queue = Queue(broker)
+    queue.publish(1, rate="9 60000")
+    queue.join("w1")
+    queue.enqueue(*"abcde", generation="1")
+    async with linked(queue) as link:
+        starts, turn = Starts(queue.store, link), queue.turn(want=5)
+        starts.heard(turn.time, time.monotonic())
+        queue.send("CONFIG", "RESETSTAT")
+        moment = time.monotonic() + 0.5
+        for id in turn.ids:
+            starts.began(id.encode(), turn.lease, moment)
+        for id in turn.ids:
+            starts.began(id.encode(), turn.lease, moment, apart=True)
+        await asyncio.sleep(0)
+        assert link.turns is not None
+        await link.turns.call(("PING",))
+        scripts = [line for line in queue.send("INFO", "commandstats").splitlines() if "evalsha" in line]
+        assert "calls=6," in scripts[0]
     queue.connection.close()
 
 

@@ -7,6 +7,10 @@
 -- include tell
 -- include put
 -- include wake
+-- include lane_book
+-- include lane_room
+-- include lanes
+-- include shift
 -- include where
 -- include level_of
 -- include withdraw
@@ -27,10 +31,21 @@ local to = later and 'delayed' or (placed and due ~= '') and 'waiting' or state
 local moves = later or to ~= state or (to == 'waiting' and (level ~= was or front))
 
 redis.call('HSET', queue .. ':jobs', id, record)
-if moves then withdraw(queue, state, id, was) end
+local laned = redis.call('HGET', queue .. ':laned', id)
+if laned and moves and state == 'waiting' and to == 'waiting' then
+  shift(queue, time, id, laned, level, front)
+  moves = false
+elseif moves and state == 'waiting' then
+  withdraw(queue, time, state, id, was)
+elseif laned and is_in(laned) then
+  -- One that is delayed, or alone, keeps the room it has in its lane.
+  redis.call('HSET', queue .. ':laned', id, 'in ' .. level)
+end
 if level ~= was then redis.call('HSET', queue .. ':moved', id, level) end
 if moves and to == 'waiting' then
-  put(queue, level, { id }, front)
+  redis.call('ZREM', queue .. ':delayed', id)
+  redis.call('HDEL', queue .. ':levelof', id)
+  arrive(queue, time, level, { id }, front)
   wake(queue, 1)
 elseif to == 'delayed' then
   if later then redis.call('ZADD', queue .. ':delayed', due, id) end

@@ -1,5 +1,5 @@
 -- The figures of a queue. Returns {time, meta pairs, stats pairs, waiting, delayed, active, completed, dead,
--- cancelled, workers, parked, record of the oldest waiting job, enqueued ever}.
+-- cancelled, workers, parked, record of the oldest waiting job, enqueued ever, the fullest lanes and how many wait there}.
 -- include now
 -- include waiting
 local queue = unpack(KEYS)
@@ -15,6 +15,17 @@ for i = 1, #levels do
       break
     end
   end
+end
+
+local lanes, full = redis.call('ZREVRANGE', queue .. ':lane_sizes', 0, 3, 'WITHSCORES'), {}
+for i = 1, #lanes, 2 do
+  if lanes[i] ~= '' then
+    full[#full + 1] = lanes[i]
+    full[#full + 1] = lanes[i + 1]
+  end
+end
+if not oldest and full[1] then
+  oldest = string.match(redis.call('ZRANGE', queue .. ':lane:' .. full[1], 0, 0)[1] or '', '^%d+ %-?%d+ (.+)$')
 end
 
 local active, workers = 0, redis.call('ZRANGE', queue .. ':workers', 0, -1)
@@ -37,4 +48,5 @@ return {
   -- Our ids are counted by their counter, less those that a repeated call took in vain.
   (redis.call('GET', queue .. ':last_id') or 0) - (redis.call('HGET', queue .. ':stats', 'gaps') or 0)
     + (redis.call('HGET', queue .. ':stats', 'own') or 0),
+  full,
 }

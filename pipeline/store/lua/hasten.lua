@@ -4,16 +4,19 @@
 -- include tell
 -- include put
 -- include wake
+-- include lane_book
+-- include lane_room
+-- include lanes
 -- include where
 -- include level_of
--- include withdraw
 local queue = unpack(KEYS)
 local id, level = unpack(ARGV)
 
 local state = where(queue, id)
 if state == 'delayed' then
-  withdraw(queue, state, id, level)
-  put(queue, level_of(queue, id, level), { id }, false)
+  redis.call('ZREM', queue .. ':delayed', id)
+  redis.call('HDEL', queue .. ':levelof', id)
+  arrive(queue, now(), level_of(queue, id, level), { id }, false)
   wake(queue, 1)
   tell(queue, redis.call('HGET', queue .. ':meta', 'watched'), 'promoted', { id })
 end

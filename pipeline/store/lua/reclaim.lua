@@ -5,8 +5,13 @@
 -- include tell
 -- include put
 -- include wake
+-- include lane_book
+-- include lane_room
+-- include lanes
 -- include unlock
 -- include stopped
+-- include unused
+-- include keep_back
 -- include settle
 local queue = unpack(KEYS)
 local worker, reruns, failed = unpack(ARGV)

@@ -3,6 +3,11 @@
 -- An active job stays. A job that had not ended counts as purged.
 -- include now
 -- include tell
+-- include put
+-- include wake
+-- include lane_book
+-- include lane_room
+-- include lanes
 -- include drop
 -- include where
 -- include level_of
@@ -16,7 +21,7 @@ for i = 1, #ARGV, 4 do
   local id, level, key, keep = unpack(ARGV, i, i + 3)
   local state = where(queue, id)
   if state == 'waiting' or state == 'delayed' then
-    withdraw(queue, state, id, level)
+    withdraw(queue, time, state, id, level)
     unlock(queue, time, id, key, keep)
     purged = purged + 1
   elseif state == 'dead' or state == 'cancelled' then

@@ -1,4 +1,4 @@
--- Everything kept of some jobs. Returns for each {state, record, runs, outcome, progress, worker, due, logs}, nil
+-- Everything kept of some jobs. Returns for each {state, record, runs, outcome, progress, worker, due, lane, logs}, nil
 -- when it is not kept; logs only when it is the one asked for.
 -- include where
 local queue = unpack(KEYS)
@@ -16,6 +16,7 @@ for i = 1, #ARGV do
     redis.call('HGET', queue .. ':notes', id),
     worker or false,
     redis.call('ZSCORE', queue .. ':delayed', id),
+    redis.call('HGET', queue .. ':lane_of', id),
     #ARGV == 1 and redis.call('LRANGE', queue .. ':logs:' .. id, 0, -1) or {},
   } or false
 end

@@ -9,20 +9,27 @@
 -- include without
 -- include put
 -- include wake
+-- include lane_book
+-- include lane_room
+-- include lanes
 -- include drop
 -- include unlock
+-- include unlock_all
 -- include complete
 -- include stopped
+-- include unused
+-- include keep_back
 -- include settle
 -- include promote
 -- include take
+-- include take_in_lanes
 -- include window
 -- include room
 -- include next_lease
 -- include started
 local queue = unpack(KEYS)
-local worker, number, want, park, holds, source, keep, done, runs, kept, moves = unpack(ARGV)
--- rest: the completed jobs (see complete), the moves (see settle), then (counter, by) pairs
+local worker, number, want, park, holds, source, keep, done, runs, kept, unlocks, moves = unpack(ARGV)
+-- rest: the completed jobs (see complete), (id, key, keep) of those that hold something, the moves (see settle), then (counter, by) pairs
 
 local last = redis.call('HGET', queue .. ':turns', worker)
 if not last then
@@ -36,12 +43,12 @@ local inbox = redis.call('LPOP', queue .. ':inbox:' .. worker, 1000) or {}
 
 local time = now()
 local active, stats = queue .. ':active:' .. worker, queue .. ':stats'
-local fixed = 11
+local fixed = 12
 want, keep, moves = tonumber(want), tonumber(keep), tonumber(moves)
-done, runs, kept = tonumber(done), tonumber(runs), tonumber(kept)
+done, runs, kept, unlocks = tonumber(done), tonumber(runs), tonumber(kept), tonumber(unlocks)
 
-local refused = done > 0 and complete(queue, active, fixed, done, runs, kept) or {}
-local at = fixed + done + 2 * runs + 2 * kept
+local refused = done > 0 and complete(queue, time, active, fixed, done, runs, kept, unlocks) or {}
+local at = fixed + done + 2 * runs + 2 * kept + 3 * unlocks
 local became = {}
 if moves > 0 then
   local more
@@ -57,8 +64,8 @@ for i = at + 9 * moves + 1, #ARGV, 2 do
   redis.call('HINCRBY', stats, ARGV[i], ARGV[i + 1])
 end
 
-local paused, limited, rate, held, watched =
-  unpack(redis.call('HMGET', queue .. ':meta', 'paused', 'limited', 'rate', 'held', 'watched'))
+local paused, limited, rate, held, watched, lanes =
+  unpack(redis.call('HMGET', queue .. ':meta', 'paused', 'limited', 'rate', 'held', 'watched', 'lanes'))
 if watched then
   tell(queue, watched, 'completed', without({ unpack(ARGV, fixed + 1, fixed + done) }, refused))
   for event, ids in pairs(became) do tell(queue, watched, event, ids) end
@@ -75,13 +82,16 @@ if holds ~= '' and redis.call('HLEN', active) - 1 ~= holds + letters then
 end
 
 promote(queue, time)
-local ids, due = {}, -1
+local ids, due, lease = {}, -1, nil
 if not paused then
   local free, opens = 1000, nil
   if limited or rate or held then free, opens = room(queue, time, limited, rate, held) end
   want = math.min(want, free)
   if want > 0 and source == 'alone' then
     ids = redis.call('LPOP', queue .. ':alone', want) or {}
+  elseif want > 0 and lanes then
+    lease = next_lease(queue, time)
+    ids = take_in_lanes(queue, time, want, lease)
   elseif want > 0 then
     ids = take(queue, want)
   end
@@ -99,10 +109,13 @@ if #ids == 0 then
   redis.call('SADD', queue .. ':idle', worker)
   local next = redis.call('ZRANGE', queue .. ':delayed', 0, 0, 'WITHSCORES')[2]
   if next and (due < 0 or next - time < due) then due = math.max(next - time, 0) end
+  local opens = lanes and redis.call('ZRANGE', queue .. ':lane_opens', 0, 0, 'WITHSCORES')[2]
+  if opens and (due < 0 or opens - time < due) then due = math.max(opens - time, 0) end
   return { time, refused, due, 0, {}, {}, {}, inbox }
 end
 
-local lease, leases = next_lease(queue, time), {}
+lease = lease or next_lease(queue, time)
+local leases = {}
 for i = 1, #ids do
   leases[2 * i - 1] = ids[i]
   leases[2 * i] = lease

@@ -137,6 +137,7 @@ class Queue:
         keep: int = -1,
         done: dict[str, int] | None = None,
         kept: dict[str, str] | None = None,
+        unlocks: Sequence[str | int] = (),
         moves: Sequence[Move] = (),
         counters: Sequence[str | int] = (),
     ) -> Turn:
@@ -153,6 +154,7 @@ class Queue:
             ids=[id.encode() for id in ids],
             leases=[done[id] for id in ids],
             outcomes=[part.encode() for pair in kept.items() for part in pair],
+            unlocks=unlocks,
             moves=list(moves),
             counters=list(counters),
         )
@@ -194,7 +196,7 @@ class Queue:
         return run_blocking(self.connection, self.store.remove([(id, level, key, keep)]))[0]
 
     def redrive(self, id: str, level: int = 0, key: str = "") -> str | None:
-        return run_blocking(self.connection, self.store.redrive([(id, level, key)]))[0]
+        return run_blocking(self.connection, self.store.redrive([(id, level, key, b"")]))[0]
 
     def hasten(self, id: str, level: int = 0) -> str | None:
         return run_blocking(self.connection, self.store.hasten(id, level))
@@ -215,8 +217,12 @@ class Queue:
     def purge(self, count: int) -> list[tuple[bytes, bytes]]:
         return run_blocking(self.connection, self.store.purge(count))[0]
 
-    def publish(self, generation: int, policy: str = "{}", limited: int | str = "", rate: str = "") -> int:
-        return run_blocking(self.connection, self.store.publish(generation, policy.encode(), limited, rate))
+    def publish(
+        self, generation: int, policy: str = "{}", limited: int | str = "", rate: str = "", lanes: str = ""
+    ) -> int:
+        return run_blocking(
+            self.connection, self.store.publish(generation, policy.encode(), limited, rate, lanes)
+        )
 
     def retract(self, generation: int) -> bool:
         return run_blocking(self.connection, self.store.retract(generation))
@@ -246,9 +252,10 @@ def new(
     key: str = "",
     window: int | str = "",
     mode: Any = "",
+    lane: str = "",
 ) -> NewJob:
     """A job with something of its own."""
-    return NewJob(id, level, due, key, window, mode, record.encode())
+    return NewJob(id, level, due, key, window, mode, lane, record.encode())
 
 
 def move(kind: Any, id: str, lease: int, **more: Any) -> Move:

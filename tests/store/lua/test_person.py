@@ -158,7 +158,7 @@ def test_many_jobs_are_redriven_and_removed_in_one_call(queue: Queue) -> None:
     leases = queue.take(want=800)
     queue.turn(moves=[move("dead", id, lease, outcome=b"o") for id, lease in leases.items()])
     ids = list(leases)
-    redriven = run_blocking(queue.connection, queue.store.redrive([(id, 0, "") for id in ids[:400]]))
+    redriven = run_blocking(queue.connection, queue.store.redrive([(id, 0, "", b"") for id in ids[:400]]))
     removed = run_blocking(queue.connection, queue.store.remove([(id, 0, "", "") for id in ids[400:]]))
     assert (set(redriven), set(removed)) == ({"dead"}, {"dead"})
     state = queue.state()

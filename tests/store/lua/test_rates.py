@@ -68,6 +68,13 @@ def test_what_did_not_start_gives_its_place_back(limited: Queue) -> None:
     assert len(limited.take("w2", 6)) == 2
 
 
+def test_a_reservation_of_which_nothing_started_is_forgotten(limited: Queue) -> None:
+    leases = limited.take("w1", 2)
+    limited.turn("w1", moves=[move("unused", id, lease) for id, lease in leases.items()])
+    limited.age("starts", 60_000)
+    assert len(limited.take("w2", 6)) == 4
+
+
 def test_starts_of_a_clock_that_went_back_do_not_count(limited: Queue) -> None:
     limited.take("w1", 4)
     limited.age("starts", -3_600_000)
@@ -156,7 +163,7 @@ def test_a_hold_of_a_clock_that_went_back_is_over(queue: Queue) -> None:
 def test_what_starts_late_counts_from_then_on(limited: Queue) -> None:
     leases = limited.take("w1", 4)
     limited.age("starts", 59_000)
-    assert run_blocking(limited.connection, limited.store.late(leases["1"])) == 1
+    assert run_blocking(limited.connection, limited.store.late(b"1", leases["1"])) == 1
     limited.age("starts", 1_000)
     assert limited.take("w2", 1) == {}
 
@@ -166,5 +173,15 @@ def test_a_late_start_of_a_window_that_is_over_counts_no_more(limited: Queue) ->
     limited.age("starts", 60_000)
     assert len(limited.take("w2", 1)) == 1
     with limited.changes() as changed:
-        assert run_blocking(limited.connection, limited.store.late(leases["1"])) == 0
+        assert run_blocking(limited.connection, limited.store.late(b"1", leases["1"])) == 0
     assert changed == {}
+
+
+def test_a_hold_of_a_clock_that_went_back_lengthens_no_other(queue: Queue) -> None:
+    queue.join("w1")
+    queue.enqueue("a")
+    leases = queue.take()
+    queue.send("HSET", f"{queue.name}:meta", "held", "4000000000000 4000000060000")
+    turn = queue.turn(want=1, park=True, moves=[move("hold", "1", leases["1"], delay=60_000)])
+    assert turn.due is not None
+    assert turn.due <= 60_000

@@ -399,3 +399,33 @@ def test_a_mark_holds_for_its_level_only(queue: Queue) -> None:
     queue.redrive("1", level=0)
     queue.enqueue("b", level=3)
     assert queue.turn("w1", 10).records == ["b", "a"]
+
+
+def test_completed_jobs_free_what_they_hold_all_at_once(queue: Queue) -> None:
+    queue.join("w1")
+    queue.each(new("a", key="k"), new("b", id="x"), new("c", id="y", key="l"))
+    leases = queue.take(want=3)
+    queue.turn(done=leases, keep=0, unlocks=["1", "k", "", "x", "", HOUR, "y", "l", HOUR])
+    state = queue.state()
+    assert state["ids"] == ["x", "y"]
+    assert {"dedup:k", "dedup:l"} & state.keys() == set()
+
+
+def test_a_key_that_another_job_holds_by_now_stays(queue: Queue) -> None:
+    queue.join("w1")
+    queue.each(new("a", key="k"))
+    leases = queue.take()
+    queue.send("SET", f"{queue.name}:dedup:k", "9")
+    queue.turn(done=leases, keep=0, unlocks=["1", "k", ""])
+    assert queue.state()["dedup:k"] == "9"
+
+
+def test_a_job_that_was_reclaimed_frees_nothing(queue: Queue) -> None:
+    queue.join("w1")
+    queue.each(new("a", id="x", key="k"), new("b", key="l"))
+    leases = queue.take(want=2)
+    turn = queue.turn(done={**leases, "x": 1}, keep=0, unlocks=["x", "k", HOUR, "1", "l", ""])
+    assert turn.refused == ["x"]
+    state = queue.state()
+    assert state["dedup:k"] == "x"
+    assert {"dedup:l", "ids"} & state.keys() == set()

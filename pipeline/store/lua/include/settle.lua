@@ -1,12 +1,14 @@
 -- Carry out `count` moves that start behind `ARGV[at]`, 9 values each:
 -- move, id, lease, level, delay, runs, outcome, key, keep. A move whose lease is not held is refused. `unused` gives a
--- job back that did not start, `hold` one that stops the queue for `delay`; `front` and `back` tell where others wait.
--- Returns the refused ids, and the others by what happened to them: an end, `retry` or `released`. A delayed job that is now the next to come due wakes whoever is parked, since they
--- sleep until the one before. Needs put, stopped, unlock and wake.
+-- job back that did not start, `hold` one that stops its lane, or the queue, for `delay`; `front` and `back` tell where
+-- others wait. Returns the refused ids, and the others by what happened to them: an end, `retry` or `released`. A delayed
+-- job that is now the next to come due wakes whoever is parked, since they sleep until the one before.
+-- Needs keep_back, lanes, stopped, unlock, unused and wake.
 local function settle(queue, worker, time, at, count)
   local refused, became, active = {}, {}, queue .. ':active:' .. worker
   local released = { front = true, unused = true, hold = true, alone = true }
-  local stops = redis.call('EXISTS', queue .. ':stops') == 1
+  local stops, lanes = redis.call('EXISTS', queue .. ':stops') == 1, redis.call('EXISTS', queue .. ':laned') == 1
+  local strict = lanes and open_lanes_of(queue, time).strict
   for i = at + 1, at + 9 * count, 9 do
     local move, id, lease, level, delay, runs, outcome, key, keep = unpack(ARGV, i, i + 8)
     if redis.call('HGET', active, id) ~= lease then
@@ -22,26 +24,27 @@ local function settle(queue, worker, time, at, count)
         redis.call('HSET', queue .. ':outcomes', id, outcome)
         redis.call('HINCRBY', queue .. ':stats', move, 1)
         unlock(queue, time, id, key, keep)
+        if lanes then leave_lanes(queue, time, { id }, false) end
         if move == 'completed' then
           redis.call('LPUSH', queue .. ':completed', id)
         else
           redis.call('ZADD', queue .. ':' .. move, time, id)
         end
       elseif move == 'delayed' then
+        if lanes and not strict then leave_lanes(queue, time, { id }, false) end
         redis.call('ZADD', queue .. ':delayed', time + delay, id)
         if level ~= '0' then redis.call('HSET', queue .. ':levelof', id, level) end
         if redis.call('ZRANGE', queue .. ':delayed', 0, 0)[1] == id then wake(queue, 100) end
       elseif move == 'alone' then
         redis.call('RPUSH', queue .. ':alone', id)
       else
-        if move == 'unused' and redis.call('HEXISTS', queue .. ':started', lease) == 1 then
-          redis.call('HINCRBY', queue .. ':started', lease, -1)
-          redis.call('HINCRBY', queue .. ':started', 'all', -1)
+        local lane = lanes and redis.call('HGET', queue .. ':lane_of', id) or nil
+        if move == 'unused' then
+          unused(queue, lane, id, lease)
         elseif move == 'hold' then
-          local ends = string.match(redis.call('HGET', queue .. ':meta', 'held') or '', ' (%d+)$') or 0
-          redis.call('HSET', queue .. ':meta', 'held', string.format('%d %d', time, math.max(ends, time + delay)))
+          keep_back(queue, lane, time, delay)
         end
-        put(queue, level, { id }, move ~= 'back')
+        arrive(queue, time, level, { id }, move ~= 'back')
       end
     end
   end

@@ -6,7 +6,7 @@ local function forget_starts(queue, from, to)
   for _, count in ipairs(redis.call('HMGET', queue .. ':started', unpack(leases))) do sum = sum + count end
   redis.call('ZREM', queue .. ':starts', unpack(leases))
   redis.call('HDEL', queue .. ':started', unpack(leases))
-  redis.call('HINCRBY', queue .. ':started', 'all', -sum)
+  redis.call('HINCRBY', queue .. ':started', 'all', 0 - sum) -- `-sum` may be -0, which Redis 7.0 takes for no integer
   return sum
 end
 
