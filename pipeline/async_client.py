@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar
 
 from msgspec import Struct
 
+from pipeline.changes import UNCHANGED, Change, Place, Steps, copying, promoting, retrying, updating
 from pipeline.errors import BrokerUnavailable, Unconfirmed
 from pipeline.flows import Flows, StartedFlow
 from pipeline.flowview import FlowView
@@ -153,6 +154,36 @@ class AsyncClient:
         call = cancelling(self._store(queue), job, self._policies.policy(queue), at)
         return await self._run(call) or job.state
 
+    async def update(
+        self,
+        queue: str,
+        id: str,
+        *,
+        data: Any = UNCHANGED,
+        priority: int | None = None,
+        delay: Duration | None = None,
+        at: datetime | None = None,
+        front: bool = False,
+    ) -> str:
+        """Change a job that does not run; see Client.update."""
+        self._settle_in()
+        policy = (await self._learn(queue)).policy
+        change = Change(data, priority, delay, at, front)
+        return await self._go(updating(self._place(queue), id, change, policy))
+
+    async def promote(self, queue: str, id: str) -> str:
+        """A delayed job is due now; see Client.promote."""
+        return await self._go(promoting(self._place(queue), id))
+
+    async def retry(self, queue: str, id: str) -> str:
+        """A dead or cancelled job waits again; see Client.retry."""
+        return await self._go(retrying(self._place(queue), id))
+
+    async def duplicate(self, queue: str, id: str, *, new_id: str | None = None) -> Accepted:
+        """Put in a job like this one; see Client.duplicate."""
+        wanted = await self._go(copying(self._place(queue), id, new_id))
+        return (await self._enqueue(queue, [wanted]))[0]
+
     async def start_flow(self, name: str, data: Any = None, *, id: str | None = None) -> StartedFlow:
         """Begin a flow of the file; see Client.start_flow."""
         return await self._walk(self._flows.start(name, data, id, secrets.token_hex(6)))
@@ -269,6 +300,19 @@ class AsyncClient:
 
     def _store(self, queue: str) -> Store:
         return self._stores.get(queue) or self._stores.setdefault(queue, Store(self._project, queue))
+
+    def _place(self, queue: str) -> Place:
+        return Place(Reader(self._project, queue), self._store(queue))
+
+    async def _go(self, steps: Steps[Result]) -> Result:
+        self._settle_in()
+        answer = None
+        while True:
+            try:
+                call = steps.send(answer)
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]
+            answer = await self._run(call)
 
     async def _learn(self, queue: str) -> Known:
         return self._policies.learn(queue, await self._run(self._store(queue).policy()))

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from pipeline.changes import UNCHANGED, Change, Place, Steps, copying, promoting, retrying, updating
 from pipeline.errors import BrokerUnavailable, Unconfirmed
 from pipeline.flows import Flows, StartedFlow
 from pipeline.flowview import FlowView
@@ -140,6 +141,49 @@ class Client:
         call = cancelling(self._store(queue), job, self._policies.policy(queue), at)
         return self._call(call) or job.state
 
+    def update(
+        self,
+        queue: str,
+        id: str,
+        *,
+        data: Any = UNCHANGED,
+        priority: int | None = None,
+        delay: Duration | None = None,
+        at: datetime | None = None,
+        front: bool = False,
+    ) -> str:
+        """Change a job that does not run: its payload, its priority, when it runs; the state it is in then.
+
+        One that waits goes to the end of its new priority, or with `front` before those that wait. A dead or cancelled
+        job takes a payload and a priority for when it is retried. A deduplication key stays as it was, and so does the
+        lane, whatever the payload says: inside its lane a job keeps its place among those of its priority.
+        Raises EnqueueError as enqueue does, JobNotFound, or WrongState (it runs, or is completed).
+        """
+        change = Change(data, priority, delay, at, front)
+        return self._go(updating(self._place(queue), id, change, self._learn(queue).policy))
+
+    def promote(self, queue: str, id: str) -> str:
+        """A delayed job is due now: the state it was in. One that is not delayed stays as it is.
+
+        Raises JobNotFound.
+        """
+        return self._go(promoting(self._place(queue), id))
+
+    def retry(self, queue: str, id: str) -> str:
+        """A dead or cancelled job waits again, from attempt 1: the state it was in. Any other stays as it is, and so
+        does one whose deduplication key another holds: `duplicate of 18`.
+
+        Raises JobNotFound.
+        """
+        return self._go(retrying(self._place(queue), id))
+
+    def duplicate(self, queue: str, id: str, *, new_id: str | None = None) -> Accepted:
+        """Put in a job like this one, due now, as `enqueue` does: deduplication counts.
+
+        Raises JobNotFound, and what enqueue raises.
+        """
+        return self._enqueue(queue, [self._go(copying(self._place(queue), id, new_id))])[0]
+
     def start_flow(self, name: str, data: Any = None, *, id: str | None = None) -> StartedFlow:
         """Begin a flow of the file: its id, and `created`, or `duplicate` when one of that id is kept. `id` stands behind
         the name: "order-17" of `checkout` is `checkout:order-17`.
@@ -224,6 +268,18 @@ class Client:
 
     def _learn(self, queue: str) -> Known:
         return self._policies.learn(queue, self._call(self._store(queue).policy()))
+
+    def _place(self, queue: str) -> Place:
+        return Place(Reader(self._project, queue), self._store(queue))
+
+    def _go(self, steps: Steps[Result]) -> Result:
+        answer = None
+        while True:
+            try:
+                call = steps.send(answer)
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]
+            answer = self._call(call)
 
     def _call(self, call: Call[Result]) -> Result:
         line = self._take_line()

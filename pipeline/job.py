@@ -186,6 +186,8 @@ class Outcome(Struct, frozen=True, array_like=True):
 
 encode = msgspec.json.Encoder().encode
 decode_job = msgspec.json.Decoder(Job).decode
+decode_sealed = msgspec.json.Decoder(Job[msgspec.Raw]).decode
+"""A job whose payload stays as it was written."""
 decode_runs = msgspec.json.Decoder(Runs).decode
 decode_outcome = msgspec.json.Decoder(Outcome).decode
 

@@ -158,10 +158,15 @@ def queue_removed(queue: str, generation: int, waiting: int) -> QueueRemoved:
     )
 
 
+def job_not_found(queue: str, id: str) -> JobNotFound:
+    """The refusal of a job that is not kept."""
+    return JobNotFound(f"queue {queue!r} keeps no job {id!r}", "it may have been trimmed; see retention")
+
+
 def found(queue: str, id: str, jobs: list[JobView | None]) -> JobView:
     """The one job asked for."""
     if jobs[0] is None:
-        raise JobNotFound(f"queue {queue!r} keeps no job {id!r}", "it may have been trimmed; see retention")
+        raise job_not_found(queue, id)
     return jobs[0]
 
 

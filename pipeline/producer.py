@@ -133,14 +133,14 @@ def new_job(queue: QueuePolicy, at: int, job: Wanted) -> NewJob:
     """One job, checked, with the defaults of its policy. Raises EnqueueError."""
     policy = _policy(queue, job.name)
     if policy.schema is not None:
-        _check_schema(queue.name, job.name, policy.schema, job.data)
+        check_schema(queue.name, job.name, policy.schema, job.data)
     key, rule = _deduplication(queue, policy, job)
-    priority = policy.priority if job.priority is None else _priority(job.priority)
+    priority = policy.priority if job.priority is None else checked_priority(job.priority)
     debounced = rule is not None and rule.mode == "debounce"
-    due = _debounced(job, rule) if debounced and rule else _due(job)
+    due = _debounced(job, rule) if debounced and rule else due_of(job)
     until_done = key if rule is not None and rule.mode in ("until_done", "keep_last") else ""
     options = _options(job, priority, until_done, _expires(policy, job, due, at))
-    written = _record(queue, at, job.name, job.data, options)
+    written = checked_record(queue, at, job.name, job.data, options)
     lane = key if _mode(rule) == "keep_last" else _lane(queue, job)
     return NewJob(_id(job.id), priority, due, key, _window(rule), _mode(rule), lane, written)
 
@@ -167,9 +167,9 @@ def flow_records(
     options = _options(job, policy.priority, "", _expires(policy, job, "", at))
     if policy.schema is not None:
         for data in payloads:
-            _check_schema(queue.name, name, policy.schema, data)
+            check_schema(queue.name, name, policy.schema, data)
     lanes = [_lane(queue, Wanted(name, data)) for data in payloads] if queue.lanes is not None else []
-    return policy.priority, [_record(queue, at, name, data, options) for data in payloads], lanes
+    return policy.priority, [checked_record(queue, at, name, data, options) for data in payloads], lanes
 
 
 def _policy(queue: QueuePolicy, name: str) -> JobPolicy:
@@ -181,7 +181,8 @@ def _policy(queue: QueuePolicy, name: str) -> JobPolicy:
     return policy
 
 
-def _record(queue: QueuePolicy, at: int, name: str, data: Any, options: Options) -> bytes:
+def checked_record(queue: QueuePolicy, at: int, name: str, data: Any, options: Options) -> bytes:
+    """The record of a job. Raises InvalidPayload or PayloadTooLarge."""
     try:
         written = encode_record(at, name, data, options)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -239,7 +240,8 @@ def _id(id: str | None) -> str:
     return id
 
 
-def _priority(priority: int) -> int:
+def checked_priority(priority: int) -> int:
+    """The priority. Raises InvalidOption when it is none."""
     if isinstance(priority, bool) or not isinstance(priority, int) or abs(priority) > MAX_PRIORITY:
         raise InvalidOption(
             f"priority {priority!r} is not an integer from -{MAX_PRIORITY:,} to {MAX_PRIORITY:,}"
@@ -247,7 +249,8 @@ def _priority(priority: int) -> int:
     return priority
 
 
-def _due(job: Wanted) -> str:
+def due_of(job: Wanted) -> str:
+    """When a job is to run, as enqueue_each.lua takes it. Raises InvalidOption."""
     if job.delay is not None and job.at is not None:
         raise InvalidOption("a job has a delay or a time, not both")
     if job.front and (job.delay is not None or job.at is not None):
@@ -341,7 +344,8 @@ def _window(rule: Deduplication | None) -> int | str:
     return ""
 
 
-def _check_schema(queue: str, name: str, schema: dict[str, Any], data: Any) -> None:
+def check_schema(queue: str, name: str, schema: dict[str, Any], data: Any) -> None:
+    """Raises InvalidPayload unless `data` fits the schema of its job."""
     problem = _checker(encode(schema))(data)
     if problem is not None:
         raise InvalidPayload(f"the payload of {queue} {name!r} does not fit its schema: {problem}")

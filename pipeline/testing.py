@@ -17,7 +17,7 @@ from unittest.mock import patch
 from pipeline.async_client import AsyncClient
 from pipeline.client import Client
 from pipeline.clock import now_ms
-from pipeline.errors import NoPolicy, UnknownFlow
+from pipeline.errors import NoPolicy, UnknownFlow, WrongState
 from pipeline.plan import Plan
 from pipeline.policies import Known, Policies, plan_of, unknown_queue
 from pipeline.producer import Batch, Plain
@@ -27,6 +27,7 @@ from pipeline.trial import Project, Trial, TrialJob
 
 __all__ = ["Trial", "TrialJob", "inline", "recorded"]
 File = str | Path | Plan | None
+CHANGES = ("update", "promote", "retry", "duplicate")
 
 
 @contextmanager
@@ -92,7 +93,8 @@ def _plain(trial: Trial) -> dict[str, Any]:
     def cancel(_: Client, queue: str, id: str) -> str:
         return trial.cancel(queue, id)
 
-    return {"_send_one": send_one, "_send": send, "_step": _no_flow, "job": job, "cancel": cancel}
+    refused = dict.fromkeys(CHANGES, _no_change)
+    return {"_send_one": send_one, "_send": send, "_step": _no_flow, "job": job, "cancel": cancel, **refused}
 
 
 def _async(trial: Trial) -> dict[str, Any]:
@@ -114,13 +116,24 @@ def _async(trial: Trial) -> dict[str, Any]:
     async def step(_: AsyncClient, __: object) -> Any:
         return _no_flow()
 
-    return {"_along": along, "_send": send, "_step": step, "job": job, "cancel": cancel}
+    async def change(*_: object, **__: object) -> Any:
+        return _no_change()
+
+    refused = dict.fromkeys(CHANGES, change)
+    return {"_along": along, "_send": send, "_step": step, "job": job, "cancel": cancel, **refused}
 
 
 def _no_flow(*_: object) -> Any:
     """Flows are kept by a broker, and moved on by workers."""
     raise UnknownFlow(
         "flows do not run in pipeline.testing", "start one against `pipeline run`, or test its handlers"
+    )
+
+
+def _no_change(*_: object, **__: object) -> Any:
+    """A job of a test is put in, run and cancelled; its place and its record are not a broker's to change."""
+    raise WrongState(
+        "jobs are not changed in pipeline.testing", "put in another, or try it against `pipeline run`"
     )
 
 

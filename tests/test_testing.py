@@ -22,6 +22,7 @@ from pipeline.errors import (
     PayloadTooLarge,
     UnknownJob,
     UnknownQueue,
+    WrongState,
 )
 from pipeline.policy import Backoff
 from pipeline.pytest_plugin import file_fixture, inline_fixture, recorded_fixture  # noqa: F401
@@ -371,3 +372,18 @@ def test_pytest_finds_the_fixtures_once_the_package_is_installed() -> None:
 
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
     assert project["entry-points"]["pytest11"] == {"pipeline": "pipeline.pytest_plugin"}
+
+
+@pytest.mark.parametrize("change", ["update", "promote", "retry", "duplicate"])
+def test_what_needs_a_broker_is_refused(file: Path, change: str) -> None:
+    with recorded(file), Client(file) as client:
+        accepted = client.enqueue("payments", "refund", {})
+        with pytest.raises(WrongState, match="jobs are not changed"):
+            getattr(client, change)("payments", accepted.id)
+
+        async def main() -> None:
+            async with AsyncClient(file) as client:
+                await getattr(client, change)("payments", accepted.id)
+
+        with pytest.raises(WrongState, match="jobs are not changed"):
+            asyncio.run(main())

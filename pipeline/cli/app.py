@@ -36,6 +36,8 @@ COMMANDS = {
     "enqueue": "enqueue:enqueue",
     "jobs": "jobs:jobs",
     "dead": "dead:dead",
+    "tail": "tail:tail",
+    "metrics": "metrics:metrics",
     "lanes": "lanes:lanes",
     "schedules": "schedules:schedules",
     "alerts": "alerts:alerts",

@@ -48,7 +48,7 @@ def list_(
 ) -> None:
     """The dead jobs of QUEUE, newest first."""
     with operator(config_, queue) as hands:
-        found = hands.jobs(("dead",), chosen(hands, name, error, older_than, group), after)
+        found = hands.jobs(("dead",), chosen(hands, name, error, older_than, group=group), after)
         print_list(queue, list(islice(found, limit + 1)), limit, as_json=as_json)
 
 
@@ -131,7 +131,7 @@ def meant(
     hands: Operator, name: str | None, error: str | None, older_than: int | None, group: str | None
 ) -> list[JobView]:
     """The dead jobs that the filters mean."""
-    return list(hands.jobs(("dead",), chosen(hands, name, error, older_than, group)))
+    return list(hands.jobs(("dead",), chosen(hands, name, error, older_than, group=group)))
 
 
 def confirm_bulk(verb: str, queue: str, found: list[JobView], *, yes: bool) -> None:

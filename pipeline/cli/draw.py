@@ -1,4 +1,4 @@
-"""Jobs as people read them: a list, and one in full."""
+"""Jobs as people and programs read them: a list, and one in full."""
 
 from __future__ import annotations
 
@@ -108,3 +108,22 @@ def to_json(value: Any, indent: int = -1) -> str:
     import msgspec
 
     return msgspec.json.format(msgspec.json.encode(value), indent=indent).decode()
+
+
+def full(job: JobView) -> dict[str, Any]:
+    """A job as `jobs show --json` prints it."""
+    import msgspec
+
+    told = dict(msgspec.to_builtins(job))
+    told["errors"] = [dict(zip(type(error).__struct_fields__, error_values, strict=True))
+                      for error, error_values in zip(job.errors, told["errors"], strict=True)]  # fmt: skip
+    return told
+
+
+def brief(job: JobView) -> dict[str, Any]:
+    """A job as a list holds it: without logs and tracebacks."""
+    told = full(job)
+    del told["logs"], told["errors"]
+    if told["error"] is not None:
+        del told["error"]["traceback"]
+    return told

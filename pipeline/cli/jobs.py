@@ -12,12 +12,17 @@ import click
 
 from pipeline.cli import draw
 from pipeline.cli.app import REFUSED, Commands
+from pipeline.cli.bulk import move as move_all
+from pipeline.cli.bulk import states_of, takes_newer
+from pipeline.cli.change import duplicate, update
 from pipeline.cli.output import print_error, print_json
-from pipeline.cli.project import as_json, operator, takes_config, takes_queue
+from pipeline.cli.project import as_json, operator, takes_config, takes_queue, yes
+from pipeline.cli.search import search
 from pipeline.cli.types import duration
 from pipeline.errors import JobError
 
 if TYPE_CHECKING:
+    from pipeline.store.bulk import Kind
     from pipeline.store.listing import Filter
     from pipeline.store.operator import Operator
     from pipeline.store.reader import JobView
@@ -29,9 +34,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 def takes_filters(command: Command) -> Command:
     """Adds `--job`, `--error` and `--older-than`."""
-    command = click.option("--older-than", type=duration, help="Only those that ended so long ago: 3d.")(
-        command
-    )
+    command = click.option(
+        "--older-than", type=duration, help="Only those that ended (or came) so long ago: 3d."
+    )(command)
     command = click.option("--error", help="Only those whose error says this: TimeoutError, declined.")(
         command
     )
@@ -47,12 +52,18 @@ def takes_page(command: Command) -> Command:
 
 
 def chosen(
-    hands: Operator, name: str | None, error: str | None, older_than: int | None, group: str | None = None
+    hands: Operator,
+    name: str | None,
+    error: str | None,
+    older_than: int | None,
+    newer_than: int | None = None,
+    group: str | None = None,
 ) -> Filter:
     """The filter that the options mean."""
     from pipeline.store.listing import Filter
 
-    return Filter(name, error, None if older_than is None else hands.time() - older_than, group)
+    until, since = (None if age is None else hands.time() - age for age in (older_than, newer_than))
+    return Filter(name, error, until, since, group=group)
 
 
 @click.group(cls=Commands)
@@ -64,6 +75,7 @@ def jobs() -> None:
 @takes_queue
 @click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
 @takes_filters
+@takes_newer
 @takes_page
 @as_json
 @takes_config
@@ -73,6 +85,7 @@ def list_(
     name: str | None,
     error: str | None,
     older_than: int | None,
+    newer_than: int | None,
     limit: int,
     after: str | None,
     as_json: bool,  # noqa: FBT001
@@ -82,7 +95,7 @@ def list_(
     from pipeline.store.listing import LISTED
 
     with operator(config_, queue) as hands:
-        only = chosen(hands, name, error, older_than)
+        only = chosen(hands, name, error, older_than, newer_than)
         found = hands.jobs((state,) if state else LISTED, only, after)  # type: ignore[arg-type]
         print_list(queue, list(islice(found, limit + 1)), limit, as_json=as_json)
 
@@ -90,32 +103,13 @@ def list_(
 def print_list(queue: str, found: list[JobView], limit: int, *, as_json: bool) -> None:
     """A page of jobs, and how to see the next."""
     if as_json:
-        print_json([brief(job) for job in found[:limit]])
+        print_json([draw.brief(job) for job in found[:limit]])
     elif not found:
         click.echo(f"no such job in {queue}")
     else:
         draw.print_jobs(found[:limit])
         if len(found) > limit:
             click.echo(f"there are more: --after {found[limit - 1].id}", err=True)
-
-
-def full(job: JobView) -> dict[str, Any]:
-    """A job as `jobs show --json` prints it."""
-    import msgspec
-
-    told = dict(msgspec.to_builtins(job))
-    told["errors"] = [dict(zip(type(error).__struct_fields__, error_values, strict=True))
-                      for error, error_values in zip(job.errors, told["errors"], strict=True)]  # fmt: skip
-    return told
-
-
-def brief(job: JobView) -> dict[str, Any]:
-    """A job as a list holds it: without logs and tracebacks."""
-    told = full(job)
-    del told["logs"], told["errors"]
-    if told["error"] is not None:
-        del told["error"]["traceback"]
-    return told
 
 
 @jobs.command()
@@ -128,7 +122,7 @@ def show(queue: str, id_: str, as_json: bool, config_: str | None) -> None:  # n
     with operator(config_, queue) as hands:
         job = hands.job(id_)
     if as_json:
-        print_json(full(job))
+        print_json(draw.full(job))
     else:
         draw.print_job(job)
 
@@ -151,17 +145,43 @@ def each(queue: str, ids: Iterable[str], move: Callable[[str], str], *, as_json:
         click.get_current_context().exit(REFUSED)
 
 
-def mover(name: str, help: str, move: Callable[[Operator, str], str]) -> None:
-    """Adds a command that moves the jobs whose ids it gets."""
+def mover(kind: Kind, help: str, move: Callable[[Operator, str], str]) -> None:
+    """Adds a command that moves the jobs whose ids it gets, or all that its filters mean."""
 
-    @jobs.command(name, help=help)
+    @jobs.command(kind, help=help)
     @takes_queue
-    @click.argument("ids", metavar="ID...", nargs=-1, required=True)
+    @click.argument("ids", metavar="[ID...]", nargs=-1)
+    @click.option(
+        "--state", "states", multiple=True, type=click.Choice(STATES), help="Only jobs in this state."
+    )
+    @takes_filters
+    @takes_newer
+    @click.option("--all", "all_", is_flag=True, help="All of them.")
+    @yes
     @as_json
     @takes_config
-    def command(queue: str, ids: tuple[str, ...], as_json: bool, config_: str | None) -> None:  # noqa: FBT001
+    def command(
+        queue: str,
+        ids: tuple[str, ...],
+        states: tuple[str, ...],
+        name: str | None,
+        error: str | None,
+        older_than: int | None,
+        newer_than: int | None,
+        all_: bool,  # noqa: FBT001
+        yes: bool,  # noqa: FBT001
+        as_json: bool,  # noqa: FBT001
+        config_: str | None,
+    ) -> None:
+        filters = (name, error, older_than, newer_than)
+        if bool(filters != (None,) * 4 or states or all_) == bool(ids):
+            raise click.UsageError("give ids, or filters (--state, --job, --error, ...), or --all")
+        taken = () if ids else states_of(kind, states)
         with operator(config_, queue) as hands:
-            each(queue, ids, partial(move, hands), as_json=as_json)
+            if ids:
+                each(queue, ids, partial(move, hands), as_json=as_json)
+            else:
+                move_all(hands, kind, taken, chosen(hands, *filters), yes=yes, as_json=as_json)
 
 
 def retry(hands: Operator, id: str) -> str:
@@ -190,6 +210,8 @@ def promote(hands: Operator, id: str) -> str:
     return "waiting"
 
 
+for command in (update, duplicate, search):
+    jobs.add_command(command)
 mover("retry", "Let dead or cancelled jobs run again, from attempt 1.", retry)
 mover("cancel", "Withdraw jobs that wait or are delayed, and stop those that run.", cancel)
 mover("remove", "Delete jobs that do not run, whatever their state.", remove)

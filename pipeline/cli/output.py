@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -78,6 +79,23 @@ def confirm(question: str, *, yes: bool) -> None:
         raise Refused(f"{question} Nobody can be asked here", "give --yes to go ahead")
     if not click.confirm(question):
         raise Refused("nothing was changed")
+
+
+@contextmanager
+def until_interrupted() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C does not cut short what the block does: the callback tells that it came. The second one does."""
+    came = False
+
+    def note(*_: object) -> None:
+        nonlocal came
+        came = True
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: came
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

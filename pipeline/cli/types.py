@@ -28,6 +28,14 @@ def time(text: str) -> datetime:
     return moment
 
 
+def moment(text: str) -> int | datetime:
+    """A time, or so long ago: `10m` (in ms)."""
+    try:
+        return duration(text)
+    except click.BadParameter:
+        return time(text)
+
+
 def rate(text: str) -> float:
     """`50/s`, `10/m`, `100/h` as jobs a second."""
     count, slash, unit = text.partition("/")

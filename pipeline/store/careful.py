@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from pipeline.store.operator import Operator, Progress
+from pipeline.store.bulk import Progress
+from pipeline.store.operator import Operator
 from pipeline.store.reader import JobView
 from pipeline.store.store import run_blocking
 from pipeline.units import words

@@ -55,6 +55,16 @@ def stale(queue: str) -> str:
     return f"{queue}:stale"
 
 
+def ahead(queue: str) -> str:
+    """hash: "level:id" of jobs at the front of their list, before a stale entry of their own."""
+    return f"{queue}:ahead"
+
+
+def moved(queue: str) -> str:
+    """hash: id -> priority, of jobs whose priority was changed; as long as they are kept."""
+    return f"{queue}:moved"
+
+
 def delayed(queue: str) -> str:
     """Sorted set: id by the time it is due."""
     return f"{queue}:delayed"
@@ -121,8 +131,19 @@ def call(queue: str, producer: str) -> str:
 
 
 def meta(queue: str) -> str:
-    """hash: generation, policy, limited, rate, lanes; removed; paused and scale, which people set; held, by a handler."""
+    """hash: generation, policy, limited, rate, lanes; removed; paused and scale, which people set; held, by a handler;
+    watched."""
     return f"{queue}:meta"
+
+
+def minutes(queue: str) -> str:
+    """list: the totals at the beginning of each minute in which they had changed, the newest last; a day of them."""
+    return f"{queue}:minutes"
+
+
+def events(queue: str) -> str:
+    """stream: what happened to which jobs; only while somebody watches."""
+    return f"{queue}:events"
 
 
 def stats(queue: str) -> str:

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from pipeline.errors import JobNotFound
 from pipeline.fingerprint import fingerprint
-from pipeline.job import State
+from pipeline.job import State, encode
 from pipeline.policy import QueuePolicy
 from pipeline.store import keys
 from pipeline.store.reader import JobView, Reader
@@ -26,30 +26,41 @@ Page = Callable[[int, int], list[str]]
 
 
 class Filter(Struct, frozen=True):
-    """Which jobs are meant; what is not given holds for all. `ended_before` is ms since 1970, `group` the id of a
-    fingerprint."""
+    """Which jobs are meant; what is not given holds for all. `until` and `since` (ms since 1970) bound when a job ended,
+    or came if it has not ended; `id` is how its id begins, `group` the id of a fingerprint."""
 
     name: str | None = None
     error: str | None = None
-    ended_before: int | None = None
+    until: int | None = None
+    since: int | None = None
+    text: str | None = None
+    id: str | None = None
     group: str | None = None
 
     def holds(self, job: JobView) -> bool:
-        """Whether the job is meant. `error` is a part of the error's type or message, in any case."""
-        if self.name is not None and job.name != self.name:
-            return False
-        if self.error is not None:
-            said = f"{job.error.type}: {job.error.message}" if job.error else ""
-            if self.error.lower() not in said.lower():
-                return False
-        if self.group is not None and group_of(job) != self.group:
-            return False
-        return self.ended_before is None or (
-            job.finished_at is not None and job.finished_at <= self.ended_before
+        """Whether the job is meant. `error` is a part of the error's type or message, `text` of that, the id, the name
+        or the payload, in any case."""
+        at = job.finished_at or job.enqueued_at
+        return (
+            self.name in (None, job.name)
+            and job.id.startswith(self.id or "")
+            and (self.until is None or at <= self.until)
+            and (self.since is None or at >= self.since)
+            and (self.error is None or self.error.lower() in _said(job).lower())
+            and (self.text is None or self.text.lower() in _all_said(job).lower())
+            and (self.group is None or group_of(job) == self.group)
         )
 
 
 ALL = Filter()
+
+
+def _said(job: JobView) -> str:
+    return f"{job.error.type}: {job.error.message}" if job.error else ""
+
+
+def _all_said(job: JobView) -> str:
+    return "\n".join((job.id, job.name, _said(job), encode(job.data).decode()))
 
 
 def group_of(job: JobView) -> str | None:
@@ -147,7 +158,8 @@ def _places(connection: BlockingConnection, reader: Reader, state: State) -> lis
 def _held(connection: BlockingConnection, key: str) -> Page:
     def page(first: int, last: int) -> list[str]:
         reply = connection.call(("HGETALL", key))
-        newest = sorted(zip(reply[1::2], reply[::2], strict=True), key=lambda held: -int(held[0]))
-        return [id.decode() for _, id in newest[first : last + 1]]
+        # The field '' is no job: it pads the hash.
+        held = [(int(lease), id) for id, lease in zip(reply[::2], reply[1::2], strict=True) if id]
+        return [id.decode() for _, id in sorted(held, reverse=True)[first : last + 1]]
 
     return page

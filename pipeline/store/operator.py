@@ -5,15 +5,16 @@ Each move first reads the records that it needs: a job's level and deduplication
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 
 from msgspec import Struct
 
 from pipeline.errors import JobNotFound, WrongState
-from pipeline.job import Outcome, Runs, State, decode_job, encode
+from pipeline.job import Outcome, State, decode_job, encode
 from pipeline.policy import QueuePolicy
 from pipeline.store import listing, overrides
+from pipeline.store.bulk import Progress, again, move_many, silent
 from pipeline.store.listing import Filter
 from pipeline.store.overrides import Overrides, Pause, Scale
 from pipeline.store.reader import JobView, Reader, server_time
@@ -21,13 +22,6 @@ from pipeline.store.store import Call, Store, run_blocking
 from pipeline.store.wire import BlockingConnection
 
 PURGE_CHUNK = 1_000
-CHUNK = 500
-Progress = Callable[[int], None]
-Entry = TypeVar("Entry")
-
-
-def _silent(_: int) -> None:
-    """Nobody watches."""
 
 
 class Redriven(Struct, frozen=True):
@@ -51,7 +45,7 @@ class Operator:
         self.project = project
         self.queue = queue
         self.reader = Reader(project, queue)
-        self._store = Store(project, queue)
+        self.store = Store(project, queue)
 
     def job(self, id: str) -> JobView:
         """Everything kept of one job. Raises JobNotFound."""
@@ -63,6 +57,18 @@ class Operator:
         """The jobs in these states, newest first; see `listing.list_jobs`."""
         policy = self.policy()
         return listing.list_jobs(self.connection, self.reader, policy, states, only=only, after=after)
+
+    def look(self, ids: Sequence[str]) -> list[JobView]:
+        """Those of these jobs that are kept."""
+        if not ids:
+            return []
+        return [
+            job for job in run_blocking(self.connection, self.reader.show(ids, self._known_policy)) if job
+        ]
+
+    @cached_property
+    def _known_policy(self) -> QueuePolicy:
+        return self.policy()
 
     def policy(self) -> QueuePolicy:
         """What holds for the queue."""
@@ -76,7 +82,7 @@ class Operator:
         """Withdraw a job that waits or is delayed, or have one that runs stopped; the result is the state it was in.
         Raises JobNotFound or WrongState."""
         job = self._find(id)
-        call = cancelling(self._store, job, self.policy(), self.time())
+        call = cancelling(self.store, job, self.policy(), self.time())
         state = self._known(id, run_blocking(self.connection, call))
         if state not in ("waiting", "delayed", "active"):
             raise WrongState(f"job {id} of {self.queue!r} is {state} already", "there is nothing to cancel")
@@ -86,7 +92,7 @@ class Operator:
         """Delete a job that does not run; the result is the state it was in. Raises JobNotFound or WrongState."""
         job = self._find(id)
         entry = (id, job.priority, job.key, self._keep(id))
-        (answer,) = run_blocking(self.connection, self._store.remove([entry]))
+        (answer,) = run_blocking(self.connection, self.store.remove([entry]))
         state = self._known(id, answer)
         if state == "active":
             raise WrongState(f"job {id} of {self.queue!r} runs", "wait until it has ended")
@@ -95,72 +101,57 @@ class Operator:
     def promote(self, id: str) -> None:
         """A delayed job is due now. Raises JobNotFound or WrongState."""
         job = self._find(id)
-        state = self._known(id, run_blocking(self.connection, self._store.hasten(id, job.priority)))
+        state = self._known(id, run_blocking(self.connection, self.store.hasten(id, job.priority)))
         if state != "delayed":
             raise WrongState(f"job {id} of {self.queue!r} is {state}", "only a delayed job can be promoted")
 
     def redrive(self, id: str) -> None:
         """A dead or cancelled job waits again, from attempt 1. Raises JobNotFound or WrongState."""
         job = self._find(id)
-        entries = [_again(job, self.policy())]
-        (answer,) = run_blocking(self.connection, self._store.redrive(entries))
+        (answer,) = run_blocking(self.connection, self.store.redrive([again(job, self.policy())]))
         state = self._known(id, answer)
         if state not in ("dead", "cancelled"):
             raise WrongState(f"job {id} of {self.queue!r} {_why_not(state)}", _instead(state))
 
-    def redrive_many(self, jobs: Iterable[JobView], progress: Progress = _silent) -> Redriven:
+    def redrive_many(self, jobs: Iterable[JobView], progress: Progress = silent) -> Redriven:
         """Redrive dead or cancelled jobs, in chunks."""
-        moved, kept, policy = 0, dict[str, str](), self.policy()
         # All are read before the first moves: a list that shrinks under its reader skips jobs.
-        for chunk in _chunks([_again(job, policy) for job in jobs]):
-            answers = run_blocking(self.connection, self._store.redrive(chunk))
-            for (id, *_), answer in zip(chunk, answers, strict=True):
-                if answer in ("dead", "cancelled"):
-                    moved += 1
-                else:
-                    kept[id] = _why_not(answer) if answer else "is not kept any more"
-            progress(len(chunk))
-        return Redriven(moved, kept)
+        answer = move_many(self, "retry", [job.id for job in jobs], progress=progress)
+        return Redriven(answer.moved, answer.kept)
 
-    def remove_many(self, jobs: Iterable[JobView], progress: Progress = _silent) -> int:
+    def remove_many(self, jobs: Iterable[JobView], progress: Progress = silent) -> int:
         """Delete jobs that do not run, in chunks; the result counts them."""
-        removed, keep = 0, self.policy().ids_keep
-        entries = [(job.id, job.priority, job.key, "" if job.id.isdigit() else keep) for job in jobs]
-        for chunk in _chunks(entries):
-            answers = run_blocking(self.connection, self._store.remove(chunk))
-            removed += sum(answer not in (None, "active") for answer in answers)
-            progress(len(chunk))
-        return removed
+        return move_many(self, "remove", [job.id for job in jobs], progress=progress).moved
 
     def pause(self, by: str, until: int | None = None) -> bool:
         """Stop the queue for everyone, until `resume` or that time; `by` says who. Whether it ran until now."""
-        return run_blocking(self.connection, self._store.pause(encode(Pause(by, self.time(), until))))
+        return run_blocking(self.connection, self.store.pause(encode(Pause(by, self.time(), until))))
 
     def resume(self) -> bool:
         """Let the queue go on. Whether it was paused."""
-        return run_blocking(self.connection, self._store.resume())
+        return run_blocking(self.connection, self.store.resume())
 
     def scale(self, scale: Scale) -> bool:
         """Let this number of processes count instead of the file's. Whether another person's did before."""
-        return run_blocking(self.connection, self._store.scale(encode(scale)))
+        return run_blocking(self.connection, self.store.scale(encode(scale)))
 
     def unscale(self) -> bool:
         """Let the file's number of processes count again. Whether a person's did."""
-        return run_blocking(self.connection, self._store.unscale())
+        return run_blocking(self.connection, self.store.unscale())
 
     def overrides(self) -> Overrides:
         """What people changed by hand, and holds now."""
         return run_blocking(self.connection, overrides.read(self.project, self.queue))
 
-    def purge(self, progress: Progress = _silent) -> int:
+    def purge(self, progress: Progress = silent) -> int:
         """Delete all waiting jobs, in chunks; the result counts them."""
         purged, more = 0, True
         while more:
-            jobs, more = run_blocking(self.connection, self._store.purge(PURGE_CHUNK))
+            jobs, more = run_blocking(self.connection, self.store.purge(PURGE_CHUNK))
             ended = [(id.decode(), decode_job(record).options.key) for id, record in jobs]
             held = [(id, key, self._keep(id)) for id, key in ended if key or not id.isdigit()]
             if held:
-                run_blocking(self.connection, self._store.free(held))
+                run_blocking(self.connection, self.store.free(held))
             purged += len(jobs)
             progress(len(jobs))
         return purged
@@ -194,16 +185,6 @@ def cancelled(job: JobView, policy: QueuePolicy | None, at: int) -> tuple[int, s
     """What a job is cancelled with: its level, key and keep, and how it ends."""
     keep: int | str = "" if job.id.isdigit() else (policy or QueuePolicy("")).ids_keep
     return job.priority, job.key, keep, encode(Outcome(job.attempt, None, at))
-
-
-def _again(job: JobView, policy: QueuePolicy) -> tuple[str, int, str, bytes]:
-    """What `Store.redrive` is told of a job. Only where deaths have letters it matters how many there were."""
-    counted = policy.dead_letter.queue is not None or job.redriven > 0
-    return job.id, job.priority, job.key, encode(Runs(redriven=job.redriven + 1)) if counted else b""
-
-
-def _chunks(entries: list[Entry]) -> Iterator[list[Entry]]:
-    return (entries[first : first + CHUNK] for first in range(0, len(entries), CHUNK))
 
 
 def _why_not(state: str) -> str:

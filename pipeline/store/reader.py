@@ -125,6 +125,16 @@ class Reader:
 
         return Call(script("show").command(queue=self.queue, rest=ids), read)
 
+    def kept(self, id: str) -> Call[tuple[JobView, bytes] | None]:
+        """What is kept of one job, and its record as it is written; None when it is not kept."""
+        command, read = self.show([id])
+
+        def both(reply: Reply) -> tuple[JobView, bytes] | None:
+            (job,) = read(reply)
+            return None if job is None else (job, reply[0][1])
+
+        return Call(command, both)
+
 
 def queue_names(project: str) -> Call[list[str]]:
     """The queues that were ever published."""

@@ -49,6 +49,12 @@ def run_blocking(connection: BlockingConnection, call: Call[Result]) -> Result:
         raise translate(error) from None
 
 
+def run_many(connection: BlockingConnection, calls: Sequence[Call[Result]]) -> list[Result]:
+    """The results of several calls that travel together. As `run_blocking`; an error is raised when all are through."""
+    replies = connection.call_many([call.command for call in calls])
+    return [call.read(checked(reply)) for call, reply in zip(calls, replies, strict=True)]
+
+
 class StalePolicy(BrokerRefused):
     """The caller's policy is not the one that runs."""
 
@@ -134,6 +140,11 @@ def _text(reply: Reply) -> str | None:
 
 def _texts(reply: Reply) -> list[str | None]:
     return [_text(item) for item in reply]
+
+
+def _both(reply: Reply) -> tuple[str | None, str | None]:
+    before, after = [*_texts(reply), None, None][:2]
+    return before, after
 
 
 def _accepted(reply: Reply) -> list[Accepted]:
@@ -301,6 +312,16 @@ class Store:
         )
         return Call(command, _text)
 
+    def change(
+        self, id: str, seen: bytes, record: bytes, was: int, level: int, due: str
+    ) -> Call[tuple[str | None, str | None]]:
+        """Change a job's record, priority or time; the result is the state it was in, and the state it is in now:
+        see change.lua."""
+        command = script("change").command(
+            queue=self.queue, id=id, seen=seen, record=record, was=was, level=level, due=due
+        )
+        return Call(command, _both)
+
     def redrive(self, jobs: list[tuple[str, int, str, bytes]]) -> Call[list[str | None]]:
         """Dead or cancelled jobs (id, level, key, runs) wait again; the result is as redrive.lua says."""
         return Call(script("redrive").command(queue=self.queue, rest=_flat(jobs)), _texts)
@@ -312,6 +333,14 @@ class Store:
     def hasten(self, id: str, level: int) -> Call[str | None]:
         """A delayed job is due now; the result is the state that it was in."""
         return Call(script("hasten").command(queue=self.queue, id=id, level=level), _text)
+
+    def minute(self) -> Call[bool]:
+        """Keep the totals as they are at the first look in each minute. Whether there was anything to keep."""
+        return Call(script("minute").command(queue=self.queue), bool)
+
+    def watch(self, ms: int) -> Call[str]:
+        """Have what happens written to the queue's stream for so long; the result is the last event's id so far."""
+        return Call(script("watch").command(queue=self.queue, ms=ms), lambda reply: str(reply.decode()))
 
     def pause(self, by: str | bytes) -> Call[bool]:
         """Stop the queue for everyone; `by` is an overrides.Pause, as JSON. Whether it ran until now."""

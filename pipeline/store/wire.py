@@ -13,7 +13,7 @@ import socket
 import ssl
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -248,6 +248,16 @@ class BlockingConnection:
                 return self.call_both(whole(command), second)
             raise refusal(reply)
         return reply, after
+
+    def call_many(self, commands: Sequence[Command]) -> list[Reply]:
+        """Several commands in one write, for `checked`: an error is a reply. Raises BrokerUnavailable."""
+        if not commands:
+            return []
+        replies = self._exchange(b"".join(map(hiredis.pack_command, commands)), len(commands))
+        missing = [n for n, reply in enumerate(replies) if is_missing_script(reply)]
+        for n in missing:
+            replies[n] = self.call(whole(commands[n]))
+        return replies
 
     def _exchange(self, data: bytes, count: int) -> list[Reply]:
         """Send commands, and read so many replies."""

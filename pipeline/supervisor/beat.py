@@ -17,6 +17,7 @@ from pipeline.supervisor.flows import FlowUpkeep
 from pipeline.supervisor.leases import Leases
 from pipeline.supervisor.link import Link
 from pipeline.supervisor.logs import Logs
+from pipeline.supervisor.minutes import Minutes
 from pipeline.supervisor.publish import Publisher
 from pipeline.supervisor.upkeep import Upkeep
 
@@ -40,6 +41,7 @@ class Beat:
         on_denied: Callable[[BrokerDenied], None],
     ) -> None:
         self._fleet = fleet
+        self._minutes = Minutes(fleet)
         self._upkeep = upkeep
         self._alerts = alerts
         self._leases = leases
@@ -81,8 +83,10 @@ class Beat:
             await self._drift.look(connection)
         # Before anything is trimmed: what is about to go is a matter of theirs.
         await self._alerts.look(connection)
-        await upkeep.sweep(connection, await run(connection, server_time()))
+        now = await run(connection, server_time())
+        await upkeep.sweep(connection, now)
         await self.flows.tend(connection, self._fleet.plan)
+        await self._minutes.keep(connection, now)
         await self._publisher.write(connection, self._fleet.plan, record)
 
     def _tell(self, error: BrokerError) -> None:

@@ -37,12 +37,12 @@ DEFECTS = {
     ),
     "a turn does not un-park": Defect("turn", "redis.call('SREM', queue .. ':idle', worker)", ""),
     "an enqueue wakes nobody": Defect(
-        "enqueue", "if direct and hand_over(queue, id, ARGV[fixed + 1]) then return first end", ""
+        "enqueue", "if direct and hand_over(queue, id, ARGV[fixed + 1]) then", "if false then"
     ),
     "the inbox is not read": Defect(
         "turn", "redis.call('LPOP', queue .. ':inbox:' .. worker, 1000) or {}", "{}"
     ),
-    "stale entries are run": Defect("turn", "if marked and", "if false and"),
+    "stale entries are run": Defect("turn", "local skip = marked and", "local skip = false and"),
     "resume wakes nobody": Defect("pause", "wake(queue, 1000)", ""),
     "a pause that ends wakes nobody": Defect("overrides", "wake(queue, 1000)", ""),
     "a key until its job is done outlives a purge": Defect("enqueue_each", "if kept or", "if true or"),
@@ -68,7 +68,23 @@ DEFECTS = {
         "turn", "redis.call('ZREM', queue .. ':delayed', unpack(due))", ""
     ),
     "a settled job stays in its lease": Defect("turn reclaim", "      redis.call('HDEL', active, id)\n", ""),
-    "a removed job keeps its record": Defect("remove", "drop(queue, { id })", ""),
+    "a change is made from an older record": Defect(
+        "change", "if redis.call('HGET', queue .. ':jobs', id) ~= seen then return { 'changed' } end", ""
+    ),
+    "a job that runs is changed": Defect("change", "if state == 'active' or", "if"),
+    "a job is looked for at its old priority": Defect(
+        "cancel remove change", "redis.call('HGET', queue .. ':moved', id) or level", "level"
+    ),
+    "a job that was moved stays in its old place": Defect(
+        "change", "withdraw(queue, time, state, id, was)\n", "\n"
+    ),
+    "a job that was moved stays in its old place in its lane": Defect(
+        "change enqueue_each fire", "redis.call('ZREM', waits, laned)", ""
+    ),
+    "a job that was let in and moved is known by its old level": Defect(
+        "change enqueue_each fire", "redis.call('HSET', queue .. ':laned', id, 'in ' .. level)", ""
+    ),
+    "a removed job keeps its record": Defect("remove", "    drop(queue, { id })\n", ""),
     "a rate is not kept": Defect("turn", "if free > 0 then return free end", "if true then return 1000 end"),
     "a cancelled job that was given back runs again": Defect(
         "turn reclaim",

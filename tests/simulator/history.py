@@ -31,6 +31,7 @@ LEFT = {
     "outcomes",
     "notes",
     "logs",
+    "moved",
     *ENDED,
 }
 PASSING = {
@@ -44,6 +45,7 @@ PASSING = {
     "ids",
     "starts",
     "started",
+    "events",
     "lane_starts",
     "lane_opens",
     "schedules",
@@ -281,6 +283,9 @@ def check_keys(world: World) -> None:
     left = {name.split(":")[0] for name in names} - LEFT - PASSING
     if left:
         raise Violation(f"keys are left over: {left}")
+    gone = set(world.server.call("HKEYS", keys.moved(QUEUE))) - set(world.view.places)
+    if gone:
+        raise Violation(f"the priority of jobs that are not kept is remembered: {gone}")
     live = {f"{kind}:{worker.decode()}" for worker in world.view.workers for kind in ("active", "inbox")}
     dead = {name for name in names if name.startswith(("active:", "inbox:"))} - live
     if dead:

@@ -22,7 +22,7 @@ for i = 1, #sizes, 2 do
   end
 end
 return {
-  redis.call('HKEYS', queue .. ':jobs'),
+  redis.call('HGETALL', queue .. ':jobs'),
   redis.call('ZRANGE', queue .. ':delayed', 0, -1, 'WITHSCORES'),
   redis.call('ZRANGE', queue .. ':dead', 0, -1),
   redis.call('ZRANGE', queue .. ':cancelled', 0, -1),
@@ -33,6 +33,7 @@ return {
   held,
   redis.call('SMEMBERS', queue .. ':idle'),
   redis.call('HMGET', queue .. ':meta', 'paused', 'limited', 'removed', 'generation', 'rate', 'held', 'lanes'),
+  redis.call('HGETALL', queue .. ':levelof'),
   {
     redis.call('HGETALL', queue .. ':lane_of'),
     redis.call('HGETALL', queue .. ':laned'),

@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.store.scripts import script
 from pipeline.store.wire import Reply
-from tests.simulator.places import ENDED, Lease, Place, Places, Violation
+from tests.simulator.places import ENDED, Lease, Place, Places, View, Violation
 
 Visit = tuple[str, str, bool]
 SETTLED: dict[str, Place] = {
@@ -59,6 +59,7 @@ class Model:
             "note": self._note,
             "cancel": self._cancel,
             "hasten": self._hasten,
+            "change": self._change,
             "redrive": self._redrive,
             "remove": self._remove,
             "purge": self._purge,
@@ -80,11 +81,18 @@ class Model:
             self._rate, self._starts = rate, []
 
     def follow(
-        self, name: str, args: tuple[Any, ...], reply: Reply, after: Places, listed: set[bytes]
+        self,
+        name: str,
+        args: tuple[Any, ...],
+        reply: Reply,
+        after: Places,
+        before: View,
+        time: int,
     ) -> None:
         """A script was run and answered (an error: an exception). `after` is where the server has all jobs now,
-        `listed` are those that turns could take before."""
-        self._after, self._listed = after, listed
+        `before` what was seen before, `time` its clock."""
+        self._after, self._time = after, time
+        self._records, self._listed = before.records, before.listed
         if isinstance(reply, Exception) and name not in ANSWERED_BY_ERRORS:
             raise Violation(f"{name}: {reply}")
         step = self._steps.get(name)
@@ -272,6 +280,26 @@ class Model:
 
     def _hasten(self, args: tuple[bytes, ...], reply: Reply) -> None:
         self._answer("hasten", args[1], reply, ("delayed",), "waiting")
+
+    def _change(self, args: tuple[bytes, ...], reply: Reply) -> None:
+        _, id, seen, _, _, _, due = args
+        place, answer = self.places.get(id), [*reply, None, None][:2]
+        told = b"active" if isinstance(place, Lease) else place.encode() if place else None
+        if self._records.get(id, seen) != seen:
+            told = b"changed"
+        timed = place in ("waiting", "delayed")
+        carried = told != b"changed" and (timed or (place in ("alone", "dead", "cancelled") and not due))
+        self._visit(id, "change", carried)
+        self._expect(f"change of {id!r}", answer[0], told)
+        if not carried:
+            self._expect(f"a change of {id!r} that was refused", answer[1], None)
+            return
+        if timed and due:
+            later = due != b"front" and self._time < (self._time + int(due) if due[:1] == b"+" else int(due))
+            self.places[id] = place = "delayed" if later else "waiting"
+        self._expect(
+            f"{id!r} after a change", answer[1], b"waiting" if place == "alone" else str(place).encode()
+        )
 
     def _redrive(self, args: tuple[bytes, ...], reply: Reply) -> None:
         for (id, *_), answer in zip(chunks(args[1:], 4), reply, strict=True):

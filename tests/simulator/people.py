@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.job import Outcome, Runs, decode_job, encode
+from msgspec.structs import replace
+
+from pipeline.job import Outcome, Runs, decode_job, encode, encode_record
 from pipeline.store import keys
 from pipeline.store.overrides import Pause
 from pipeline.store.store import Call
@@ -19,7 +21,9 @@ def person(world: World, orders: int) -> Client:
         try:
             yield from look_on(world, world.random.choice((0, 0, 10)))
             dice = world.random.random()
-            if dice < 0.2:
+            if dice < 0.05:
+                yield world.store.watch(world.random.choice((20, 300))).command
+            elif dice < 0.2:
                 yield stop_or_go(world).command
             elif dice < 0.3 or (dice < 0.5 and among(world, "alone")):
                 yield from purge(world)
@@ -45,14 +49,14 @@ def stop_or_go(world: World) -> Call[bool]:
 
 
 def purge(world: World) -> Steps:
-    """Delete what waits, then free what it held."""
+    """Delete what waits, then free what it held; or be gone before that."""
     ids, records, _ = yield world.store.purge(world.random.choice((1, 2, 1000))).command
     ended = [
         (id.decode(), decode_job(record).options.key, keep_of(id))
         for id, record in zip(ids, records, strict=True)
     ]
     held = [(id, key, keep) for id, key, keep in ended if key or keep]
-    if held:
+    if held and world.time % 4:
         yield world.store.free(held).command
 
 
@@ -74,9 +78,23 @@ def with_a_job(world: World) -> Steps:
             store.redrive([(text, level, key, runs)]),
             store.hasten(text, level),
             store.remove([(text, level, key, keep_of(id))]),
+            change(world, text, record),
         )
     )
+    # Between the look and the deed others do a lot, above all what the deed does not know of.
+    if chance.random() < 0.2:
+        yield change(world, text, record).command
     yield call.command
+
+
+def change(world: World, id: str, seen: bytes) -> Call[Any]:
+    """Another payload, perhaps another priority or another time."""
+    chance, job = world.random, decode_job(seen)
+    was, level = job.options.priority, chance.choice((0, 5, 7, job.options.priority))
+    due = chance.choice(("", "", "front", "+0", "+20", "+300", str(world.time + 50)))
+    data = {**job.data, "changed": world.time}
+    record = encode_record(job.enqueued_at, job.name, data, replace(job.options, priority=level))
+    return world.store.change(id, seen, record, was, level, due)
 
 
 def among(world: World, *states: str) -> list[bytes]:

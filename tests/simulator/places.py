@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
+from pipeline.job import decode_job
 from pipeline.store.wire import Reply
 
 State = Literal[
@@ -44,6 +46,7 @@ class View(NamedTuple):
     held: bool
     removed: bool
     generation: int
+    records: dict[bytes, bytes]
     lanes: Reply
     listed: set[bytes]
     rule: str
@@ -60,9 +63,12 @@ class View(NamedTuple):
 
 def view(look: Reply) -> View:
     """What look.lua saw. Raises Violation when a job is in two places, or in none."""
-    jobs, delayed, dead, cancelled, completed, alone, levels, stale, held, parked, meta, lanes = look
+    jobs, delayed, dead, cancelled, completed, alone, levels, stale, held, parked, meta, levelof, lanes = look
     found: Places = {}
-    due, listed = pairs(delayed), _waiting(levels, pairs(stale))
+    due, records = pairs(delayed), pairs(jobs)
+    listed = _waiting(levels, pairs(stale))
+    laned = pairs(lanes[1])
+    _check_levels(records, due, levels, pairs(stale), pairs(levelof), laned)
     in_lanes = [member.split(b" ", 2)[2] for _, members in lanes[-1] for member in members]
     for place, ids in (
         ("delayed", due),
@@ -78,8 +84,8 @@ def view(look: Reply) -> View:
         for id, number in zip(leases[::2], leases[1::2], strict=True):
             if id:
                 _put(found, id, Lease(worker, number))
-    if found.keys() != set(jobs):
-        raise Violation(f"in no place, or without a record: {sorted(found.keys() ^ set(jobs))}")
+    if found.keys() != records.keys():
+        raise Violation(f"in no place, or without a record: {sorted(found.keys() ^ records.keys())}")
     return View(
         found,
         {worker: int(float(ends)) for worker, ends, _, _ in held},
@@ -93,10 +99,34 @@ def view(look: Reply) -> View:
         meta[5] is not None,
         meta[2] is not None,
         int(meta[3] or 0),
+        records,
         lanes,
         set(listed),
         (meta[6] or b"").decode(),
     )
+
+
+@lru_cache(1_000)
+def _priority(record: bytes) -> int:
+    return decode_job(record).options.priority
+
+
+def _check_levels(
+    records: dict[bytes, bytes],
+    due: dict[bytes, bytes],
+    levels: Reply,
+    stale: dict[bytes, bytes],
+    levelof: dict[bytes, bytes],
+    laned: dict[bytes, bytes],
+) -> None:
+    """A job waits, or is to wait, at the priority that its record names, also in its lane: whoever withdraws it goes by
+    that."""
+    waits = [(level, id) for level, ids in levels for id in ids if b"%b:%b" % (level, id) not in stale]
+    waits += [(levelof.get(id, b"0"), id) for id in due]
+    waits += [(state.split(b" ")[1], id) for id, state in laned.items()]
+    for level, id in waits:
+        if id in records and _priority(records[id]) != int(level):
+            raise Violation(f"job {id!r} is at {level!r}, and its record says {_priority(records[id])}")
 
 
 def pairs(flat: list[bytes]) -> dict[bytes, Any]:

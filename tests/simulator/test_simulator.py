@@ -98,4 +98,4 @@ def test_a_violation_tells_the_schedule_and_how_to_see_it_again(broker: str) -> 
         visit(server, POSSIBLE, histories=100)
     first, *steps = str(told.value).splitlines()
     assert re.match(r"seed \d+: .* \(python -m tests.simulator --seed \d+\)$", first)
-    assert any(re.match(r" +\d+  (h\d-w\d+) +turn \1 \d+ ", step) for step in steps)
+    assert any(re.match(r" +-?\d+  (h\d-w\d+) +turn \1 \d+ ", step) for step in steps)

@@ -31,6 +31,7 @@ CARRIED: dict[str, tuple[str, ...]] = {
     "promote": ("delayed",),
     "hasten": ("delayed",),
     "cancel": ("waiting", "delayed", "alone"),
+    "change": ("waiting", "delayed", "alone", "dead", "cancelled"),
     "redrive": ("dead", "cancelled"),
     "remove": ("waiting", "delayed", "alone", "completed", "dead", "cancelled"),
     "purge": ("waiting", "alone"),
@@ -52,6 +53,7 @@ REFUSED: dict[str, tuple[str, ...]] = {
     "enqueue": STATES,
     "hasten": ("none", "waiting", "active", "alone", "completed", "dead", "cancelled"),
     "cancel": ("none", "active", "completed", "dead", "cancelled"),
+    "change": STATES,
     "redrive": STATES,
     "remove": ("none", "active"),
 }

@@ -29,6 +29,7 @@ VOLATILE = [
     "dedup:d",
     "starts",
     "started",
+    "events",
     "lane_starts:a",
     "lane_starts:b",
 ]
@@ -170,7 +171,7 @@ class World:
         self.model.under(self.view.rate)
         if command[0] == b"EVALSHA":
             name = "relieve" if isinstance(command, Relief) else self.server.names[command[1]]
-            self.model.follow(name, command[3:], reply, self.view.places, before.listed)
+            self.model.follow(name, command[3:], reply, self.view.places, before, self.time)
             lapsed = name == "expel" and command[5] == "lapsed" and reply is not None
             if lapsed and before.workers[command[4].encode()] > self.time:
                 raise Violation(f"{command[4]} was taken for gone, and its lease holds")

@@ -9,9 +9,10 @@ import msgspec
 import pytest
 
 from pipeline.client import Client
-from pipeline.job import KeptError, Outcome, Runs, State, encode
+from pipeline.job import KeptError, Options, Outcome, Runs, State, decode_job, encode
 from pipeline.policy import JobPolicy, QueuePolicy, RetryPolicy
 from pipeline.producer import Wanted
+from pipeline.store import keys
 from pipeline.store.listing import ALL, Filter
 from pipeline.store.operator import Operator
 from pipeline.store.reader import Counts, JobView
@@ -28,6 +29,7 @@ class Bench:
     policy = POLICY
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self.connection = BlockingConnection(parse(url))
         self.store = Store("shop", "emails")
         self.operator = Operator(self.connection, "shop", "emails")
@@ -80,6 +82,10 @@ class Bench:
         (job,) = run_blocking(self.connection, self.reader.show([id], POLICY))
         assert job is not None
         return job
+
+    def options(self, id: str) -> Options:
+        """What a job has of its own."""
+        return decode_job(self.connection.call(("HGET", keys.jobs(self.store.queue), id))).options
 
     def ids(self, *states: State, only: Filter = ALL, after: str | None = None) -> list[str]:
         """The ids that a list shows."""

@@ -125,7 +125,7 @@ def test_lists_take_the_jobs_that_a_filter_means(bench: Bench) -> None:
     assert bench.ids("dead", only=Filter(name="receipt")) == [first]
     assert bench.ids("dead", only=Filter(error="carddecl")) == [second]
     assert bench.ids("dead", only=Filter(error="NO MONEY")) == [second]
-    assert bench.ids("dead", only=Filter(ended_before=150)) == [first]
+    assert bench.ids("dead", only=Filter(until=150)) == [first]
     assert bench.ids("dead", only=Filter(name="receipt", error="CardDeclined")) == []
 
 

@@ -1,12 +1,14 @@
 #!lua flags=allow-oom
 -- Withdraw a job, or have it stopped when it runs. Returns the state it was in.
 -- include now
+-- include tell
 -- include put
 -- include wake
 -- include lane_book
 -- include lane_room
 -- include lanes
 -- include where
+-- include level_of
 -- include withdraw
 -- include unlock
 -- include cancel

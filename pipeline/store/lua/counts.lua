@@ -9,7 +9,8 @@ local levels = redis.call('ZRANGE', queue .. ':levels', 0, -1)
 for i = 1, #levels do
   if oldest then break end
   for _, id in ipairs(redis.call('LRANGE', queue .. ':wait:' .. levels[i], 0, 99)) do
-    if redis.call('HEXISTS', queue .. ':stale', levels[i] .. ':' .. id) == 0 then
+    local mark = levels[i] .. ':' .. id
+    if redis.call('HEXISTS', queue .. ':stale', mark) == 0 or redis.call('HEXISTS', queue .. ':ahead', mark) == 1 then
       oldest = id
       break
     end

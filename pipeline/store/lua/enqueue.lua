@@ -1,6 +1,7 @@
 -- Store jobs that are alike: one level, ids of ours, due now. One alone goes straight to a parked worker.
 -- Returns the first id; the others follow it by one. Refuses when `generation` is not the one that runs.
 -- include now
+-- include tell
 -- include put
 -- include wake
 -- include next_lease
@@ -10,7 +11,7 @@ local producer, call, generation, level = unpack(ARGV)
 -- rest: records
 
 local memory = queue .. ':call:' .. producer
-local meta = redis.call('HMGET', queue .. ':meta', 'generation', 'paused', 'limited', 'rate', 'held')
+local meta = redis.call('HMGET', queue .. ':meta', 'generation', 'paused', 'limited', 'rate', 'held', 'watched')
 if (meta[1] or '') ~= generation then
   -- Taken under the policy before, and the answer was lost: checked anew it would be a second job.
   local last, answer = string.match(redis.call('GET', memory) or '', '^(%d+):(.+)$')
@@ -43,7 +44,12 @@ if count == 1 then
   local id = string.format('%d', first)
   redis.call('HSET', queue .. ':jobs', id, ARGV[fixed + 1])
   local direct = not (meta[2] or meta[3] or meta[4] or meta[5])
-  if direct and hand_over(queue, id, ARGV[fixed + 1]) then return first end
+  local watched = meta[6]
+  if watched then tell(queue, watched, 'enqueued', { id }) end
+  if direct and hand_over(queue, id, ARGV[fixed + 1]) then
+    if watched then tell(queue, watched, 'active', { id }) end
+    return first
+  end
   put(queue, level, { id }, false)
   if not direct then wake(queue, 1) end
   return first
@@ -58,5 +64,6 @@ for i = 1, count do
 end
 redis.call('HSET', queue .. ':jobs', unpack(records))
 put(queue, level, ids, false)
+if meta[6] then tell(queue, meta[6], 'enqueued', ids) end
 wake(queue, math.min(count, 100))
 return first

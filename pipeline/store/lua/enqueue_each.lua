@@ -1,6 +1,7 @@
 -- Store jobs that have something of their own: an id, a level, a time, a deduplication key. Returns what accept does.
 -- Refuses when `generation` is not the one that runs.
 -- include now
+-- include tell
 -- include put
 -- include wake
 -- include lane_book
@@ -10,7 +11,7 @@
 -- include next_lease
 -- include hand_over
 -- include holder
--- include withdraw
+-- include shift
 -- include accept
 local queue = unpack(KEYS)
 local producer, call, generation = unpack(ARGV)
@@ -27,13 +28,13 @@ if before then
   if tonumber(last) > tonumber(call) then return redis.error_reply('STALE call ' .. call) end
 end
 
-local meta = redis.call('HMGET', queue .. ':meta', 'generation', 'paused', 'limited', 'rate', 'held')
+local meta = redis.call('HMGET', queue .. ':meta', 'generation', 'paused', 'limited', 'rate', 'held', 'watched')
 if (meta[1] or '') ~= generation then
   return redis.error_reply('POLICY ' .. (meta[1] or ''))
 end
 
 local fixed = 3
 local direct = #ARGV == fixed + 8 and not (meta[2] or meta[3] or meta[4] or meta[5])
-local answers = accept(queue, now(), direct, fixed)
+local answers = accept(queue, now(), direct, fixed, meta[6])
 redis.call('SET', memory, call .. ':' .. cjson.encode(answers), 'EX', 60)
 return answers

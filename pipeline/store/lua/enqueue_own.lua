@@ -2,6 +2,7 @@
 -- all of them: for `keep` ms such a call adds nothing when it is repeated. Without it each id is looked at, which is
 -- remembered after its job ended. Returns how many are new. Refuses when `generation` is not the one that runs.
 -- include now
+-- include tell
 -- include put
 -- include wake
 -- include lane_book
@@ -13,7 +14,7 @@ local queue = unpack(KEYS)
 local generation, level, mark, keep, laned = unpack(ARGV)
 -- rest: ids, then their records, then with `laned` the lane of each ('': none)
 
-local meta = redis.call('HMGET', queue .. ':meta', 'generation', 'paused', 'limited', 'rate', 'held')
+local meta = redis.call('HMGET', queue .. ':meta', 'generation', 'paused', 'limited', 'rate', 'held', 'watched')
 if (meta[1] or '') ~= generation then return redis.error_reply('POLICY ' .. (meta[1] or '')) end
 
 local fixed, time = 5, now()
@@ -48,7 +49,11 @@ if n == 0 then return 0 end
 redis.call('HSET', queue .. ':jobs', unpack(records))
 redis.call('HINCRBY', queue .. ':stats', 'own', n)
 local direct = n == 1 and laned == '' and not (meta[2] or meta[3] or meta[4] or meta[5])
-if direct and hand_over(queue, new[1], records[2]) then return 1 end
+tell(queue, meta[6], 'enqueued', new)
+if direct and hand_over(queue, new[1], records[2]) then
+  tell(queue, meta[6], 'active', new)
+  return 1
+end
 if #lanes > 0 then
   redis.call('HSET', queue .. ':lane_of', unpack(lanes))
   redis.call('HSETNX', queue .. ':meta', 'lanes', '1 0 0 1 0')

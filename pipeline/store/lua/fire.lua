@@ -5,6 +5,7 @@
 -- (overlap 'skip') or another holds the deduplication key; missed, without a job; early, the tick is not due yet;
 -- passed, somebody was here before. Refuses when `generation` is not the one that runs.
 -- include now
+-- include tell
 -- include put
 -- include wake
 -- include lane_book
@@ -13,8 +14,10 @@
 -- include next_lease
 -- include hand_over
 -- include holder
--- include accept
+-- include shift
 -- include where
+-- include accept
+-- include level_of
 -- include withdraw
 -- include unlock
 -- include cancel
@@ -22,7 +25,7 @@ local queue = unpack(KEYS)
 local generation, name, after, before, tick, missed, overlap, level, key, keep, outcome = unpack(ARGV)
 -- rest: the job, as enqueue_each takes one; without it the ticks until `tick` have no jobs
 
-local meta = redis.call('HMGET', queue .. ':meta', 'generation', 'paused', 'limited', 'rate', 'held')
+local meta = redis.call('HMGET', queue .. ':meta', 'generation', 'paused', 'limited', 'rate', 'held', 'watched')
 if (meta[1] or '') ~= generation then return redis.error_reply('POLICY ' .. (meta[1] or '')) end
 local schedules, time, fixed = queue .. ':schedules', now(), 11
 local seen = redis.call('HMGET', schedules, name .. ':after', name .. ':job', name .. ':paused')
@@ -42,7 +45,7 @@ if state and not ended[state] then
 end
 if level ~= '' then cancel(queue, time, before, level, key, keep, outcome) end
 local direct = not (meta[2] or meta[3] or meta[4] or meta[5])
-local id, status = unpack(accept(queue, time, direct, fixed))
+local id, status = unpack(accept(queue, time, direct, fixed, meta[6]))
 local word = status == 'duplicate' and 'skipped' or 'fired'
 redis.call('HINCRBY', schedules, name .. ':' .. word, 1)
 -- One that kept ours out is another's: it is not ours to wait for, or to replace.

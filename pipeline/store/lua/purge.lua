@@ -2,6 +2,7 @@
 -- Delete up to `count` waiting jobs. Their deduplication keys and own ids are freed by the caller's next
 -- step, from the records. Returns {ids, records, whether more may wait}.
 -- include now
+-- include tell
 -- include put
 -- include wake
 -- include lane_book
@@ -29,4 +30,5 @@ if #ids == 0 then return { ids, ids, more } end
 local records = redis.call('HMGET', queue .. ':jobs', unpack(ids))
 drop(queue, ids)
 redis.call('HINCRBY', queue .. ':stats', 'purged', #ids)
+tell(queue, redis.call('HGET', queue .. ':meta', 'watched'), 'removed', ids)
 return { ids, records, more }

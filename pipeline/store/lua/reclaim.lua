@@ -2,6 +2,7 @@
 -- Carry out what was decided for jobs of a worker that is gone or stands still. Fenced by the leases, so it
 -- can be repeated, and two supervisors may do it at once. Returns how many jobs were moved.
 -- include now
+-- include tell
 -- include put
 -- include wake
 -- include lane_book
@@ -18,7 +19,10 @@ local worker, reruns, failed = unpack(ARGV)
 
 local fixed = 3
 local count = (#ARGV - fixed) / 9
-local moved = count - #settle(queue, worker, now(), fixed, count)
+local refused, became = settle(queue, worker, now(), fixed, count)
+local moved = count - #refused
+local watched = redis.call('HGET', queue .. ':meta', 'watched')
+for event, ids in pairs(became) do tell(queue, watched, event == 'released' and 'reclaimed' or event, ids) end
 if moved > 0 then
   for counter, by in pairs({ reruns = reruns, failed = failed }) do
     if tonumber(by) > 0 then redis.call('HINCRBY', queue .. ':stats', counter, math.min(by, moved)) end

@@ -3,7 +3,9 @@
 -- Returns for each: the state it was in, nil when it is not kept, or 'duplicate of <id>'. `runs` is what is kept of
 -- those before; '' is nothing.
 -- include now
+-- include tell
 -- include holder
+-- include level_of
 -- include put
 -- include wake
 -- include lane_book
@@ -13,7 +15,7 @@
 local queue = unpack(KEYS)
 -- rest: id, level, key, runs for each job
 
-local answers, moved = {}, 0
+local answers, moved = {}, {}
 for i = 1, #ARGV, 4 do
   local id, level, key, runs = unpack(ARGV, i, i + 3)
   local state = where(queue, id)
@@ -31,14 +33,15 @@ for i = 1, #ARGV, 4 do
         redis.call('HSET', queue .. ':runs', id, runs)
       end
       redis.call('ZREM', queue .. ':ids', id)
-      arrive(queue, now(), level, { id }, false)
-      moved = moved + 1
+      arrive(queue, now(), level_of(queue, id, level), { id }, false)
+      moved[#moved + 1] = id
     end
   end
   answers[#answers + 1] = state or false
 end
-if moved > 0 then
-  redis.call('HINCRBY', queue .. ':stats', 'redriven', moved)
-  wake(queue, math.min(moved, 100))
+if #moved > 0 then
+  redis.call('HINCRBY', queue .. ':stats', 'redriven', #moved)
+  wake(queue, math.min(#moved, 100))
+  tell(queue, redis.call('HGET', queue .. ':meta', 'watched'), 'redriven', moved)
 end
 return answers

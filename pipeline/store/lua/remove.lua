@@ -2,6 +2,7 @@
 -- Delete jobs that do not run, whatever their state. Returns for each the state it was in, nil when not kept.
 -- An active job stays. A job that had not ended counts as purged.
 -- include now
+-- include tell
 -- include put
 -- include wake
 -- include lane_book
@@ -9,12 +10,13 @@
 -- include lanes
 -- include drop
 -- include where
+-- include level_of
 -- include withdraw
 -- include unlock
 local queue = unpack(KEYS)
 -- rest: id, level, key, keep for each job
 
-local answers, purged, time = {}, 0, now()
+local answers, gone, purged, time = {}, {}, 0, now()
 for i = 1, #ARGV, 4 do
   local id, level, key, keep = unpack(ARGV, i, i + 3)
   local state = where(queue, id)
@@ -27,8 +29,12 @@ for i = 1, #ARGV, 4 do
   elseif state == 'completed' then
     redis.call('LREM', queue .. ':completed', 1, id)
   end
-  if state and state ~= 'active' then drop(queue, { id }) end
+  if state and state ~= 'active' then
+    drop(queue, { id })
+    gone[#gone + 1] = id
+  end
   answers[#answers + 1] = state or false
 end
 if purged > 0 then redis.call('HINCRBY', queue .. ':stats', 'purged', purged) end
+tell(queue, redis.call('HGET', queue .. ':meta', 'watched'), 'removed', gone)
 return answers

@@ -5,6 +5,8 @@
 -- holds; it says that it `holds` so many ('': it does not say). inbox: what an enqueue had handed over meanwhile.
 -- GONE: the worker was reclaimed, and what it settles is counted as lost leases. STALE: a later turn was seen already.
 -- include now
+-- include tell
+-- include without
 -- include put
 -- include wake
 -- include lane_book
@@ -47,8 +49,10 @@ done, runs, kept, unlocks = tonumber(done), tonumber(runs), tonumber(kept), tonu
 
 local refused = done > 0 and complete(queue, time, active, fixed, done, runs, kept, unlocks) or {}
 local at = fixed + done + 2 * runs + 2 * kept + 3 * unlocks
+local became = {}
 if moves > 0 then
-  local more = settle(queue, worker, time, at, moves)
+  local more
+  more, became = settle(queue, worker, time, at, moves)
   for i = 1, #more do refused[#refused + 1] = more[i] end
 end
 if #refused > 0 then redis.call('HINCRBY', stats, 'lost_leases', #refused) end
@@ -58,6 +62,13 @@ if done + moves > 0 and keep >= 0 then
 end
 for i = at + 9 * moves + 1, #ARGV, 2 do
   redis.call('HINCRBY', stats, ARGV[i], ARGV[i + 1])
+end
+
+local paused, limited, rate, held, watched, lanes =
+  unpack(redis.call('HMGET', queue .. ':meta', 'paused', 'limited', 'rate', 'held', 'watched', 'lanes'))
+if watched then
+  tell(queue, watched, 'completed', without({ unpack(ARGV, fixed + 1, fixed + done) }, refused))
+  for event, ids in pairs(became) do tell(queue, watched, event, ids) end
 end
 
 -- A letter may have gone into a connection that was broken already, or away with an inbox. Those with a mark tell the
@@ -71,8 +82,6 @@ if holds ~= '' and redis.call('HLEN', active) - 1 ~= holds + letters then
 end
 
 promote(queue, time)
-local paused, limited, rate, held, lanes =
-  unpack(redis.call('HMGET', queue .. ':meta', 'paused', 'limited', 'rate', 'held', 'lanes'))
 local ids, due, lease = {}, -1, nil
 if not paused then
   local free, opens = 1000, nil
@@ -113,6 +122,7 @@ for i = 1, #ids do
 end
 redis.call('HSET', active, unpack(leases))
 if rate then started(queue, time, rate, lease, #ids) end
+if watched then tell(queue, watched, 'active', ids) end
 local records = redis.call('HMGET', queue .. ':jobs', unpack(ids))
 local earlier = {}
 if redis.call('EXISTS', queue .. ':runs') == 1 then

@@ -201,6 +201,19 @@ class Queue:
     def hasten(self, id: str, level: int = 0) -> str | None:
         return run_blocking(self.connection, self.store.hasten(id, level))
 
+    def change(
+        self,
+        id: str,
+        seen: str,
+        record: str | None = None,
+        was: int = 0,
+        level: int | None = None,
+        due: str = "",
+    ) -> tuple[str | None, str | None]:
+        """From the record `seen` at level `was` to another; what is not given stays."""
+        new, to = (seen if record is None else record).encode(), was if level is None else level
+        return run_blocking(self.connection, self.store.change(id, seen.encode(), new, was, to, due))
+
     def purge(self, count: int) -> list[tuple[bytes, bytes]]:
         return run_blocking(self.connection, self.store.purge(count))[0]
 

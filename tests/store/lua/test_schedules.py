@@ -12,6 +12,7 @@ from pipeline.store.reader import server_time
 from pipeline.store.schedules import NOTHING, Cancel, Schedules, Standing
 from pipeline.store.store import NewJob, StalePolicy, run_blocking
 from tests.store.lua.given import Queue, new
+from tests.store.lua.test_events import told, watch
 
 EVERY = SchedulePlan(queue="emails", job="send", every=1_000)
 CANCEL = Cancel(0, "", 1_000, b"replaced")
@@ -74,6 +75,13 @@ def test_a_tick_puts_its_job_in_and_goes_on(queue: Queue, clock: Clock) -> None:
     assert queue.stat("own") == 1
     now = clock.standing()["beat"]
     assert (now.after, now.ran, now.fired, now.job) == (tick, tick, 1, f"beat:{tick}")
+
+
+def test_a_tick_is_told(queue: Queue, clock: Clock) -> None:
+    watch(queue)
+    tick = clock.tick()
+    clock.fire(tick)
+    assert told(queue) == [("enqueued", f"beat:{tick}")]
 
 
 def test_of_two_who_see_the_same_one_fires(queue: Queue, clock: Clock) -> None:

@@ -3,9 +3,10 @@
 -- ms; mode is '' or 'debounce': while the job that holds the key is delayed, and has not run, this record takes its place;
 -- or 'keep_last': the same while it waits. lane is '' (none) or the lane that the job waits in.
 -- `direct`: one alone may go straight to a parked worker. Returns id, status, id, status ...; a status is created,
--- duplicate or replaced, and the id is the one that stands. Needs hand_over, holder, lanes, put, wake, where and withdraw.
-local function accept(queue, time, direct, at)
+-- duplicate or replaced, and the id is the one that stands. Needs hand_over, holder, lanes, put, shift, tell, wake and where.
+local function accept(queue, time, direct, at, watched)
   local answers, own, repeated, nearer = {}, 0, 0, false
+  local came, changed, given = {}, {}, {}
 
   local function taken(id)
     if id == '' then return false end
@@ -14,10 +15,21 @@ local function accept(queue, time, direct, at)
     return forget and tonumber(forget) > time
   end
 
-  -- Whether the record of a job may still be another: it has not run, and waits, or for debounce is delayed.
+  -- All that came together enter their lanes together.
+  local entering, lanes = {}, {}
+  local function enter_all()
+    if #entering == 0 then return end
+    enter_lanes(open_lanes_of(queue, time), entering, lanes)
+    entering, lanes = {}, {}
+  end
+
+  -- Whether the record of a job may still be another: it has not run, and is delayed, or for keep_last waits (in a lane:
+  -- nobody knows here at which level another waits).
   local function is_replaceable(id, mode)
-    local state = mode ~= '' and redis.call('HEXISTS', queue .. ':runs', id) == 0 and where(queue, id)
-    return state == 'delayed' or (state == 'waiting' and mode == 'keep_last')
+    enter_all()
+    local state = redis.call('HEXISTS', queue .. ':runs', id) == 0 and where(queue, id)
+    if state == 'waiting' then return mode == 'keep_last' and redis.call('HEXISTS', queue .. ':laned', id) == 1 end
+    return state == 'delayed'
   end
 
   local function lock(key, window, id)
@@ -34,14 +46,6 @@ local function accept(queue, time, direct, at)
     nearer = nearer or redis.call('ZRANGE', queue .. ':delayed', 0, 0)[1] == id
   end
 
-  -- All that came together enter their lanes together.
-  local entering, lanes = {}, {}
-  local function enter_all()
-    if #entering == 0 then return end
-    enter_lanes(open_lanes_of(queue, time), entering, lanes)
-    entering, lanes = {}, {}
-  end
-
   local function place(id, level, due, lane, record)
     if lane ~= '' then
       redis.call('HSET', queue .. ':lane_of', id, lane)
@@ -53,24 +57,27 @@ local function accept(queue, time, direct, at)
     elseif lane ~= '' then
       entering[#entering + 1] = { level, id, due == 'front' }
       lanes[#lanes + 1] = lane
-    elseif not (direct and hand_over(queue, id, record)) then
+    elseif direct and hand_over(queue, id, record) then
+      given[1] = id
+    else
       put(queue, level, { id }, due == 'front')
     end
   end
 
   -- Debounce begins the job's time anew; under keep_last it stays where it is, unless its level is another.
   local function replace(id, level, due, mode)
+    local laned = redis.call('HGET', queue .. ':laned', id)
+    local before = laned and string.match(laned, '^%w+ (%-?%d+)') or redis.call('HGET', queue .. ':levelof', id) or '0'
+    if before ~= level then redis.call('HSET', queue .. ':moved', id, level) end
     if mode == 'debounce' then
       redis.call('HDEL', queue .. ':levelof', id)
-      return delay(id, level, due)
-    end
-    enter_all()
-    local before = string.match(redis.call('HGET', queue .. ':laned', id) or '', '^%w+ (%-?%d+)')
-    if not before then
+      delay(id, level, due)
+    elseif laned then
+      if before ~= level then shift(queue, time, id, laned, level, false) end
+    elseif level == '0' then
+      redis.call('HDEL', queue .. ':levelof', id)
+    else
       redis.call('HSET', queue .. ':levelof', id, level)
-    elseif before ~= level then
-      withdraw(queue, time, 'waiting', id, before)
-      arrive(queue, time, level, { id }, false)
     end
   end
 
@@ -90,6 +97,7 @@ local function accept(queue, time, direct, at)
         redis.call('HSET', queue .. ':jobs', stands, record)
         replace(stands, level, due, mode)
         lock(key, window, stands)
+        changed[#changed + 1] = stands
       end
       repeated = repeated + 1
     else
@@ -99,6 +107,7 @@ local function accept(queue, time, direct, at)
       else
         own = own + 1
       end
+      came[#came + 1] = stands
       redis.call('HSET', queue .. ':jobs', stands, record)
       if key ~= '' then lock(key, window, stands) end
       place(stands, level, due, lane, record)
@@ -115,5 +124,8 @@ local function accept(queue, time, direct, at)
   elseif redis.call('EXISTS', queue .. ':levels') == 1 then
     wake(queue, math.min(#answers / 2, 100))
   end
+  tell(queue, watched, 'enqueued', came)
+  tell(queue, watched, 'changed', changed)
+  tell(queue, watched, 'active', given)
   return answers
 end

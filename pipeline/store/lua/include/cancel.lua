@@ -1,5 +1,5 @@
 -- Withdraw a job that waits or is delayed; one that is active is told to stop, and is cancelled as soon as it leaves its
--- lease without having ended. Returns the state it was in. Needs where, withdraw and unlock.
+-- lease without having ended. Returns the state it was in. Needs tell, where, withdraw and unlock.
 local function cancel(queue, time, id, level, key, keep, outcome)
   local state, worker = where(queue, id)
   if state == 'active' then
@@ -13,5 +13,6 @@ local function cancel(queue, time, id, level, key, keep, outcome)
   redis.call('ZADD', queue .. ':cancelled', time, id)
   redis.call('HINCRBY', queue .. ':stats', 'cancelled', 1)
   unlock(queue, time, id, key, keep)
+  tell(queue, redis.call('HGET', queue .. ':meta', 'watched'), 'cancelled', { id })
   return state
 end

@@ -1,11 +1,12 @@
 -- Carry out `count` moves that start behind `ARGV[at]`, 9 values each:
 -- move, id, lease, level, delay, runs, outcome, key, keep. A move whose lease is not held is refused. `unused` gives a
--- job back that did not start, `hold` one that stops its lane, or the queue, for `delay`; `front` and `back` tell where others wait.
--- Returns the refused ids. A delayed job that is now the next to come due wakes whoever is parked, since they
--- sleep until the one before. Needs keep_back, lanes, stopped, unlock,
--- unused and wake.
+-- job back that did not start, `hold` one that stops its lane, or the queue, for `delay`; `front` and `back` tell where
+-- others wait. Returns the refused ids, and the others by what happened to them: an end, `retry` or `released`. A delayed
+-- job that is now the next to come due wakes whoever is parked, since they sleep until the one before.
+-- Needs keep_back, lanes, stopped, unlock, unused and wake.
 local function settle(queue, worker, time, at, count)
-  local refused, active = {}, queue .. ':active:' .. worker
+  local refused, became, active = {}, {}, queue .. ':active:' .. worker
+  local released = { front = true, unused = true, hold = true, alone = true }
   local stops, lanes = redis.call('EXISTS', queue .. ':stops') == 1, redis.call('EXISTS', queue .. ':laned') == 1
   local strict = lanes and open_lanes_of(queue, time).strict
   for i = at + 1, at + 9 * count, 9 do
@@ -16,6 +17,9 @@ local function settle(queue, worker, time, at, count)
       redis.call('HDEL', active, id)
       if stops then move, outcome, key, keep = stopped(queue, id, move, outcome, key, keep) end
       if runs ~= '' then redis.call('HSET', queue .. ':runs', id, runs) end
+      local event = released[move] and 'released' or (move == 'delayed' or move == 'back') and 'retry' or move
+      became[event] = became[event] or {}
+      table.insert(became[event], id)
       if move == 'completed' or move == 'dead' or move == 'cancelled' then
         redis.call('HSET', queue .. ':outcomes', id, outcome)
         redis.call('HINCRBY', queue .. ':stats', move, 1)
@@ -44,5 +48,5 @@ local function settle(queue, worker, time, at, count)
       end
     end
   end
-  return refused
+  return refused, became
 end

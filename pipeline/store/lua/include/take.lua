@@ -11,7 +11,8 @@ local function take(queue, want)
     if #ids < missing then redis.call('ZREM', levels, level) end
     for i = 1, #ids do
       local mark = level .. ':' .. ids[i]
-      if marked and redis.call('HEXISTS', stale, mark) == 1 then
+      local skip = marked and redis.call('HEXISTS', stale, mark) == 1
+      if skip and redis.call('HDEL', queue .. ':ahead', mark) == 0 then
         skipped = skipped + 1
         if redis.call('HINCRBY', stale, mark, -1) == 0 then redis.call('HDEL', stale, mark) end
       else
