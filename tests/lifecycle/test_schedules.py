@@ -78,7 +78,6 @@ def test_a_person_pauses_it_and_an_edit_of_the_file_removes_it(written):
     assert standing(written)["beat"].missed == 0
     told = written.reload(QUEUE)
     assert told.returncode == 0, told.stderr
-    assert "- schedules.beat  (hot)" in told.stderr
     assert standing(written) == {}
     assert run.stop() == 0
 
