@@ -25,7 +25,7 @@ def person(world: World, orders: int) -> Client:
                 yield world.store.watch(world.random.choice((20, 300))).command
             elif dice < 0.2:
                 yield stop_or_go(world).command
-            elif dice < 0.3 or (dice < 0.5 and among(world, "alone")):
+            elif dice < 0.3 or (dice < 0.4 and among(world, "alone")):
                 yield from purge(world)
             else:
                 yield from with_a_job(world)
@@ -65,7 +65,8 @@ def with_a_job(world: World) -> Steps:
     chance, store = world.random, world.store
     id = chance.choice(sorted(world.accepted) or [b"1"])
     if chance.random() < 0.5:
-        id = chance.choice(among(world, "alone") or among(world, "delayed", "dead") or [id])
+        id = chance.choice(among(world, "delayed", "dead", "cancelled") or [id])
+    id = chance.choice(among(world, "alone") or [id])
     record = yield ("HGET", keys.jobs(store.queue), id)
     if record is None:
         return
