@@ -147,7 +147,8 @@ def _places(connection: BlockingConnection, reader: Reader, state: State) -> lis
 def _held(connection: BlockingConnection, key: str) -> Page:
     def page(first: int, last: int) -> list[str]:
         reply = connection.call(("HGETALL", key))
-        newest = sorted(zip(reply[1::2], reply[::2], strict=True), key=lambda held: -int(held[0]))
-        return [id.decode() for _, id in newest[first : last + 1]]
+        # The field '' is no job: it pads the hash.
+        held = [(int(lease), id) for id, lease in zip(reply[::2], reply[1::2], strict=True) if id]
+        return [id.decode() for _, id in sorted(held, reverse=True)[first : last + 1]]
 
     return page
