@@ -200,7 +200,8 @@ async def begin(broker: str) -> AsyncIterator[Begin]:
             "test", "/", "/p.yaml", "h1", BrokerPlan(), SupervisorPlan(), None,
             {"a": queue}, {"a": PoolPlan(("a",))}, schedules={"beat": shift(**more)},
         )  # fmt: skip
-        return await Stage(connection, plan).publish()
+        stage: Stage = await Stage(connection, plan).publish()
+        return stage
 
     yield begin
     connection.close()
@@ -254,8 +255,10 @@ async def test_a_changed_schedule_fires_as_it_says_now(begin: Begin) -> None:
 def test_a_schedule_keeps_to_its_zone_start_and_end(
     schedule: dict[str, Any], after: str, expected: list[str]
 ) -> None:
-    times = {name: moment(schedule[name], "UTC") for name in ("start", "end") if name in schedule}
-    one = shift(**{"every": None, **schedule, **times})
+    more = {
+        name: moment(value, "UTC") if name in ("start", "end") else value for name, value in schedule.items()
+    }
+    one = shift(**({"every": None} | more))
     found = [written(tick, one.timezone) for tick in islice(ticks(one, moment(after, one.timezone)), 2)]
     assert [time.removeprefix("2026-03-") for time in found][: len(expected)] == expected
     assert "end" not in schedule or len(found) == 1

@@ -182,7 +182,8 @@ async def test_a_removal_by_age_and_number_takes_only_those(broker: str, person:
 async def test_ended_jobs_are_kept_by_number_and_age_and_leave_nothing_behind(
     broker: str, person: Operator, end: str, retention: Retention, left: int
 ) -> None:
-    async with shop(broker, any_end, **{end: retention}) as it:
+    own: dict[str, Any] = {end: retention}
+    async with shop(broker, any_end, **own) as it:
         it.worker()
         for _ in range(5):
             await it.enqueue("any_end", "die" if end == "dead" else "ok")

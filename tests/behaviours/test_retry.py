@@ -15,7 +15,7 @@ from pipeline.retry import pause, pauses
 from pipeline.store.listing import Filter
 from pipeline.store.operator import Operator
 from tests.behaviours.conftest import behaviour
-from tests.worker.shop import Shop, shop, until
+from tests.worker.shop import shop, until
 
 AT_ONCE = Backoff("fixed", 0)
 EXPONENTIAL = Backoff("exponential", 100, max=1_000)
@@ -123,33 +123,25 @@ async def test_an_error_that_no_attempt_would_mend_makes_the_job_dead_at_once(
 
 
 @behaviour(14)
-async def test_a_death_is_told_once_and_a_failure_that_is_retried_is_not(broker: str) -> None:
+async def test_a_death_is_told_once_and_a_failure_that_is_retried_is_not(
+    broker: str, person: Operator
+) -> None:
     """There is no event; who must hear of it is named in the file, and a discarded job counts as one that died."""
+    morgue = Operator(person.connection, "shop", "morgue")
+    told: list[int] = []
 
     async def fails(job: Job[Any]) -> None:
-        copies.append(len(letters()))
-        if job.data == "discard":
-            raise Discard("never")
-        raise ValueError
+        told.append(len(list(morgue.jobs())))
+        raise Discard("never") if job.data == "discard" else ValueError
 
-    def letters() -> list[str]:
-        return [] if it is None else [job.id for job in told.jobs()]
-
-    copies: list[int] = []
-    it: Shop | None = None
-    async with shop(
-        broker, fails, retry=RetryPolicy(3, AT_ONCE), dead_letter=DeadLetter(queue="morgue")
-    ) as it:
-        from pipeline.store.wire import BlockingConnection, parse
-
-        told = Operator(BlockingConnection(parse(broker)), "shop", "morgue")
+    letter = DeadLetter(queue="morgue")
+    async with shop(broker, fails, retry=RetryPolicy(3, AT_ONCE), dead_letter=letter) as it:
         it.worker()
         await it.ends_as(await it.enqueue("fails"), "dead")
-        assert (copies, letters()) == ([0, 0, 0], ["q:1"])
+        assert (told, [job.id for job in morgue.jobs()]) == ([0, 0, 0], ["q:1"])
         await it.ends_as(await it.enqueue("fails", "discard"), "dead")
-        assert sorted(letters()) == ["q:1", "q:2"]
+        assert sorted(job.id for job in morgue.jobs()) == ["q:1", "q:2"]
         assert (await it.counts()).stats["dead"] == 2
-        told.connection.close()
 
 
 @behaviour(15)

@@ -359,7 +359,7 @@ async def test_a_letter_that_overtakes_the_answer_of_a_turn_is_not_forgotten(bro
         pool._woken([b"inbox", [b""]])
         # It looks anyhow when its wait has ended, after 2 s.
         async with asyncio.timeout(1):
-            while pool._number == before:
+            while pool._number == before:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
 
 

@@ -105,9 +105,9 @@ def test_delayed_jobs_that_are_due_are_promoted_at_their_level(queue: Queue) -> 
 
 def test_delayed_jobs_of_one_millisecond_come_in_the_order_of_their_ids(queue: Queue) -> None:
     queue.join("w1")
-    queue.each(*(new("r", due=str(5 if n == 3 else 7)) for n in range(12)))
-    queue.send("ZADD", f"{queue.name}:delayed", *(part for n in range(1, 13) for part in (5 if n == 4 else 7, n)))
-    queue.send("DEL", f"{queue.name}:wait:0", f"{queue.name}:levels")
+    queue.each(*(new("r", due="+1000") for _ in range(12)))
+    times = dict.fromkeys(range(1, 13), 7) | {4: 5}
+    queue.send("ZADD", f"{queue.name}:delayed", *(part for id, due in times.items() for part in (due, id)))
     assert queue.turn(want=20).ids == ["4", *(str(n) for n in range(1, 13) if n != 4)]
 
 
