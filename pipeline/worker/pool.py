@@ -89,6 +89,7 @@ class Pool:
         self._number = 0
         self._flight: Page | None = None
         self._turning = self._scheduled = self._parked = self._poked = self._joined = self._changed = False
+        self._rung = False
         self._sure = True
         self._served = False
         self._due: asyncio.TimerHandle | None = None
@@ -210,6 +211,7 @@ class Pool:
         elif self.plan.alone and not ids and want and not len(self._hand):
             self.stop()
         changed, self._changed = self._changed, False
+        rung, self._rung = self._rung, False
         if changed:
             self._fit()
         if (
@@ -219,6 +221,7 @@ class Pool:
             or 0 < len(ids) < want
             or self._leave.quiet
             or changed
+            or rung
         ):
             self.kick()
 
@@ -256,6 +259,8 @@ class Pool:
         if isinstance(reply, Exception):
             return
         if reply is not None:
+            # It may be younger than the answer that is on its way, and has overtaken it.
+            self._rung = self._turning
             self._read(reply[1])
         self._link.listen(self._woken)
         self.kick()

@@ -9,8 +9,6 @@ from contextlib import asynccontextmanager
 from types import ModuleType
 from typing import Any
 
-import msgspec
-
 from pipeline.async_client import AsyncClient
 from pipeline.job import Outcome, encode
 from pipeline.plan import WorkerPlan
@@ -18,7 +16,7 @@ from pipeline.policy import JobPolicy, QueuePolicy, RetryPolicy, Timeout
 from pipeline.store.reader import Counts, JobView, Reader
 from pipeline.store.store import Store, run
 from pipeline.store.wire import connect, parse
-from pipeline.supervisor.publish import rate
+from pipeline.supervisor.publish import publish_queue
 from pipeline.worker.attempt import Handlers
 from pipeline.worker.batches import BatchSlots
 from pipeline.worker.board import Board
@@ -124,10 +122,7 @@ async def shop(
     policy = QueuePolicy("q", jobs=jobs, **own)
     async with AsyncClient(broker, "shop") as client:
         connection = await connect(parse(broker))
-        await run(
-            connection,
-            Store("shop", "q").publish(1, msgspec.json.encode(policy), "", rate(policy.rate_limit)),
-        )
+        await publish_queue(connection, "shop", policy, 1)
         connection.close()
         found = Shop(broker, policy, client)
         found.root = root

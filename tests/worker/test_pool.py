@@ -343,6 +343,26 @@ async def test_a_parked_worker_wakes_for_a_delayed_job(broker: str) -> None:
         assert job.started_at - job.enqueued_at >= 149
 
 
+async def test_a_letter_that_overtakes_the_answer_of_a_turn_is_not_forgotten(broker: str) -> None:
+    """The turn had parked the worker when it was woken: nobody wakes it again, so it has to look by itself."""
+
+    async def noted(job: Job[Any]) -> None:
+        pass
+
+    async with shop(broker, noted) as it:
+        pool = it.worker()
+        await until(lambda: pool._parked)
+        pool.kick()
+        while not pool._turning:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        before = pool._number
+        pool._woken([b"inbox", [b""]])
+        # It looks anyhow when its wait has ended, after 2 s.
+        async with asyncio.timeout(1):
+            while pool._number == before:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+
+
 # --- lost answers and standstills ----------------------------------------------------------------------
 
 

@@ -103,6 +103,14 @@ def test_delayed_jobs_that_are_due_are_promoted_at_their_level(queue: Queue) -> 
     }
 
 
+def test_delayed_jobs_of_one_millisecond_come_in_the_order_of_their_ids(queue: Queue) -> None:
+    queue.join("w1")
+    queue.each(*(new("r", due="+1000") for _ in range(12)))
+    times = dict.fromkeys(range(1, 13), 7) | {4: 5}
+    queue.send("ZADD", f"{queue.name}:delayed", *(part for id, due in times.items() for part in (due, id)))
+    assert queue.turn(want=20).ids == ["4", *(str(n) for n in range(1, 13) if n != 4)]
+
+
 def test_more_delayed_jobs_than_one_turn_promotes_come_with_the_next(queue: Queue) -> None:
     queue.join("w1")
     queue.each(*(new(str(n), due="+1000") for n in range(600)))
