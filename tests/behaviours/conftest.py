@@ -24,12 +24,12 @@ behaviour = pytest.mark.behaviour
 """Which of them a test shows."""
 
 DIFFERS = {
-    17: "A command redrives or promotes the jobs that it is given; to choose them by state and age comes with the bulk"
-    " filters. Bulk redrive is tested.",
+    17: "Which jobs a bulk move takes is said by filters (`jobs retry --state --error --older-than`), tested with the commands; here the"
+    " move itself.",
     32: "There is no obliterate: `purge` deletes what waits, `remove` what does not run, and retention does the rest.",
-    34: "Removal is answered to whoever asked; telling others of it comes with the event stream.",
+    34: "Removal is answered to whoever asked; others see it in the event stream while somebody follows (tests/store/test_events.py).",
     42: "Nobody is told that a queue ran empty: `run --until-empty` ends then, once, and `status` shows it.",
-    44: "Prometheus metrics and the event stream come with `http.listen`; until then totals are in `status --json`.",
+    44: "Prometheus metrics come with `http.listen`; totals are in `status --json`, those of each minute in `pipeline metrics`.",
 }
 """What is not as there, and why: the number's other parts have tests, if it has other parts."""
 

@@ -156,8 +156,8 @@ async def test_a_removal_by_age_and_number_takes_only_those(broker: str, person:
         for id in ids:
             job = await it.ends_as(id, "dead")
             await asyncio.sleep(0.002)
-        assert person.remove_many(person.jobs(["dead"], Filter(ended_before=0))) == 0
-        old = [job for job in person.jobs(["dead"], Filter(ended_before=job.finished_at)) if job.id != ids[3]]
+        assert person.remove_many(person.jobs(["dead"], Filter(until=0))) == 0
+        old = [job for job in person.jobs(["dead"], Filter(until=job.finished_at)) if job.id != ids[3]]
         assert person.remove_many(old[:2]) == 2
         assert [job.id for job in person.jobs(["dead"])] == [ids[3], ids[0]]
 

@@ -243,7 +243,7 @@ async def test_many_are_redriven_by_name_error_or_age_and_wait_while_the_queue_i
         for only, expected in (
             (Filter(name="other"), [ids[2]]),
             (Filter(error="valueerror: b"), [ids[1]]),
-            (Filter(ended_before=(died.finished_at or 0) - 1), [ids[0]]),
+            (Filter(until=(died.finished_at or 0) - 1), [ids[0]]),
             (Filter(), [ids[3]]),
         ):
             found = [job for job in person.jobs(["dead"], only) if job.id in expected]
