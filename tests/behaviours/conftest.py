@@ -34,10 +34,6 @@ DIFFERS = {
 """What is not as there, and why: the number's other parts have tests, if it has other parts."""
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "behaviour(*numbers): which of BullMQ's behaviours it shows")
-
-
 @pytest.fixture
 def person(broker: str) -> Iterator[Operator]:
     """Somebody at the terminal, with the queue of the shop."""
