@@ -55,7 +55,7 @@ def test_a_stop_ends_the_workers_of_a_removed_queue_in_its_own_time(hasty):
     hasty.sees("begin")
     assert hasty.reload("queues:\n  a: {handler: 'hands:work'}\n").returncode == 0
     run.signal(signal.SIGTERM)
-    assert run.ends(8) == 0
+    assert run.ends(20) == 0
     assert hasty.ask("LRANGE", "{test:b}:wait:0", 0, -1) == [id.encode()]
     assert "Traceback" not in run.output
 
@@ -63,7 +63,7 @@ def test_a_stop_ends_the_workers_of_a_removed_queue_in_its_own_time(hasty):
 def test_a_renamed_queue_leaves_its_jobs_under_the_old_name_until_it_is_put_back(hasty):
     text = "queues:\n  {}: {{handler: 'hands:work', concurrency: 1}}\n"
     run = hasty.up(text.format("a"))
-    ids = hasty.enqueue("a", {"seconds": 3}, {}, {})
+    ids = hasty.enqueue("a", {"seconds": 7}, {}, {})
     hasty.sees("begin")
     assert hasty.reload(text.format("b")).returncode == 0
     hasty.enqueue("b", {})
