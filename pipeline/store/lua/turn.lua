@@ -29,7 +29,8 @@
 -- include started
 local queue = unpack(KEYS)
 local worker, number, want, park, holds, source, keep, done, runs, kept, unlocks, moves = unpack(ARGV)
--- rest: the completed jobs (see complete), (id, key, keep) of those that hold something, the moves (see settle), then (counter, by) pairs
+-- rest: the completed jobs (see complete), (id, key, keep) of those that hold something, the moves (see settle), then
+-- (counter, by) pairs
 
 local last = redis.call('HGET', queue .. ':turns', worker)
 if not last then
