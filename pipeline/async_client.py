@@ -34,8 +34,8 @@ from pipeline.producer import (
     batch_of,
     record,
 )
+from pipeline.store.bulk import cancelling
 from pipeline.store.confirm import Confirm, Confirming
-from pipeline.store.operator import cancelling
 from pipeline.store.reader import JobView, Reader, server_time
 from pipeline.store.store import Accepted, Call, StalePolicy, Store, answer
 from pipeline.store.wire import Command, Connection, Reply, connect

@@ -25,8 +25,8 @@ from pipeline.plan import Plan
 from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate, time_limit
 from pipeline.policy import Backoff, Deduplication
 from pipeline.producer import FIRST_PAUSE, LONGEST_PAUSE, Batch, Duration, Wanted, record
+from pipeline.store.bulk import cancelling
 from pipeline.store.confirm import Confirm, run_confirmed
-from pipeline.store.operator import cancelling
 from pipeline.store.reader import JobView, Reader, server_time
 from pipeline.store.store import Accepted, Call, StalePolicy, Store, run_blocking
 from pipeline.store.wire import BlockingConnection

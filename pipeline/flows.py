@@ -35,6 +35,7 @@ from pipeline.flowread import CHUNK, chunks, roots_of
 from pipeline.flowview import FlowView, view_of
 from pipeline.job import KeptError, decode_outcome, encode, has_nan
 from pipeline.policies import Policies
+from pipeline.store.bulk import cancelling
 from pipeline.store.confirm import Confirm
 from pipeline.store.flows import (
     OVER,
@@ -47,7 +48,6 @@ from pipeline.store.flows import (
     ended_error,
     trace,
 )
-from pipeline.store.operator import cancelling
 from pipeline.store.reader import Reader, server_time
 from pipeline.store.store import StalePolicy, Store
 from pipeline.ways import Sure, Way

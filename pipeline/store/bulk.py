@@ -73,9 +73,19 @@ def _first(call: Call[list[str | None]]) -> Call[str | None]:
     return Call(call.command, lambda reply: call.read(reply)[0])
 
 
+def cancelling(store: Store, job: JobView, policy: QueuePolicy | None, at: int) -> Call[str | None]:
+    """The call that cancels a job; its result is the state that it was in. `at` is the server's time."""
+    return store.cancel(job.id, *cancelled(job, policy, at))
+
+
+def cancelled(job: JobView, policy: QueuePolicy | None, at: int) -> tuple[int, str, int | str, bytes]:
+    """What a job is cancelled with: its level, key and keep, and how it ends."""
+    keep: int | str = "" if job.id.isdigit() else (policy or QueuePolicy("")).ids_keep
+    return job.priority, job.key, keep, encode(Outcome(job.attempt, None, at))
+
+
 def _cancel(store: Store, job: JobView, terms: Terms) -> Call[str | None]:
-    outcome = encode(Outcome(job.attempt, None, terms.now))
-    return store.cancel(job.id, job.priority, job.key, terms.kept(job), outcome)
+    return cancelling(store, job, terms.policy, terms.now)
 
 
 def _remove(store: Store, job: JobView, terms: Terms) -> Call[str | None]:

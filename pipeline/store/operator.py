@@ -11,14 +11,14 @@ from functools import cached_property
 from msgspec import Struct
 
 from pipeline.errors import JobNotFound, WrongState
-from pipeline.job import Outcome, State, decode_job, encode
+from pipeline.job import State, decode_job, encode
 from pipeline.policy import QueuePolicy
 from pipeline.store import listing, overrides
-from pipeline.store.bulk import Progress, again, move_many, silent
+from pipeline.store.bulk import Progress, again, cancelling, move_many, silent
 from pipeline.store.listing import Filter
 from pipeline.store.overrides import Overrides, Pause, Scale
 from pipeline.store.reader import JobView, Reader, server_time
-from pipeline.store.store import Call, Store, run_blocking
+from pipeline.store.store import Store, run_blocking
 from pipeline.store.wire import BlockingConnection
 
 PURGE_CHUNK = 1_000
@@ -174,17 +174,6 @@ class Operator:
     def _keep(self, id: str) -> int | str:
         """How long a caller's id stays taken after its job, in ms; nothing for ids of ours."""
         return "" if id.isdigit() else self.policy().ids_keep
-
-
-def cancelling(store: Store, job: JobView, policy: QueuePolicy | None, at: int) -> Call[str | None]:
-    """The call that cancels a job; its result is the state that it was in. `at` is the server's time."""
-    return store.cancel(job.id, *cancelled(job, policy, at))
-
-
-def cancelled(job: JobView, policy: QueuePolicy | None, at: int) -> tuple[int, str, int | str, bytes]:
-    """What a job is cancelled with: its level, key and keep, and how it ends."""
-    keep: int | str = "" if job.id.isdigit() else (policy or QueuePolicy("")).ids_keep
-    return job.priority, job.key, keep, encode(Outcome(job.attempt, None, at))
 
 
 def _why_not(state: str) -> str:

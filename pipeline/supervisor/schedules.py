@@ -16,7 +16,7 @@ from pipeline.errors import BrokerUnavailable, PipelineError
 from pipeline.plan import Plan, SchedulePlan
 from pipeline.producer import Wanted, new_job
 from pipeline.schedule import Step, jittered, next_tick, rhythm, steps
-from pipeline.store.operator import cancelled
+from pipeline.store.bulk import cancelled
 from pipeline.store.reader import Reader
 from pipeline.store.schedules import NOTHING, Cancel, Schedules, Standing
 from pipeline.store.store import NewJob, StalePolicy, run
