@@ -244,7 +244,7 @@ class Store:
     ) -> Command:
         """Settle and reserve. The last len(outcomes) / 2 of `ids` are kept; `outcomes` is id, outcome, ...; `unlocks` is id, key,
         keep (ms, or '') of those `ids` that hold a deduplication key or their own id."""
-        runs = [value for lease, same in groupby(leases) for value in (lease, sum(1 for _ in same))]
+        runs = [value for lease, same in groupby(leases) for value in (lease, len(list(same)))]
         return script("turn").command(
             queue=self.queue,
             worker=worker,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import traceback
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -23,7 +23,7 @@ from pipeline.units import milliseconds, words
 STOP = b"!"
 
 
-class Buffered(NamedTuple):
+class Buffered(Struct, frozen=True, gc=False):
     """A job that this worker holds and has not begun."""
 
     id: bytes
@@ -61,10 +61,12 @@ class Died(Exception):
 
 
 class Handling(Struct, frozen=True):
-    """How jobs of one name are run."""
+    """How jobs of one name are run. The limits are seconds of an attempt."""
 
     handler: Handler
     policy: JobPolicy
+    soft: float
+    hard: float
 
 
 class Attempt(Struct):
@@ -150,37 +152,34 @@ class Handlers:
         if handling is None:
             return self._refuse(held, job, runs, f"queue {job.queue!r} has no handler for {job.name!r}")
         policy, handler = handling.policy, handling.handler
-        if job.options.expires is not None and runs.are_none:
-            late = int(now * 1000 + offset) - job.options.expires
+        options = job.options
+        if options.expires is not None and runs.are_none:
+            late = int(now * 1000 + offset) - options.expires
             if late > 0:
                 return Refused(held.id, held.lease, job, runs, policy, expired(late))
         job.attempt = runs.attempts + 1
-        job.attempts = job.options.attempts or policy.retry.attempts
+        job.attempts = options.attempts or policy.retry.attempts
         if handler.convert is not None:
             try:
                 job.data = handler.convert(job.data)
             except Exception as error:  # noqa: BLE001 - whatever the user's type raises
                 return Refused(held.id, held.lease, job, runs, policy, Failure(describe(error), discard=True))
-        timeout = job.options.timeout or policy.timeout
-        attempt = Attempt(held.id, held.lease, job, runs, policy, handler, now)
-        if timeout.hard is not None:
-            attempt.hard = now + timeout.hard / 1000
-        if timeout.soft is not None:
-            attempt.soft = now + timeout.soft / 1000
-        return attempt
+        soft, hard = (handling.soft, handling.hard) if options.timeout is None else seconds(options.timeout)
+        return Attempt(held.id, held.lease, job, runs, policy, handler, now, now + soft, now + hard)
 
     def _handling(self, policy: JobPolicy, executor: str) -> Handling | None:
         if policy.handler is None:
             return None
         if executor == "process":
             # It is loaded where it runs; here it can be stopped at any time, as async ones can.
-            return Handling(Handler(policy.handler, _elsewhere, is_async=True), policy)
+            elsewhere = Handler(policy.handler, _elsewhere, is_async=True)
+            return Handling(elsewhere, policy, *seconds(policy.timeout))
         named = (policy.handler, policy.around)
         if named not in self._loaded:
             self._loaded[named] = load(*named)
         handler = self._loaded[named]
         check_executor(handler, executor)
-        return Handling(handler, policy)
+        return Handling(handler, policy, *seconds(policy.timeout))
 
     def _refuse(self, held: Buffered, job: Job[Any], runs: Runs, reason: str) -> Refused:
         failure = Failure(AttemptError("UnknownJob", reason), discard=True)
@@ -232,6 +231,12 @@ def expired(late: int) -> Failure:
     return Failure(
         AttemptError("Expired", f"it did not begin in time, and is {words(late)} late"), expired=True
     )
+
+
+def seconds(limit: Timeout) -> tuple[float, float]:
+    """The soft and the hard limit in seconds."""
+    soft, hard = (math.inf if ms is None else ms / 1000 for ms in (limit.soft, limit.hard))
+    return soft, hard
 
 
 def timed_out(limit: Timeout) -> Failure:

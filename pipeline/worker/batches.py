@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
 from typing import Any
@@ -24,10 +24,10 @@ from pipeline.worker.slots import Desk, LoopSlots, ThreadSlots, store_result
 WRONG_RESULT = "a handler of batches returns None, or a list with the result of each job, in their order"
 
 
-class Together(Buffered):
+class Together(Buffered, frozen=True, gc=True):
     """Jobs that go to the handler in one call."""
 
-    jobs: list[Buffered]
+    jobs: Sequence[Buffered] = ()
 
 
 class Call:
@@ -130,9 +130,7 @@ class BatchSlots:
     def _flush(self, name: str) -> None:
         if (timer := self._timers.pop(name, None)) is not None:
             timer.cancel()
-        together = Together(b"", 0, b"")
-        together.jobs = self._groups.pop(name)
-        self.slots.add([together])
+        self.slots.add([Together(b"", 0, b"", jobs=self._groups.pop(name))])
 
     def drain(self) -> list[Buffered]:
         """Take back what has not begun."""

@@ -29,6 +29,7 @@ _SLOT = struct.Struct("<qqqqq128s")
 _TICK = struct.Struct("<qqq")
 _NUMBER = struct.Struct("<q")
 _TOLD = _HEAD.size - _NUMBER.size
+_FIRST, _EACH = _HEAD.size, _SLOT.size
 # Sync and async handlers have slots of their own.
 _SIZE = _HEAD.size + 2 * MAX_CONCURRENCY * _SLOT.size
 
@@ -79,7 +80,7 @@ class Board:
             self._used = slot + 1
             _NUMBER.pack_into(self._map, 0, self._used)
         count = next(self._count)
-        _SLOT.pack_into(self._map, _HEAD.size + slot * _SLOT.size, len(id), lease, now, deadline, count, id)
+        _SLOT.pack_into(self._map, _FIRST + slot * _EACH, len(id), lease, now, deadline, count, id)
 
     def skip(self) -> None:
         """A job cannot be begun at all: it has ended."""
@@ -87,7 +88,7 @@ class Board:
 
     def end(self, slot: int) -> None:
         """A slot runs nothing."""
-        _NUMBER.pack_into(self._map, _HEAD.size + slot * _SLOT.size, 0)
+        _NUMBER.pack_into(self._map, _FIRST + slot * _EACH, 0)
 
     @property
     def ticked(self) -> int:
@@ -121,7 +122,7 @@ class Board:
 
     def _slots(self) -> Iterator[tuple[int, int, int, int, int, bytes]]:
         for slot in range(_HEAD.unpack_from(self._map, 0)[0]):
-            yield _SLOT.unpack_from(self._map, _HEAD.size + slot * _SLOT.size)
+            yield _SLOT.unpack_from(self._map, _FIRST + slot * _EACH)
 
 
 def nameless() -> int:

@@ -44,6 +44,9 @@ class Ends:
         # A thread may have begun its next job before the loop hears of the last one.
         if self._running.get(slot) is attempt:
             del self._running[slot]
+        if error is None and not attempt.stopped:
+            self._ledger.complete(attempt)
+            return
         if attempt.stopped == "lost":
             return
         if attempt.stopped == "hard":

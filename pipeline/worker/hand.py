@@ -95,7 +95,9 @@ class Hand:
 
     def receive(self, jobs: list[Buffered]) -> list[Buffered]:
         """The broker leased us these jobs; the result are those that nobody cancelled meanwhile."""
-        self._leases.update([(job.id, job.lease) for job in jobs])
+        leases = self._leases
+        for job in jobs:
+            leases[job.id] = job.lease
         if not self._cancelled:
             return jobs
         cancelled, self._cancelled = self._cancelled, set()

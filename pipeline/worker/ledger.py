@@ -23,6 +23,7 @@ from pipeline.store.store import Move
 from pipeline.worker.attempt import Attempt, Buffered, Refused, retry_policy
 
 AHEAD_SECONDS, AHEAD_JOBS = 0.004, 256
+BUCKETS = 64
 PLAIN_OUTCOME = b"[%d,%d,%d]"
 RESULT_OUTCOME = b"[%d,%d,%d,%b]"
 
@@ -219,9 +220,9 @@ class Ledger:
     def unlocks(self, done: list[Attempt]) -> list[Argument]:
         """(id, deduplication key, how long the id stays taken), flat, of those that hold any."""
         # What makes the jobs of flows remembers them: their ids need not be kept.
-        ours = (attempt for attempt in done if not attempt.job.options.flow)
-        holding = [attempt for attempt in ours if attempt.job.options.key or not attempt.id.isdigit()]
-        return [part for one in holding for part in (one.id, one.job.options.key, self._keep(one.id))]
+        holding = [one for one in done if not one.id.isdigit() or one.job.options.key]
+        ours = [one for one in holding if not one.job.options.flow]
+        return [part for one in ours for part in (one.id, one.job.options.key, self._keep(one.id))]
 
     def ahead(self, slots: int) -> int:
         """How many jobs to hold beyond the slots: a few ms of work, none for slow handlers, or where only so many may be
@@ -264,15 +265,17 @@ class Ledger:
 
     def _measure(self, ended: list[Attempt]) -> None:
         """Histograms of run and wait time: bucket i counts what took less than 2**i tenths of a ms."""
-        counters, pace, offset = self._page.counters, self.pace, self.offset
+        pace, offset = self.pace, self.offset
+        run, wait = [0] * BUCKETS, [0] * BUCKETS
         for attempt in ended:
             ran = attempt.ended - attempt.begun
             pace = ran if ran > pace else pace + (ran - pace) * 0.05
-            counters[RUN[int(ran * 10_000).bit_length()]] += 1
+            run[int(ran * 10_000).bit_length()] += 1
             waited = int((attempt.begun * 1000 + offset - attempt.job.enqueued_at) * 10)
-            counters[WAIT[waited.bit_length() if waited > 0 else 0]] += 1
+            wait[waited.bit_length() if waited > 0 else 0] += 1
         self.pace = pace
-
-
-RUN = [f"run:{bucket}" for bucket in range(64)]
-WAIT = [f"wait:{bucket}" for bucket in range(64)]
+        counters = self._page.counters
+        for name, counts in (("run", run), ("wait", wait)):
+            for bucket, count in enumerate(counts):
+                if count:
+                    counters[f"{name}:{bucket}"] += count

@@ -92,6 +92,7 @@ class Pool:
         self._rung = False
         self._sure = True
         self._served = False
+        self._rated = policy.has_rate
         self._due: asyncio.TimerHandle | None = None
 
     async def loaded(self) -> None:
@@ -125,6 +126,7 @@ class Pool:
     def apply(self, table: Table) -> None:
         """Go by another policy from the next job on. What runs goes on; what is too much to hold goes back."""
         self.ledger.policy = table.queue
+        self._rated = table.queue.has_rate
         self.concurrency = 1 if self.plan.alone else table.queue.at_once
         self._hand.apply(table, self._slots(table.queue))
         # A turn that is under way asked by the policy before: its answer may bring too much, or too little.
@@ -294,7 +296,7 @@ class Pool:
             self._board.skip()
             self._loop.call_soon_threadsafe(self._refuse, attempt)
             return None
-        if self.ledger.policy.has_rate:
+        if self._rated:
             apart = self.ledger.policy.lanes is not None
             self._starts.began(held.id, held.lease, moment, apart=apart)
         self._running[slot] = attempt
@@ -306,7 +308,7 @@ class Pool:
         """An attempt ended, on the loop."""
         attempt.ended = now()
         self._ends.enter(slot, attempt, error)
-        if not self._turning:
+        if not (self._turning or self._scheduled):
             self.kick()
 
     def ended_in_thread(self, slot: int, attempt: Attempt, error: BaseException | None) -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import math
 import threading
 import time
 from collections import deque
 from collections.abc import Collection, Coroutine, Generator
 from itertools import count
+from math import inf
 from queue import Empty, SimpleQueue
 from types import coroutine
 from typing import Any, Protocol
@@ -120,7 +120,7 @@ class LoopSlots:
                 continue
             try:
                 call = attempt.handler.call(attempt.job)
-                value = await (call if attempt.soft == math.inf else steered(call, attempt))
+                value = await (call if attempt.soft == inf else steered(call, attempt))
                 if value is not None:
                     store_result(attempt, value)
             except BaseException as error:  # noqa: BLE001 - whatever a handler raises ends its attempt only
@@ -236,7 +236,7 @@ class ThreadSlots:
                 continue
             error: BaseException | None = None
             # Who stops it softly takes the limit away before.
-            limited = attempt.soft != math.inf
+            limited = attempt.soft != inf
             # SoftTimeout may arrive after the handler returned: it must hit neither the next job nor this loop.
             try:
                 try:
