@@ -23,7 +23,7 @@ from pipeline.log import configure
 from pipeline.policy import QueuePolicy
 from pipeline.worker import frames
 from pipeline.worker.attempt import Attempt, Buffered, Handlers, Refused, failure
-from pipeline.worker.boot import new_loop, reason_of
+from pipeline.worker.boot import new_loop, reason_of, spare_the_collector
 from pipeline.worker.frames import Begun, Change, Ended, Failed, Frames, Note, Ready, Run, Soft, Start
 from pipeline.worker.slots import LoopSlots, ThreadSlots, now
 
@@ -140,6 +140,7 @@ def main(fd: int, begun: int, parent: int) -> int:
         sock.sendall(frames.framed(Failed(**reason_of(error))))
         code = CRASHED
     else:
+        spare_the_collector()
         loop.run_until_complete(serve(sock, handlers, Begun(begun)))
     lifespan.end(start.stop_timeout, code)
     return code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import traceback
 
 from pipeline.errors import StartError
@@ -19,6 +20,12 @@ def new_loop() -> asyncio.AbstractEventLoop:
         loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
     return loop
+
+
+def spare_the_collector() -> None:
+    """What was imported lives as long as the process: the garbage collector need not look through it again and again,
+    which takes a twentieth of a busy worker's time."""
+    gc.freeze()
 
 
 def reason_of(error: BaseException) -> dict[str, str]:

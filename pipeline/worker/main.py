@@ -23,7 +23,7 @@ from pipeline.log import configure
 from pipeline.plan import WorkerPlan
 from pipeline.worker.attempt import Handlers
 from pipeline.worker.board import Board
-from pipeline.worker.boot import new_loop, reason_of
+from pipeline.worker.boot import new_loop, reason_of, spare_the_collector
 from pipeline.worker.code import code_version
 from pipeline.worker.worker import Worker
 
@@ -71,6 +71,7 @@ async def serve(plan: WorkerPlan, queues: list[Handlers], boards: list[Board], o
     except StartError as error:
         up.tell("failed", **reason_of(error))
         return CANNOT_START
+    spare_the_collector()
     up.tell("ready", code=code_version(plan.root))
     code = await worker.serve()
     await worker.close()
