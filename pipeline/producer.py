@@ -300,7 +300,8 @@ def _deduplication(queue: QueuePolicy, policy: JobPolicy, job: Wanted) -> tuple[
     except LookupError as error:
         reason = error.args[0]
         raise InvalidPayload(f"no deduplication key for {job.name!r}: {reason}") from None
-    return (key, rule) if key is not None else ("", None)
+    # A refund is no duplicate of the capture of the same charge.
+    return (f"{job.name}:{key}", rule) if key is not None else ("", None)
 
 
 class Roots(dict[str, Any]):

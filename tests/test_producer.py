@@ -192,20 +192,25 @@ def test_the_options_of_a_call_stand_in_its_record() -> None:
 def test_a_key_held_until_the_job_is_done_stands_in_its_record_to_be_freed() -> None:
     wanted = Wanted("until_done", {"sku": "A-1"})
     job = new_job(QUEUE, AT, wanted)
-    assert (job.key, job.window) == ("inventory/until_done/A-1", "")
-    assert options(wanted).key == "inventory/until_done/A-1"
+    assert (job.key, job.window) == ("until_done:inventory/until_done/A-1", "")
+    assert options(wanted).key == "until_done:inventory/until_done/A-1"
+
+
+def test_jobs_of_different_names_are_no_duplicates_of_one_another() -> None:
+    keys = {new_job(QUEUE, AT, Wanted(name, {"sku": "A-1"})).key for name in ("throttled", "debounced")}
+    assert len(keys) == 2
 
 
 def test_a_throttled_key_ends_with_its_window_alone() -> None:
     wanted = Wanted("throttled", {"sku": "A-1"})
     job = new_job(QUEUE, AT, wanted)
-    assert (job.key, job.window) == ("A-1", 60_000)
+    assert (job.key, job.window) == ("throttled:A-1", 60_000)
     assert options(wanted).key == ""
 
 
 def test_a_debounced_job_is_delayed_by_its_ttl_and_its_key_lasts_a_little_longer() -> None:
     job = new_job(QUEUE, AT, Wanted("debounced", {"sku": "A-1"}))
-    assert (job.key, job.due, job.mode) == ("A-1", "+5000", "debounce")
+    assert (job.key, job.due, job.mode) == ("debounced:A-1", "+5000", "debounce")
     assert job.window == 5_000 + DEBOUNCE_SLACK
 
 

@@ -128,7 +128,8 @@ class DeduplicationBlock(Block):
     """When a second enqueue is a duplicate of an earlier one."""
 
     key: Template | None = optional(
-        "hot", "Jobs with the same key are duplicates, for instance {data.charge}, or {hash} of the payload."
+        "hot",
+        "Jobs of one name with the same key are duplicates, for instance {data.charge}, or {hash} of the payload.",
     )
     mode: Literal["until_done", "throttle", "debounce", "keep_last"] = optional(
         "hot",
