@@ -139,10 +139,10 @@ def test_of_jobs_that_keep_the_last_one_runs_and_the_newest_follows(written):
 
 @pytest.mark.world
 def test_a_thousand_strict_lanes_with_a_worker_killed_every_second(project):
-    of_key = strict(project, keys=1_000, jobs=20)
+    of_key = strict(project, keys=1_000, jobs=60)
     run = project.run()
     pids: set[int] = set()
-    while len({event.id for event in project.events("end")}) < 20_000:
+    while len({event.id for event in project.events("end")}) < 60_000:
         time.sleep(1)
         alive = {event.pid for event in project.events("begin")[-50:]} - pids
         if alive:

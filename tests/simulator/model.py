@@ -45,7 +45,7 @@ class Model:
         self.visited: Counter[Visit] = Counter()
         self._calls: dict[bytes, int] = {}
         self._starts: list[tuple[int, bytes]] = []
-        self._rate: object = None
+        self._rate: tuple[int, int] | None = None
         self._stops: set[bytes] = set()
         self.fired: dict[bytes, bytes] = {}
         """The job of each tick that was fired."""
@@ -75,10 +75,13 @@ class Model:
         kept = copy.deepcopy(kept)
         self.places, self.born, self.counts, self._calls, self._starts, self._stops, self.fired = kept
 
-    def under(self, rate: object) -> None:
-        """Starts count from when a rate is set, or changed, on."""
+    def under(self, rate: tuple[int, int] | None, time: int) -> None:
+        """Starts count from when a rate is set, or changed, on, and for its time: a clock that goes back behind its end
+        brings none back."""
         if rate != self._rate:
             self._rate, self._starts = rate, []
+        if rate is not None:
+            self._starts = [start for start in self._starts if start[0] + rate[1] > time]
 
     def follow(
         self,

@@ -168,7 +168,7 @@ class World:
         self.see(look)
         if self.view.generation < before.generation:
             raise Violation("an older edit counts, and not the last one")
-        self.model.under(self.view.rate)
+        self.model.under(self.view.rate, self.time)
         if command[0] == b"EVALSHA":
             name = "relieve" if isinstance(command, Relief) else self.server.names[command[1]]
             self.model.follow(name, command[3:], reply, self.view.places, before, self.time)
