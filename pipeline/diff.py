@@ -16,6 +16,7 @@ from pipeline.leaves import (
     Leaves,
     of_alert,
     of_flow,
+    of_http,
     of_job,
     of_pool,
     of_project,
@@ -23,7 +24,7 @@ from pipeline.leaves import (
     of_schedule,
     of_step,
 )
-from pipeline.plan import AlertPlan, Plan, PoolPlan, SchedulePlan
+from pipeline.plan import AlertPlan, HttpPlan, Plan, PoolPlan, SchedulePlan
 from pipeline.policy import JobPolicy, QueuePolicy
 
 Class = Literal["hot", "rolling", "restart"]
@@ -31,7 +32,7 @@ Kind = Literal["added", "removed", "changed"]
 Pairs = dict[str, tuple[Any, Any]]
 """What was and what is, by the path of a value that differs."""
 
-RESTART = frozenset(("name", "version", "broker"))
+RESTART = frozenset(("name", "version", "broker", "http"))
 ROLLING = frozenset(
     (
         "setup",
@@ -190,6 +191,19 @@ def _project(old: Plan, new: Plan) -> Iterator[Change]:
         before, after = _address(old), _address(new)
         pairs["broker.url"] = (before, f"{after}, otherwise" if before == after else after)
     yield from _changes(pairs, Place())
+    yield from _http(old.http, new.http)
+
+
+def _http(old: HttpPlan | None, new: HttpPlan | None) -> Iterator[Change]:
+    pairs = _pairs(of_http(old), of_http(new))
+    for leaf, (before, after) in pairs.items():
+        hidden = leaf.endswith(".password")
+        told = (
+            (before and "a hash", after and ("another one" if before else "a hash"))
+            if hidden
+            else (before, after)
+        )
+        yield Change(f"http.{leaf}", "changed", *told, "restart", leaf=leaf)
 
 
 def _alert(place: Place, old: AlertPlan | None, new: AlertPlan | None) -> Iterator[Change]:

@@ -8,7 +8,7 @@ import msgspec
 
 from pipeline.flow import FlowPolicy, StepPolicy
 from pipeline.job import encode
-from pipeline.plan import AlertPlan, Plan, PoolPlan, SchedulePlan
+from pipeline.plan import AlertPlan, HttpPlan, Plan, PoolPlan, ProxyPlan, SchedulePlan
 from pipeline.policy import (
     Backoff,
     Batching,
@@ -46,6 +46,34 @@ def of_project(plan: Plan) -> Leaves:
         "supervisor.reload.watch": own.reload.watch,
         "supervisor.reload.interval": words(own.reload.interval),
     }
+
+
+def of_http(own: HttpPlan | None) -> Leaves:
+    """What `http` says. Of passwords only whether it is another one can be told."""
+    if own is None:
+        return {}
+    return {
+        "listen": own.listen,
+        "ingress": own.ingress,
+        "path": own.path or None,
+        "hosts": _list(own.hosts or None),
+        "auth": own.auth,
+        **({"tls.certificate": own.tls.certificate, "tls.key": own.tls.key} if own.tls else {}),
+        **{f"users.{name}.role": user.role for name, user in own.users.items()},
+        **{f"users.{name}.password": user.password for name, user in own.users.items()},
+        **{f"tokens.{name}.role": token.role for name, token in own.tokens.items()},
+        **{
+            f"tokens.{name}.secret": f"the secret {token.secret} ({token.file or token.env})"
+            for name, token in own.tokens.items()
+        },
+        **_proxy(own.proxy),
+    }
+
+
+def _proxy(own: ProxyPlan | None) -> Leaves:
+    if own is None:
+        return {}
+    return {"proxy.header": own.header, "proxy.from": list(own.networks), "proxy.role": own.role}
 
 
 def of_alert(alert: AlertPlan) -> Leaves:

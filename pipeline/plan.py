@@ -65,6 +65,58 @@ class AlertPlan(Struct, frozen=True):
     allow_private: bool = False
 
 
+Role = Literal["viewer", "operator", "admin"]
+"""Who may do what: look; act on jobs; also delete many, scale, and go back to older files. Each may all of the one before."""
+
+
+class UserPlan(Struct, frozen=True):
+    """Who signs in with a password, of which the hash is known (`pipeline password`)."""
+
+    role: Role
+    password: str
+
+
+class TokenPlan(Struct, frozen=True):
+    """A program that shows the secret in the file `file` (from the root) or the variable `env`. It is read when needed."""
+
+    role: Role
+    secret: str
+    file: str | None = None
+    env: str | None = None
+
+
+class ProxyPlan(Struct, frozen=True):
+    """A proxy in one of `networks` names the user in the header `header`; users of the file have their own role."""
+
+    header: str
+    networks: tuple[str, ...]
+    role: Role = "viewer"
+
+
+class TlsPlan(Struct, frozen=True):
+    """The files, from the root, of a certificate with its chain and of its key."""
+
+    certificate: str
+    key: str
+
+
+class HttpPlan(Struct, frozen=True):
+    """What the web process listens on: `listen` for the dashboard, the API, health and metrics, `ingress` for webhooks.
+
+    `path` is the prefix behind a proxy ("/queues", or ""), `hosts` the names that requests may be for.
+    """
+
+    listen: str = "127.0.0.1:9400"
+    ingress: str = "127.0.0.1:9401"
+    path: str = ""
+    hosts: tuple[str, ...] = ()
+    tls: TlsPlan | None = None
+    auth: Literal["required", "none"] = "required"
+    users: dict[str, UserPlan] = {}
+    tokens: dict[str, TokenPlan] = {}
+    proxy: ProxyPlan | None = None
+
+
 class SupervisorPlan(Struct, frozen=True):
     stop_timeout: int = 25_000
     lease: int = 15_000
@@ -129,6 +181,31 @@ class Plan(Struct, frozen=True):
     secrets: tuple[str, ...] = ()
     schedules: dict[str, SchedulePlan] = {}
     flows: dict[str, FlowPolicy] = {}
+    http: HttpPlan | None = None
+
+    @property
+    def web(self) -> HttpPlan | None:
+        """What a web process listens on, or None when the file asks for none."""
+        return self.http
+
+
+class WebPlan(Struct, frozen=True):
+    """All that the web process is told at first. `broker` is an address, never "embedded"; `generation` is the plan's.
+
+    `listen` and `ingress` are the addresses that it really has, with their ports.
+    """
+
+    plan: Plan
+    broker: str
+    generation: int
+    listen: str
+    ingress: str
+    json_logs: bool = False
+
+    @property
+    def http(self) -> HttpPlan:
+        """What the file says of the web process."""
+        return self.plan.web or HttpPlan()
 
 
 class WorkerPlan(Struct, frozen=True):

@@ -137,6 +137,15 @@ CODES: dict[str, str] = {
     "P352": "A step with `on_failure: true` runs when the flow has failed and what ran has ended: always, or when one of the steps "
     "in its `needs` has failed. It is one job, it cannot be optional, no other step can need it, and what it is for must be able to fail.",
     "P353": "The id of a step's job is made of the flow's name, its id, and the step's name, and has 128 characters at most.",
+    "P360": "The web process listens on addresses of this host: `127.0.0.1:9400`, `[::1]:9400`, `localhost:9400`, or `0.0.0.0:9400` "
+    "for all of them. A unix socket is none of them.",
+    "P361": "`path` is the prefix under which a proxy shows the dashboard, `/queues` for https://example.com/queues/. It begins with a "
+    "slash and does not end in one. Without a prefix leave the key out.",
+    "P362": "`hosts` are the names that stand in the address bar, without scheme and path. A request for another name is refused, "
+    "because a page of a stranger could give its own name this host's address (DNS rebinding).",
+    "P363": "A proxy that has signed the user in names them in a header. It is believed only when it comes from one of the networks "
+    "in `from`, because everybody can send headers. Let the proxy remove that header from what comes in.",
+    "P364": 'A password is kept as a hash, which `pipeline password` makes: {password: "scrypt:15:8:1:..."}.',
     "P316": "`max_jobs` of an executor says when the process of a slot is replaced, which only `type: process` has. "
     "`recycle.max_jobs` replaces whole workers.",
     "P317": "A batch needs a `size`. One process runs `concurrency` batches at once, and 1,000 jobs at most.",

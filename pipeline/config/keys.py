@@ -53,6 +53,12 @@ _EXAMPLES = {
     "steps.*": "{queue: payments, job: capture, needs: [reserve]}", "steps.*.queue": "payments", "steps.*.job": "capture",
     "steps.*.needs": "[reserve]", "steps.*.data": '{order: "{data.id}", stock: "{steps.reserve.result}"}',
     "for_each": '"{data.items}"', "flows.*.timeout": "1h", "flows.*.retention": "{count: 1000, age: 14d}",
+    "http": "{listen: 127.0.0.1:9400}", "http.hosts": "[queues.example.com]", "http.auth": "none",
+    "http.tls": "{certificate: tls/chain.pem, key: tls/key.pem}", "http.tls.certificate": "tls/chain.pem", "http.tls.key": "tls/key.pem",
+    "http.users.*": '{role: operator, password: "scrypt:15:8:1:c2FsdHNhbHRzYWx0c2FsdA:VtZW5QJ0cI6nqf6dCLtlqTJG7gzWQ8nq0Tn4KjW1M2g"}',
+    "http.tokens.*": "{role: operator, secret: {secret: ci-token}}", "tokens.*.secret": "{secret: ci-token}",
+    "tokens.*.secret.secret": "ci-token", "role": "operator", "http.ingress": "127.0.0.1:9401",
+    "http.proxy": "{header: X-Forwarded-User, from: [10.0.0.0/8], role: viewer}", "http.proxy.from": "[10.0.0.0/8]",
     "expect": "{state: dead, attempt: 3}", "version": "1", "setup": "handlers.boot:init",
 }  # fmt: skip
 

@@ -37,6 +37,7 @@ from pipeline.config.fields import (
     whole,
 )
 from pipeline.config.flow_blocks import FlowBlock
+from pipeline.config.http import HttpBlock
 from pipeline.config.receivers import AlertBlock, DeadLetterBlock, WaitLimitBlock
 from pipeline.plan import BrokerPlan, PoolPlan, ReloadPlan, RestartPlan, SchedulePlan, SupervisorPlan
 from pipeline.policy import MAX_CONCURRENCY, MAX_PRIORITY, MAX_PROCESSES, QueuePolicy, RetryPolicy
@@ -415,6 +416,10 @@ class Config(Block):
         "hot", "More files, by their names or patterns, from the folder of this one.", ()
     )
     broker: BrokerBlock = optional("restart", "The server that holds the jobs.", BrokerBlock())
+    http: HttpBlock | None = optional(
+        "restart",
+        "The web process: dashboard, API, health, metrics and webhooks; without this key there is none.",
+    )
     alerts: dict[Name, AlertBlock] = optional("hot", "Who is told when something goes wrong, by name.", {})
     setup: HandlerPath | None = optional(
         "rolling",

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from pipeline.config.flow_blocks import FlowBlock
+from pipeline.config.http import HttpBlock
 from pipeline.config.model import (
     BackoffBlock,
     BatchBlock,
@@ -33,13 +34,18 @@ from pipeline.flow import FlowPolicy, StepPolicy
 from pipeline.plan import (
     AlertPlan,
     BrokerPlan,
+    HttpPlan,
     Plan,
     PoolPlan,
+    ProxyPlan,
     RecyclePlan,
     ReloadPlan,
     RestartPlan,
     SchedulePlan,
     SupervisorPlan,
+    TlsPlan,
+    TokenPlan,
+    UserPlan,
 )
 from pipeline.policy import (
     Backoff,
@@ -91,6 +97,7 @@ def build(config: Config, schemas: Schemas, root: Path, file: Path) -> Plan:
         schedules=schedules,
         alerts=alerts,
         flows=flows,
+        http=None if config.http is None else http_of(config.http, config.secrets),
     )
 
 
@@ -281,6 +288,26 @@ def alert_of(alert: AlertBlock, secrets: Mapping[str, SecretBlock]) -> AlertPlan
         # Sorted: the order of the file does not change what runs.
         tuple(sorted(set(alert.events))),
         alert.allow_private,
+    )
+
+
+def http_of(block: HttpBlock, secrets: Mapping[str, SecretBlock]) -> HttpPlan:
+    """What the web process is told. Of a token the plan has the place, and not the value."""
+    proxy = block.proxy
+    return HttpPlan(
+        block.listen,
+        block.ingress,
+        block.path or "",
+        block.hosts,
+        TlsPlan(block.tls.certificate, block.tls.key) if block.tls else None,
+        block.auth,
+        {name: UserPlan(user.role, user.password) for name, user in block.users.items()},
+        {
+            name: TokenPlan(token.role, token.secret.secret, source.file, source.env)
+            for name, token in block.tokens.items()
+            for source in (secrets.get(token.secret.secret, SecretBlock()),)
+        },
+        ProxyPlan(proxy.header, proxy.from_, proxy.role) if proxy else None,
     )
 
 

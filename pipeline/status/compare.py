@@ -109,7 +109,7 @@ def _compare(connection: BlockingConnection, wanted: Plan, here: Plan | None) ->
     running = here
     if running is None and applied is not None:
         # What is kept names no broker.
-        running = replace(applied.plan, root=wanted.root, broker=wanted.broker)
+        running = replace(applied.plan, root=wanted.root, broker=wanted.broker, http=wanted.http)
     before = running or _nothing(wanted)
     generations = {one.hash: one.generation for one in reversed(kept)} | alive
     return Comparison(

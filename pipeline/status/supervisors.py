@@ -36,6 +36,17 @@ class WorkerState(Struct, frozen=True):
     code: str | None = None
 
 
+class WebState(Struct, frozen=True):
+    """The web process: where it listens, with its ports; `reason` says why it does not serve. `memory` is in bytes."""
+
+    state: Literal["waiting", "starting", "serving", "backoff"]
+    listen: str | None = None
+    ingress: str | None = None
+    reason: str | None = None
+    pid: int | None = None
+    memory: int | None = None
+
+
 class SupervisorState(Struct, frozen=True):
     """A supervisor, as it last said of itself; it lives for as long as its word counts, which is `until`.
 
@@ -59,6 +70,7 @@ class SupervisorState(Struct, frozen=True):
     failed_reloads_total: int = 0
     reloaded_at: int | None = None
     alerts: dict[str, str] = {}
+    web: WebState | None = None
 
 
 def read(records: Mapping[str, Mapping[str, Any]], time: int) -> list[SupervisorState]:

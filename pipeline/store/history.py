@@ -44,7 +44,9 @@ class Applied(Struct, frozen=True):
 
 async def remember(connection: Connection, project: str, applied: Applied, keep: int = KEPT) -> None:
     """Keep a generation, and of the older ones the last `keep`. Raises BrokerError."""
-    shown = replace(applied.plan, secrets=(), inputs=(), broker=replace(applied.plan.broker, url=""))
+    broker = replace(applied.plan.broker, url="")
+    # Who signs in how belongs to the host, as the broker's address does.
+    shown = replace(applied.plan, secrets=(), inputs=(), broker=broker, http=None)
     text = msgspec.json.encode(replace(applied, plan=shown))
     await run(connection, write("HSET", keys.history(project), str(applied.generation), text))
     names = await connection.call(("HKEYS", keys.history(project)))

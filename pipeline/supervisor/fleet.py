@@ -175,6 +175,11 @@ class Fleet:
     # --- what there is ---------------------------------------------------------------------------------
 
     @property
+    def quiet(self) -> bool:
+        """Whether no new jobs are taken."""
+        return self._quiet
+
+    @property
     def serving(self) -> list[Pool]:
         """The pools of the plan, without those that are on their way out."""
         return [pool for pool in self.pools if not pool.ending]

@@ -33,6 +33,7 @@ from pipeline.supervisor.logs import Logs
 from pipeline.supervisor.pool import Pool
 from pipeline.supervisor.publish import Publisher
 from pipeline.supervisor.records import remove_record
+from pipeline.supervisor.readiness import why_not_ready
 from pipeline.supervisor.reload import Reloader
 from pipeline.supervisor.report import record_of, start_lines
 from pipeline.supervisor.requests import Requests
@@ -42,6 +43,7 @@ from pipeline.supervisor.spawn import reap_strangers
 from pipeline.supervisor.transition import Transition
 from pipeline.supervisor.upkeep import Gone, Upkeep, scenes_of
 from pipeline.supervisor.watch import Watcher
+from pipeline.supervisor.web import Web
 
 HURRIED = 130
 BOOT_SECONDS = 5.0
@@ -83,6 +85,7 @@ class Supervisor:
         self._reloader = Reloader(self.fleet, transition, self._publisher, self._link, logs)
         self._drift = Drift(self.fleet, self._publisher, logs)
         self._alerts = Alerts(self.fleet, logs, lambda: self._publisher.published.generation)
+        self._web = Web(self.fleet, url, logs, lambda: self._publisher.published.generation)
         self._beat = Beat(
             self.fleet,
             self._upkeep,
@@ -151,6 +154,8 @@ class Supervisor:
         await self._alerts.look(connection)
         for pool in fleet.pools:
             pool.keep()
+        if not until_empty:
+            self._web.open()
         await self._control.open()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._leases.run())
@@ -177,10 +182,13 @@ class Supervisor:
             pool.recycle()
         self.fleet.forget_stopped()
         self._locks.keep(self.fleet.held_queues)
+        connected = self._link.connection is not None
+        self._web.tend(why_not_ready(self.fleet, connected=connected, stopping=self._is_stopping()))
         reap_strangers(self._own_pids())
 
     async def _tell_standing(self) -> None:
         """Not only with the next beat: a person looks now."""
+        await self._web.change()
         connection = self._link.connection
         if connection is not None:
             with contextlib.suppress(BrokerError, TimeoutError):
@@ -194,6 +202,7 @@ class Supervisor:
             self._reloader,
             self._started_at,
             self._alerts.troubles,
+            self._web.state,
             stopping=self._is_stopping(),
         )
 
@@ -278,7 +287,12 @@ class Supervisor:
     def _own_pids(self) -> set[int]:
         ahead = [canary.child for canary in self.fleet.ahead.values() if canary.child is not None]
         pids = {child.pid for child in (*self.fleet.children, *ahead)}
-        return pids | self._alerts.pids | ({self._embedded.pid} if self._embedded is not None else set())
+        return (
+            pids
+            | self._alerts.pids
+            | self._web.pids
+            | ({self._embedded.pid} if self._embedded is not None else set())
+        )
 
     # --- signals and the end -------------------------------------------------------------------------------
 
@@ -326,6 +340,9 @@ class Supervisor:
         self._control.close()
         self._ladder.end()
         await self._end_children()
+        if self._ladder.hurried:
+            self._web.kill()
+        await self._web.close()
         connection = self._link.connection
         if connection is not None:
             try:

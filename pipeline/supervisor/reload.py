@@ -85,7 +85,7 @@ class Reloader:
     async def _here(self, plan: Plan) -> Plan:
         """A plan of before, where this supervisor is now."""
         running = self._fleet.plan
-        here = ("root", "file", "broker", "profile", "inputs", "secrets")
+        here = ("root", "file", "broker", "http", "profile", "inputs", "secrets")
         return replace(plan, **{name: getattr(running, name) for name in here})
 
     async def _from_file(self) -> Plan:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from pipeline.plan import Plan
-from pipeline.status.supervisors import SupervisorState, WorkerState
+from pipeline.status.supervisors import SupervisorState, WebState, WorkerState
 from pipeline.supervisor.fitness import Fitness
 from pipeline.supervisor.fleet import Fleet
 from pipeline.supervisor.host import host_name
@@ -41,6 +41,7 @@ def record_of(
     reloader: Reloader,
     started_at: int,
     alerts: Mapping[str, str],
+    web: WebState | None,
     *,
     stopping: bool,
 ) -> SupervisorState:
@@ -65,6 +66,7 @@ def record_of(
         failed_reloads_total=reloader.failed,
         reloaded_at=reloader.applied_at,
         alerts=dict(alerts),
+        web=web,
     )
 
 

@@ -1,0 +1,129 @@
+"""The web process: `python -m pipeline.web.main IN OUT LISTEN INGRESS`, inherited descriptors.
+
+Its WebPlan comes down IN as a line of JSON, then the supervisor's orders: `plan` (another one counts), `standing`
+(its word on readiness, once a second) and `drain`. LISTEN and INGRESS are sockets that listen already. It exits 0
+when it was told to, and 78 when it cannot start. It imports no user code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import ssl
+import sys
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pipeline.clock import monotonic_ms
+from pipeline.errors import CANNOT_START
+from pipeline.log import configure
+from pipeline.plan import HttpPlan, Plan, WebPlan
+from pipeline.web.app import App
+from pipeline.web.ingress import Ingress
+from pipeline.web.serve import Server
+from pipeline.web.shop import Shop, Standing
+from pipeline.worker.boot import new_loop
+from pipeline.worker.pipes import Up, first_line, follow
+
+
+class Web:
+    """The process: two servers, and what the supervisor says."""
+
+    def __init__(self, plan: WebPlan, listen: int, ingress: int, up: Up) -> None:
+        self.shop = Shop(plan)
+        self._up = up
+        self._ingress = Ingress(self.shop)
+        tls = certificate(plan.http, plan.plan.root)
+        crowded = Crowd(plan.http)
+        self._servers = (
+            Server(App(self.shop), socket.socket(fileno=listen), tls, crowded),
+            Server(self._ingress, socket.socket(fileno=ingress), tls, crowded),
+        )
+        self._drain_seconds: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+
+    async def run(self) -> None:
+        """Serve until told to leave."""
+        line = asyncio.ensure_future(self.shop.line.run())
+        for server in self._servers:
+            await server.start()
+        self._up.tell("serving")
+        seconds = await self._drain_seconds
+        self.shop.stopping.set()
+        await asyncio.gather(*(server.stop(seconds) for server in self._servers))
+        line.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await line
+        await self.shop.client.close()
+
+    def obey(self, order: dict[str, Any]) -> None:
+        """What comes down the pipe."""
+        match order["do"]:
+            case "standing":
+                self.shop.standing = Standing(monotonic_ms(), order["reason"])
+            case "plan":
+                self.shop.plan = msgspec.convert(order["plan"], Plan)
+                self.shop.generation = order["generation"]
+                self._ingress.change()
+                self._up.tell("applied")
+            case "drain" if not self._drain_seconds.done():
+                self._drain_seconds.set_result(order["timeout"] / 1000)
+
+
+class Crowd:
+    """Which addresses stand for many people: this host, and the proxies of the file."""
+
+    def __init__(self, http: HttpPlan) -> None:
+        self._networks = [ip_network(text) for text in http.proxy.networks] if http.proxy else []
+
+    def __call__(self, address: str) -> bool:
+        try:
+            found = ip_address(address)
+        except ValueError:
+            return False
+        return found.is_loopback or any(found in network for network in self._networks)
+
+
+def certificate(http: HttpPlan, root: str) -> ssl.SSLContext | None:
+    """What is spoken: TLS from 1.2 on with the file's certificate, or None for plain HTTP. Raises OSError, SSLError."""
+    if http.tls is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(Path(root, http.tls.certificate), Path(root, http.tls.key))
+    return context
+
+
+async def serve(plan: WebPlan, orders: int, listen: int, ingress: int, up: Up) -> int:
+    """Serve until told to leave: the exit code."""
+    try:
+        web = Web(plan, listen, ingress, up)
+    except OSError as error:
+        up.tell("failed", reason=f"the certificate cannot be used: {error}")
+        return CANNOT_START
+    await follow(orders, web.obey)
+    await web.run()
+    return 0
+
+
+def main(orders: int, events: int, listen: int, ingress: int) -> int:
+    """Start, or say why not. The exit code."""
+    # Ctrl-C reaches the supervisor, which stays in charge; a terminal's other signals do too.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    up = Up(events)
+    plan = msgspec.json.decode(first_line(orders), type=WebPlan)
+    configure(json=plan.json_logs)
+    return new_loop().run_until_complete(serve(plan, orders, listen, ingress, up))
+
+
+if __name__ == "__main__":
+    code = main(*map(int, sys.argv[1:]))
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(code)

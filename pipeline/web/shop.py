@@ -1,0 +1,50 @@
+"""What handlers need: the plan that runs, the broker, and the supervisor's word."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from pipeline.async_client import AsyncClient
+from pipeline.clock import now_ms
+from pipeline.plan import HttpPlan, Plan, WebPlan
+from pipeline.store.wire import Connection
+from pipeline.web.line import Line
+
+
+class Standing(Struct, frozen=True):
+    """The supervisor's word: why jobs are not worked, or None. `at` is a monotonic time in ms."""
+
+    at: int
+    reason: str | None
+
+
+class Shop:
+    """One for the process. `clock` gives ms since 1970; `stopping` is set when the process begins to leave."""
+
+    def __init__(self, web: WebPlan, clock: Callable[[], int] = now_ms) -> None:
+        self.web = web
+        self.clock = clock
+        self.plan: Plan = web.plan
+        self.generation = web.generation
+        self.line = Line(web.broker)
+        self.client = AsyncClient(web.broker, name=web.plan.name)
+        self.standing: Standing | None = None
+        self.stopping = asyncio.Event()
+
+    @property
+    def project(self) -> str:
+        """The prefix of every key."""
+        return self.plan.name
+
+    @property
+    def http(self) -> HttpPlan:
+        """What the file says of this process; it changes only with a restart."""
+        return self.web.http
+
+    @property
+    def connection(self) -> Connection:
+        """For `store.run`. Raises BrokerError, at once, while the broker is away."""
+        return self.line.connection
