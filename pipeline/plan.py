@@ -70,10 +70,10 @@ Role = Literal["viewer", "operator", "admin"]
 
 
 class UserPlan(Struct, frozen=True):
-    """Who signs in with a password, of which the hash is known (`pipeline password`)."""
+    """Who signs in with a password, of which this is the hash (`pipeline password`), or else through the proxy."""
 
     role: Role
-    password: str
+    password: str | None = None
 
 
 class TokenPlan(Struct, frozen=True):
@@ -86,10 +86,10 @@ class TokenPlan(Struct, frozen=True):
 
 
 class ProxyPlan(Struct, frozen=True):
-    """A proxy in one of `networks` names the user in the header `header`; users of the file have their own role."""
+    """A proxy in one of `networks`. With `header` it names users whom it signed in; those of the file have their own role."""
 
-    header: str
     networks: tuple[str, ...]
+    header: str | None = None
     role: Role = "viewer"
 
 

@@ -53,6 +53,8 @@ COMMANDS = {
     "explain": "explain:explain",
     "broker": "broker:broker",
     "doctor": "doctor:doctor",
+    "password": "password:password",
+    "token": "password:token",
     "completion": "completion:completion",
 }
 

@@ -146,6 +146,14 @@ CODES: dict[str, str] = {
     "P363": "A proxy that has signed the user in names them in a header. It is believed only when it comes from one of the networks "
     "in `from`, because everybody can send headers. Let the proxy remove that header from what comes in.",
     "P364": 'A password is kept as a hash, which `pipeline password` makes: {password: "scrypt:15:8:1:..."}.',
+    "P365": "What listens beyond this host needs a sign-in and HTTPS: a certificate (`tls`), or a proxy that speaks HTTPS and whose "
+    "networks are named in `proxy.from`; plain HTTP is then spoken to that proxy only. `auth: none` is for 127.0.0.1.",
+    "P366": "Who may sign in, and how, contradicts itself: a user needs a password or a proxy with a `header`, and with `auth: none` "
+    "nobody is asked who he is.",
+    "P367": "Dashboard and webhooks have a port each, so that the one that faces the world leads to nothing else.",
+    "P368": "A token is all that a program shows, so it must not be guessed: 16 characters or more, by chance.",
+    "P369": "The files in `tls` are a certificate with its chain and its key, both PEM, the key without a password. Paths are from the "
+    "project's root.",
     "P316": "`max_jobs` of an executor says when the process of a slot is replaced, which only `type: process` has. "
     "`recycle.max_jobs` replaces whole workers.",
     "P317": "A batch needs a `size`. One process runs `concurrency` batches at once, and 1,000 jobs at most.",

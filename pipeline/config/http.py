@@ -6,6 +6,8 @@ import re
 from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 
+from pydantic import Field
+
 from pipeline.config.block import Block, optional, required
 from pipeline.config.fields import Name, PlainText, matching, refuse, shown
 from pipeline.listen import listener
@@ -13,7 +15,7 @@ from pipeline.passwords import is_hash
 from pipeline.plan import HttpPlan, ProxyPlan
 
 _HTTP = HttpPlan()
-_PROXY = ProxyPlan("", ())
+_PROXY = ProxyPlan(())
 _PREFIX = r"(?:/[A-Za-z0-9._~-]+)+"
 _HOST = r"(?:[A-Za-z0-9-]+\.)*[A-Za-z0-9-]+(?::[0-9]{1,5})?"
 _HEADER = r"[A-Za-z0-9-]+"
@@ -70,9 +72,14 @@ def _header(value: Any) -> str:
 def _network(value: Any) -> str:
     text = _text(value)
     try:
-        return str(ip_network(text))
+        network = ip_network(text)
     except ValueError as error:
         refuse("P363", f"{shown(value)} is no network: {error}", "for instance 10.0.0.0/8 or 192.0.2.7")
+    if network.prefixlen == 0:
+        refuse(
+            "P363", "everybody is in this network, and everybody would be believed", "name the proxy's own"
+        )
+    return str(network)
 
 
 def _password(value: Any) -> str:
@@ -108,7 +115,9 @@ class UserBlock(Block):
     role: RoleWord = optional(
         "restart", "viewer looks; operator acts on jobs; admin also purges, scales and rolls back.", "viewer"
     )
-    password: PasswordHash = required("restart", "The hash of the password, made by `pipeline password`.")
+    password: PasswordHash | None = optional(
+        "restart", "The hash of the password, made by `pipeline password`; none where a proxy signs users in."
+    )
 
 
 class TokenSecret(Block):
@@ -128,8 +137,10 @@ class ProxyBlock(Block):
     """A proxy that has signed users in, and names them."""
 
     header: Header = required("restart", "The header in which the proxy names the user.")
-    from_: tuple[Network, ...] = optional(
-        "restart", "The networks from which the proxy is believed.", (), alias="from"
+    from_: tuple[Network, ...] = Field(
+        alias="from",
+        description="The networks of the proxy: from there alone it is believed.",
+        json_schema_extra={"x-reload": "restart"},
     )
     role: RoleWord = optional("restart", "What users may do whom `users` does not list.", _PROXY.role)
 

@@ -35,6 +35,7 @@ from pipeline.config.tree import Entry, Node, Span, child, dotted, filled, is_nu
 from pipeline.config.tree import Mapping as Tree
 from pipeline.config.tree import Path as Steps
 from pipeline.config.values import NULL_SAYS_SO, interpolate, plain
+from pipeline.config.webchecks import check_http
 from pipeline.errors import ConfigError
 from pipeline.plan import Plan
 
@@ -196,6 +197,7 @@ class _Project:
         schemas = read_schemas(scopes, self._root, report)
         check_schedules(tree, written, scopes, schemas, references, report)
         references.tell(written)
+        check_http(tree, self._root, self._need, report)
         secrets = resolve(tree, written, self._root, self._env, self._need, report)
         for name in (*schemas, *secrets.files):
             self._files.inputs[str(self._root / name)] = None

@@ -307,7 +307,7 @@ def http_of(block: HttpBlock, secrets: Mapping[str, SecretBlock]) -> HttpPlan:
             for name, token in block.tokens.items()
             for source in (secrets.get(token.secret.secret, SecretBlock()),)
         },
-        ProxyPlan(proxy.header, proxy.from_, proxy.role) if proxy else None,
+        ProxyPlan(proxy.from_, proxy.header, proxy.role) if proxy else None,
     )
 
 

@@ -26,7 +26,9 @@ Need = Literal["required", "broker", "noted"]
 """Whether a secret that is used and not set is an error, or a note. `broker`: only those are read that lead there."""
 MAX_BYTES = 64 * 1024
 SHORTEST_HIDDEN = 4
+SHORTEST_TOKEN = 16
 _BROKER: Steps = ("broker", "url")
+_TOKENS: Steps = ("http", "tokens")
 
 
 class Unset(Exception):
@@ -88,15 +90,17 @@ def resolve(
             files.append(str(_path(root, file)))
         values[place] = _value(name, declared, root, env, need, report)
         _check(values[place], reference, place, report)
-        if place != _BROKER:
+        if place[:1] == ("alerts",):
             _check_way(values[place], reference, tree, place, report)
     return Secrets(values, tuple(files))
 
 
 def _references(tree: Tree, need: Need) -> Iterator[tuple[Steps, Scalar]]:
-    alerts = child(tree, "alerts")
+    alerts, tokens = (find(tree, place) for place in (("alerts",), _TOKENS))
     names = alerts.entries if isinstance(alerts, Tree) and need != "broker" else ()
-    for place in (_BROKER, *(("alerts", name, "url") for name in names)):
+    owners = tokens.entries if isinstance(tokens, Tree) and need != "broker" else ()
+    places = (*(("alerts", name, "url") for name in names), *((*_TOKENS, name, "secret") for name in owners))
+    for place in (_BROKER, *places):
         reference = find(tree, (*place, "secret"))
         if isinstance(reference, Scalar) and reference.value is not None:
             yield place, reference
@@ -141,6 +145,11 @@ def _path(root: Path, file: Node) -> Path:
 def _check(value: str, reference: Scalar, place: Steps, report: Report) -> None:
     """Whether the value is one that its place takes; the finding shows no part of it."""
     if not value:
+        return
+    if place[:2] == _TOKENS:
+        if len(value) < SHORTEST_TOKEN:
+            help = "for instance what `openssl rand -base64 24` prints"
+            report.error("P368", "a token has 16 characters at least", reference.span, place, help)
         return
     source = f"{{secret: {reference.text}}}"
     try:

@@ -37,12 +37,14 @@ class WorkerState(Struct, frozen=True):
 
 
 class WebState(Struct, frozen=True):
-    """The web process: where it listens, with its ports; `reason` says why it does not serve. `memory` is in bytes."""
+    """The web process: where it listens, with its ports; `reason` says why it does not serve. `url` is the dashboard's,
+    `memory` in bytes."""
 
     state: Literal["waiting", "starting", "serving", "backoff"]
     listen: str | None = None
     ingress: str | None = None
     reason: str | None = None
+    url: str | None = None
     pid: int | None = None
     memory: int | None = None
 

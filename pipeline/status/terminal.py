@@ -179,7 +179,8 @@ def failure_line(failure: Failure) -> Text:
 def status(snapshot: Snapshot, width: int, file: str) -> RenderableType:
     """What `pipeline status` prints, with what to do next."""
     parts: list[RenderableType] = [header(snapshot)]
-    parts += map(_supervisor, snapshot.live)
+    for one in snapshot.live:
+        parts += [_supervisor(one), *_web(one)]
     parts += troubles(snapshot)
     if snapshot.queues:
         parts += [Text(), queue_table(snapshot.queues, None, width)]
@@ -196,6 +197,14 @@ def _supervisor(one: SupervisorState) -> Text:
     profile = f"  profile {one.profile}" if one.profile else ""
     generation = f"  generation {one.generation}"
     return line(place(one), "  ", state, generation, profile, "  since ", _when(one.started_at))
+
+
+def _web(one: SupervisorState) -> Iterator[Text]:
+    web = one.web
+    if web is not None and web.state == "serving":
+        yield line("dashboard ", (web.url or "", "bold"), f"  webhooks at {web.ingress}")
+    elif web is not None:
+        yield line("no dashboard: ", (web.reason or "it starts", "yellow"))
 
 
 def _when(at: int) -> str:

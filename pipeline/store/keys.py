@@ -256,6 +256,16 @@ def history(project: str) -> str:
     return f"{{{project}}}:history"
 
 
+def audit(project: str) -> str:
+    """list: what people did through the web process, the newest first; the last ones only."""
+    return f"{{{project}}}:audit"
+
+
+def signed_out(project: str) -> str:
+    """hash: "user:<name>" -> since when that user's sessions do not count any more, "session:<id>" -> until when to know it."""
+    return f"{{{project}}}:signed_out"
+
+
 def flows(project: str) -> str:
     """set: the names of all flows that were ever published."""
     return f"{{{project}}}:flows"

@@ -32,8 +32,8 @@ from pipeline.supervisor.locks import QueueLocks
 from pipeline.supervisor.logs import Logs
 from pipeline.supervisor.pool import Pool
 from pipeline.supervisor.publish import Publisher
-from pipeline.supervisor.records import remove_record
 from pipeline.supervisor.readiness import why_not_ready
+from pipeline.supervisor.records import remove_record
 from pipeline.supervisor.reload import Reloader
 from pipeline.supervisor.report import record_of, start_lines
 from pipeline.supervisor.requests import Requests

@@ -7,9 +7,11 @@ from collections.abc import Callable
 
 from pipeline.clock import monotonic_ms
 from pipeline.errors import StartError
-from pipeline.plan import WebPlan
+from pipeline.listen import listener
+from pipeline.plan import HttpPlan, WebPlan
 from pipeline.status.supervisors import WebState
 from pipeline.supervisor.fleet import Fleet
+from pipeline.supervisor.host import host_name
 from pipeline.supervisor.logs import Logs
 from pipeline.supervisor.restarts import Restarts
 from pipeline.supervisor.sockets import Sockets
@@ -27,7 +29,7 @@ class Web:
 
     def __init__(self, fleet: Fleet, url: str, logs: Logs, generation: Callable[[], int]) -> None:
         self._fleet = fleet
-        self._url = url
+        self._broker = url
         self._logs = logs
         self._generation = generation
         self._restarts = Restarts(fleet.plan.supervisor.restart, self._start)
@@ -67,7 +69,10 @@ class Web:
             await self.close()
             self._on = True
             return
-        self.tend(None) if self._sockets is None else None
+        if not self._on:
+            return
+        if self._sockets is None:
+            self._bind()
         if self._child is not None and self._child.plan is not plan:
             await asyncio.wait([self._child.change(plan, self._generation())], timeout=APPLY_SECONDS)
 
@@ -99,13 +104,13 @@ class Web:
         if self._sockets is None:
             return None if self._trouble is None else WebState("waiting", reason=self._trouble)
         child = self._child
-        state = "backoff" if child is None else "serving" if child.serving else "starting"
         own = self._sockets
         return WebState(
-            state,  # type: ignore[arg-type]
+            "backoff" if child is None else "serving" if child.serving else "starting",
             own.listen,
             own.ingress,
             self._trouble,
+            self._url_of(own),
             None if child is None else child.pid,
             None if child is None else child.memory(),
         )
@@ -130,7 +135,7 @@ class Web:
             return
         own = self._sockets
         plan = WebPlan(
-            self._fleet.plan, self._url, self._generation(), own.listen, own.ingress, self._logs.json
+            self._fleet.plan, self._broker, self._generation(), own.listen, own.ingress, self._logs.json
         )
         try:
             self._child = WebChild(plan, own, self._logs, self._changed)
@@ -143,7 +148,9 @@ class Web:
             return
         if child.code is None:
             self._trouble = None
-            self._logs.say(self._address())
+            if self._sockets is not None:
+                own = self._sockets
+                self._logs.say(f"dashboard {self._url_of(own)}, webhooks at {own.ingress}")
             return
         self._child = None
         self._gone.set()
@@ -156,9 +163,16 @@ class Web:
         pause = self._restarts.back_off()
         self._logs.say(f"the web process ended ({why}): it starts again in {words(pause)}")
 
-    def _address(self) -> str:
-        own, http = self._sockets, self._fleet.plan.web
-        if own is None or http is None:
-            return "the web process serves"
-        scheme = "https" if http.tls else "http"
-        return f"dashboard {scheme}://{own.listen}{http.path}/, webhooks {scheme}://{own.ingress}/"
+    def _url_of(self, own: Sockets) -> str:
+        """The dashboard's address: where nobody can tell which of its own addresses a host is reached at, its name."""
+        http = self._fleet.plan.web or HttpPlan()
+        host, port = listener(own.listen)
+        if host in ("0.0.0.0", "::"):  # noqa: S104 - compared only
+            host = http.hosts[0] if http.hosts else host_name()
+            own_port = "" if ":" in host else f":{port}"
+            return f"{_scheme(http)}://{host}{own_port}{http.path}/"
+        return f"{_scheme(http)}://{own.listen}{http.path}/"
+
+
+def _scheme(http: HttpPlan) -> str:
+    return "https" if http.tls else "http"

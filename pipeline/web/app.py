@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator
 
 from pipeline.errors import PipelineError
-from pipeline.web.guard import Guard
-from pipeline.web.request import Receive, Request, Scope, Send, read_body
+from pipeline.web.audit import Audit
+from pipeline.web.guard import PROBES, READS, Guard
+from pipeline.web.request import Receive, Request, Scope, Send, read_body, stranger
 from pipeline.web.response import Refused, Response, refusal
 from pipeline.web.route import Route
 from pipeline.web.routes import Router
 from pipeline.web.shop import Shop
 
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 SECURITY = (
-    (b"content-security-policy", b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-     b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    (b"content-security-policy", CSP.encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
@@ -25,6 +30,7 @@ SECURITY = (
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 )  # fmt: skip
 NO_STORE = (b"cache-control", b"no-store")
+_VALUE = re.compile(r"[\x20-\x7e]*")
 _BODIES = ("POST", "PATCH", "PUT")
 log = logging.getLogger(__name__)
 
@@ -36,38 +42,41 @@ class App:
         self._shop = shop
         self._router = router or Router()
         self._guard = guard or Guard(shop)
+        self._audit = Audit(shop)
         self._prefix = shop.http.path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["path"] = self._inner(scope["path"])
         try:
-            response = await self._answer(scope, receive)
+            response = await self._answer(Request(scope), scope, receive)
         except Refused as refused:
             response = refused.response()
-        except PipelineError as error:
-            response = refusal(error).response()
-        except Exception:
-            # What went wrong is for the log; whoever asks learns nothing of how we are made.
-            log.exception("%s %s", scope["method"], ascii(scope["path"]))
-            response = Refused(500, "internal", "something went wrong here", "the log says what").response()
-        await _send(response, scope, receive, send)
+        await _send(_sendable(response), scope["method"], receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Response:
-        scope["path"] = self._inner(scope["path"])
-        request = Request(scope)
-        await self._guard.recognise(request)
-        route, params = self._find(request)
-        request.params = params
-        self._guard.admit(request, route)
-        if request.method in _BODIES:
-            request.body = await read_body(scope, receive, route.most_body)
-        return await route.handler(self._shop, request)
+    async def _answer(self, request: Request, scope: Scope, receive: Receive) -> Response:
+        """The answer, and a line in the audit for what would change something."""
+        noted = request.method not in READS
+        try:
+            await self._guard.recognise(request)
+            route, request.params = self._find(request)
+            noted = noted and route.audited
+            self._guard.admit(request, route)
+            most = route.most_body if request.method in _BODIES else 0
+            request.body = await read_body(scope, receive, most)
+            response = await route.handler(self._shop, request)
+        except Exception as error:  # noqa: BLE001 - told in its own words, or in none
+            response = _told(error, request)
+        if noted:
+            await self._audit.note(request, response.status)
+        return response
 
     def _find(self, request: Request) -> tuple[Route, dict[str, str]]:
         try:
             return self._router.find(request.method, request.path)
         except Refused:
             # Who is not signed in does not learn what is there, and what not.
-            request.who  # noqa: B018 - raises
+            if request.identity is None and request.path not in PROBES:
+                raise stranger() from None
             raise
 
     def _inner(self, path: str) -> str:
@@ -78,13 +87,31 @@ class App:
         return path
 
 
-async def _send(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+def _told(error: Exception, request: Request) -> Response:
+    """What went wrong, for whoever asks. What is our own fault is for the log: it tells how we are made."""
+    if isinstance(error, Refused):
+        return error.response()
+    if isinstance(error, PipelineError):
+        return refusal(error).response()
+    log.error("%s %s", request.method, ascii(request.path), exc_info=error)
+    return Refused(500, "internal", "something went wrong here", "the log says what").response()
+
+
+def _sendable(response: Response) -> Response:
+    """The response, unless something came into its headers that would make others of them."""
+    if all(_VALUE.fullmatch(value) for _, value in (*response.headers, ("", response.content_type))):
+        return response
+    log.error("a header cannot be sent: %s", ascii(response.headers))
+    return Refused(500, "internal", "something went wrong here", "the log says what").response()
+
+
+async def _send(response: Response, method: str, receive: Receive, send: Send) -> None:
     headers = [(name.encode(), value.encode("latin-1")) for name, value in response.headers]
     names = {name for name, _ in headers}
     headers += [(b"content-type", response.content_type.encode()), *SECURITY]
     if b"cache-control" not in names:
         headers.append(NO_STORE)
-    if response.events is None:
+    if response.events is None or method == "HEAD":
         if response.status not in (204, 304):
             headers.append((b"content-length", str(len(response.body)).encode()))
         await send({"type": "http.response.start", "status": response.status, "headers": headers})

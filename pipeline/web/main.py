@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 
 from pipeline.clock import monotonic_ms
-from pipeline.errors import CANNOT_START
+from pipeline.errors import CANNOT_START, StartError
 from pipeline.log import configure
 from pipeline.plan import HttpPlan, Plan, WebPlan
 from pipeline.web.app import App
@@ -31,6 +31,8 @@ from pipeline.web.serve import Server
 from pipeline.web.shop import Shop, Standing
 from pipeline.worker.boot import new_loop
 from pipeline.worker.pipes import Up, first_line, follow
+
+log = logging.getLogger(__name__)
 
 
 class Web:
@@ -54,6 +56,8 @@ class Web:
         for server in self._servers:
             await server.start()
         self._up.tell("serving")
+        if (token := self.shop.access.printed) is not None:
+            log.info("sign in with the token %s (shown only now; `pipeline token` makes another one)", token)
         seconds = await self._drain_seconds
         self.shop.stopping.set()
         await asyncio.gather(*(server.stop(seconds) for server in self._servers))
@@ -104,8 +108,9 @@ async def serve(plan: WebPlan, orders: int, listen: int, ingress: int, up: Up) -
     """Serve until told to leave: the exit code."""
     try:
         web = Web(plan, listen, ingress, up)
-    except OSError as error:
-        up.tell("failed", reason=f"the certificate cannot be used: {error}")
+    except (OSError, StartError) as error:
+        what = "the certificate cannot be used: " if isinstance(error, OSError) else ""
+        up.tell("failed", reason=f"{what}{error}")
         return CANNOT_START
     await follow(orders, web.obey)
     await web.run()

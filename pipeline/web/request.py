@@ -26,15 +26,18 @@ MOST_FIELDS = 100
 
 
 class Identity(Struct, frozen=True):
-    """Who asks. `way` is how they showed it: with a session's cookie, a token, through a proxy, or not at all."""
+    """Who asks. `way` is how they showed it: "password" or "token" in a session, "bearer", "proxy" or "none".
+    `session` names what their CSRF token belongs to."""
 
     user: str
     role: Role
     way: str
+    session: str = ""
 
 
 class Request:
-    """`query` has each name once, `params` what the route's path names, `client` the address that asks."""
+    """`query` has each name once, `params` what the route's path names. `peer` is the address that is connected, `client`
+    the one that asks, behind a proxy; `secure`: the browser speaks HTTPS."""
 
     def __init__(self, scope: Scope) -> None:
         self.method: str = scope["method"]
@@ -46,6 +49,7 @@ class Request:
         client = scope.get("client")
         self.peer: str = client[0] if client else ""
         self.client = self.peer
+        self.secure = self.scheme == "https"
         server = scope.get("server")
         self.server: str = server[0] if server else ""
         self.identity: Identity | None = None
@@ -55,36 +59,43 @@ class Request:
         """The only value of a header, by its name in small letters; None when it is not there. Raises Refused (400)."""
         found = [value for given, value in self._headers if given == name.encode()]
         if len(found) > 1:
-            raise Refused(400, "header_twice", f"the header {name} is there twice", close=True)
+            raise Refused(400, "bad_request", f"the header {name} is there twice", close=True)
         return found[0].decode("latin-1") if found else None
 
     def json(self, type: type[T]) -> T:
         """The body as a value of this type. Raises Refused: 415 when it is no JSON, 400 or 422 when it does not fit."""
         if (self.header("content-type") or "").partition(";")[0].strip().lower() != JSON:
-            raise Refused(415, "not_json", "the body must be JSON", "send Content-Type: application/json")
+            raise Refused(
+                415, "unsupported_media_type", "the body must be JSON", "send Content-Type: application/json"
+            )
         try:
             return msgspec.json.decode(self.body, type=type)
         except msgspec.ValidationError as error:
-            raise Refused(422, "invalid_body", f"the body does not fit: {error}") from None
+            raise Refused(422, "invalid", f"the body does not fit: {error}") from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise Refused(400, "bad_json", f"the body is no JSON: {error}") from None
+            raise Refused(400, "bad_request", f"the body is no JSON: {error}") from None
 
     @property
     def who(self) -> Identity:
         """Who asks; of a route that is not open."""
         if self.identity is None:
-            raise Refused(401, "sign_in", "sign in first")
+            raise stranger()
         return self.identity
+
+
+def stranger() -> Refused:
+    """What somebody is told who showed nothing that counts."""
+    return Refused(401, "unauthorised", "sign in first", "POST /api/v1/session")
 
 
 def _query(raw: bytes) -> dict[str, str]:
     try:
         pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError:
-        raise Refused(400, "bad_query", "the query cannot be read", close=True) from None
+        raise Refused(400, "bad_request", "the query cannot be read", close=True) from None
     query = dict(pairs)
     if len(query) != len(pairs):
-        raise Refused(400, "bad_query", "a name is in the query twice", close=True)
+        raise Refused(400, "bad_request", "a name is in the query twice", close=True)
     return query
 
 
@@ -99,7 +110,7 @@ async def read_body(scope: Scope, receive: Receive, most: int) -> bytes:
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    raise Refused(400, "cut_short", "the body ended early", close=True)
+                    raise Refused(400, "bad_request", "the body ended early", close=True)
                 body += message.get("body", b"")
                 if len(body) > most:
                     raise _too_large(most)
@@ -114,11 +125,15 @@ def _check_head(scope: Scope, most: int) -> None:
     for name, value in scope["headers"]:
         if name == b"content-encoding" and value.strip().lower() != b"identity":
             raise Refused(
-                415, "packed", "a body with Content-Encoding is not read", "send it as it is", close=True
+                415,
+                "unsupported_media_type",
+                "a body with Content-Encoding is not read",
+                "send it as it is",
+                close=True,
             )
         if name == b"content-length" and value.isdigit() and int(value[:20]) > most:
             raise _too_large(most)
 
 
 def _too_large(most: int) -> Refused:
-    return Refused(413, "too_large", f"the body has more than {most:,} bytes", close=True)
+    return Refused(413, "payload_too_large", f"the body has more than {most:,} bytes", close=True)

@@ -20,7 +20,8 @@ class Route(Struct, frozen=True):
     """`path` is a template: "/api/v1/queues/{queue}/jobs/{id}"; a name in braces is one step of a path.
 
     `role` is the least that may call it; "open" is for everybody. `query`, `body` and `answer` are types that
-    msgspec knows, for the OpenAPI document; `query` a Struct whose fields are the parameters. `most_body` is in bytes.
+    msgspec knows, for the OpenAPI document; `query` a Struct whose fields are the parameters. `most_body` is in bytes. `audited`: whether
+    calls are written down, if they are no GET.
     """
 
     method: Literal["GET", "POST", "PATCH", "DELETE"]
@@ -32,3 +33,4 @@ class Route(Struct, frozen=True):
     body: Any = None
     answer: Any = None
     most_body: int = MOST_BODY
+    audited: bool = True

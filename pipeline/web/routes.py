@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from pipeline.web.audit import AUDIT
 from pipeline.web.health import HEALTH
 from pipeline.web.response import Refused
 from pipeline.web.route import Route
+from pipeline.web.signin import SESSION
+from pipeline.web.static import STATIC
 
-ROUTES: tuple[Route, ...] = (*HEALTH,)
+ROUTES: tuple[Route, ...] = (*HEALTH, *STATIC, *SESSION, *AUDIT)
 _PARAMETER = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -18,7 +21,9 @@ class Router:
 
     def __init__(self, routes: Sequence[Route] = ROUTES) -> None:
         self.routes = tuple(routes)
-        self._exact = {(route.method, route.path): route for route in routes if "{" not in route.path}
+        self._exact: dict[tuple[str, str], Route] = {
+            (route.method, route.path): route for route in routes if "{" not in route.path
+        }
         self._templates = [(_pattern(route.path), route) for route in routes if "{" in route.path]
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
@@ -34,8 +39,8 @@ class Router:
                 others.add(route.method)
         if others:
             allowed = ", ".join(sorted(others))
-            raise Refused(405, "wrong_method", f"{path} takes {allowed}", headers=(("allow", allowed),))
-        raise Refused(404, "no_such_path", f"there is nothing at {path}")
+            raise Refused(405, "method_not_allowed", f"{path} takes {allowed}", headers=(("allow", allowed),))
+        raise Refused(404, "not_found", f"there is nothing at {path}")
 
 
 def _pattern(template: str) -> re.Pattern[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import ssl
@@ -23,7 +24,7 @@ MOST_HEAD = 32 * 1024
 MOST_CONNECTIONS = 2_000
 MOST_OF_ONE = 200
 """From one address; proxies and this host itself bring many."""
-CLOSE_LOOK_SECONDS = 0.02
+GRACE_SECONDS = 0.2
 _ONCE = (b"host", b"content-length", b"transfer-encoding")
 
 
@@ -83,10 +84,17 @@ class Connection(HttpToolsProtocol):
             self._head_limit.cancel()
             self._head_limit = None
         super().on_headers_complete()
+        if self._own.leaving:
+            self.cycle.keep_alive = False
 
     def on_response_complete(self) -> None:
         self._head_done = False
         super().on_response_complete()
+
+    def hurry(self) -> None:
+        """The answer that is under way is the last one."""
+        if self.cycle is not None:
+            self.cycle.keep_alive = False
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -114,6 +122,8 @@ def check(headers: list[tuple[bytes, bytes]], version: str) -> None:
         raise Malformed("a header is there twice")
     if names[b"content-length"] and names[b"transfer-encoding"]:
         raise Malformed("there are two lengths")
+    if version not in ("1.0", "1.1"):
+        raise Malformed("this is another HTTP")
     if version == "1.1" and not names[b"host"]:
         raise Malformed("there is no host")
 
@@ -138,6 +148,10 @@ class Server:
         self._crowded = crowded
         self._open: Counter[str] = Counter()
         self._clock: asyncio.TimerHandle | None = None
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self.leaving = False
+        """No connection is used on after the answer that is under way."""
 
     async def start(self) -> None:
         """Accept connections from now on."""
@@ -151,11 +165,20 @@ class Server:
         # What stands in line already is taken in first: nobody else would answer it.
         await asyncio.sleep(0)
         self._server.close()
+        self.leaving = True
+        for connection in list(self.state.connections):
+            connection.hurry()
+        # Whoever asks within this time on a connection that stands is answered, and told to come back on another one.
+        await asyncio.sleep(min(GRACE_SECONDS, seconds))
         for connection in list(self.state.connections):
             connection.shutdown()
-        until = time.monotonic() + seconds
-        while (self.state.connections or self.state.tasks) and time.monotonic() < until:
-            await asyncio.sleep(CLOSE_LOOK_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._empty.wait()
+                if self.state.tasks:
+                    await asyncio.wait(self.state.tasks)
+        for connection in list(self.state.connections):
+            connection.transport.abort()
         if self._clock is not None:
             self._clock.cancel()
 
@@ -166,6 +189,7 @@ class Server:
         if self._open[address] >= MOST_OF_ONE and not self._crowded(address):
             return False
         self._open[address] += 1
+        self._empty.clear()
         return True
 
     def give_back(self, address: str) -> None:
@@ -174,6 +198,8 @@ class Server:
             self._open[address] -= 1
             if not self._open[address]:
                 del self._open[address]
+        if not self._open:
+            self._empty.set()
 
     def _tell_time(self) -> None:
         self.state.default_headers = [(b"date", formatdate(time.time(), usegmt=True).encode())]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -11,6 +12,7 @@ from pipeline.async_client import AsyncClient
 from pipeline.clock import now_ms
 from pipeline.plan import HttpPlan, Plan, WebPlan
 from pipeline.store.wire import Connection
+from pipeline.web.access import Access
 from pipeline.web.line import Line
 
 
@@ -48,3 +50,8 @@ class Shop:
     def connection(self) -> Connection:
         """For `store.run`. Raises BrokerError, at once, while the broker is away."""
         return self.line.connection
+
+    @cached_property
+    def access(self) -> Access:
+        """Who may come in. Raises StartError when the state folder cannot be used."""
+        return Access(self.http, self.plan.root, self.project, self.clock, lambda: self.connection)

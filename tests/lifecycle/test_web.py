@@ -40,3 +40,20 @@ def test_a_file_with_http_has_a_web_process_that_lives_and_says_when_jobs_are_wo
     assert f"dashboard http://{at}/" in run.output
     assert get(at, "/api/v1/overview")[0] == 401
     assert run.stop() == 0
+
+
+def test_a_token_is_printed_at_the_first_start_only_and_signs_in(written):
+    run = written.up(ANYWHERE + QUEUE)
+    at = address(written)
+    eventually(lambda: "sign in with the token" in run.output, "the token")
+    token = run.output.partition("the token ")[2].split()[0]
+    bearer = {"Authorization": f"Bearer {token}"}
+    assert get(at, "/api/v1/session", **bearer)[1]["role"] == "admin"
+    assert get(at, "/api/v1/audit", **bearer)[0] == 200
+    assert run.stop() == 0
+    again = written.up(ANYWHERE + QUEUE)
+    at = address(written)
+    assert get(at, "/api/v1/audit", **bearer)[0] == 200
+    assert again.stop() == 0
+    assert "sign in with the token" not in again.output
+    assert token not in (written.root / ".pipeline" / "web.token").read_text()
