@@ -12,6 +12,8 @@ from pipeline.config.keys import classes, keys
 from pipeline.diff import class_of, shown
 from tests.plans import BASE, NOTHING, edited, lines, plan_of
 
+HASH = "scrypt:15:8:1:bvsYPjt9X6Ls1nr1wpPPNQ:AKY9YHaAgoHUKBQIpDYZYZT8RPx0oH_8bapGhgYRwCg"
+OTHER_HASH = HASH.replace("AKY9", "BKY9")
 FIXED = {"attempts": 3, "backoff": {"type": "fixed", "delay": "2s"}}
 FLOW = {"steps": {"begin": {"queue": "emails", "job": "x"}, "pay": {"queue": "emails", "job": "capture"}}}
 # The value of one key, before and after, and the lines that tell it. NOTHING: the file does not have the key.
@@ -31,6 +33,20 @@ ELSEWHERE = [
     ("supervisor.restart.give_up_after", NOTHING, 6, ["~ supervisor.restart.give_up_after  5 -> 6  (hot)"]),
     ("supervisor.reload.watch", NOTHING, False, ["~ supervisor.reload.watch  true -> false  (hot)"]),
     ("supervisor.reload.interval", NOTHING, "5s", ["~ supervisor.reload.interval  2s -> 5s  (hot)"]),
+    ("http.listen", NOTHING, "127.0.0.1:80", ["~ http.listen  127.0.0.1:9400 -> 127.0.0.1:80  (restart)"]),
+    ("http.ingress", NOTHING, "127.0.0.1:81", ["~ http.ingress  127.0.0.1:9401 -> 127.0.0.1:81  (restart)"]),
+    ("http.path", NOTHING, "/queues", ["~ http.path  none -> /queues  (restart)"]),
+    ("http.hosts", NOTHING, ["q.example.com"], ["~ http.hosts  none -> [q.example.com]  (restart)"]),
+    ("http.auth", NOTHING, "none", ["~ http.auth  required -> none  (restart)"]),
+    ("http.tls", NOTHING, {"certificate": "a.pem", "key": "b.pem"},
+     ["~ http.tls.certificate  none -> a.pem  (restart)", "~ http.tls.key  none -> b.pem  (restart)"]),
+    ("http.users", NOTHING, {"ann": {"role": "admin", "password": HASH}},
+     ["~ http.users.ann.role  none -> admin  (restart)", "~ http.users.ann.password  none -> a hash  (restart)"]),
+    ("http.users.ann.password", HASH, OTHER_HASH, ["~ http.users.ann.password  a hash -> another one  (restart)"]),
+    ("http.tokens.ci.role", NOTHING, "admin", ["~ http.tokens.ci.role  viewer -> admin  (restart)"]),
+    ("http.proxy", NOTHING, {"header": "X-User", "from": ["10.0.0.0/8"], "role": "operator"},
+     ["~ http.proxy.header  none -> x-user  (restart)", "~ http.proxy.from  none -> [10.0.0.0/8]  (restart)",
+      "~ http.proxy.role  none -> operator  (restart)"]),
     ("alerts.oncall.url", "https://a", "https://b", ["~ alerts.oncall.url  https://a -> https://b  (hot)"]),
     ("alerts.oncall.format", NOTHING, "slack", ["~ alerts.oncall.format  json -> slack  (hot)"]),
     ("alerts.oncall.throttle", NOTHING, "1h", ["~ alerts.oncall.throttle  5m -> 1h  (hot)"]),
@@ -150,6 +166,9 @@ def test_a_change_is_told_at_its_key_with_both_values(
     path: str, before: Any, after: Any, told: list[str]
 ) -> None:
     first = edited(f"{path.rpartition('.')[0]}.hard", "10s") if path.endswith(".soft") else BASE
+    if path.startswith("http.tokens"):
+        token = {"ci": {"secret": {"secret": "one"}}}
+        first = edited("http", {"tokens": token}, edited("secrets", {"one": {"env": "ONE"}}))
     if path.startswith("flows."):
         first = edited("flows.order", FLOW)
     assert lines(plan_of(edited(path, before, first)), plan_of(edited(path, after, first))) == told
@@ -163,6 +182,8 @@ def test_the_table_has_every_key_that_says_something_of_what_runs() -> None:
         "pools.small": "pools.*",
         "schedules.tidy": "schedules.*",
         "alerts.(oncall|pager)": "alerts.*",
+        "http.users.ann": "http.users.*",
+        "http.tokens.ci": "http.tokens.*",
         "flows.order.steps.pay": "flows.*.steps.*",
         "flows.order": "flows.*",
     }

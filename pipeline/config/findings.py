@@ -15,6 +15,7 @@ _COLORS = {"error": "\x1b[1;31m", "warning": "\x1b[1;33m", "note": "\x1b[1;36m"}
 _WORD = re.compile(r"\S+")
 _LOGIN = re.compile(r"(?P<head>://[^/@:'\"]*:)(?P<secret>.+)(?=@)")
 _PARAMETER = re.compile(r"(?P<head>[?&]password=)(?P<secret>[^&'\"]+)")
+_KEY = re.compile(r"(?P<head>\bpassword:[ ]?['\"]?)(?P<secret>[^\s,'\"{}]+)")
 _REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*(:?\?[^{}]*)?\}")
 
 
@@ -37,7 +38,7 @@ class Finding:
 
 
 def redact(text: str, *, keep_width: bool = False) -> str:
-    """`text` with the passwords of URLs replaced by ***. A reference such as ${PASSWORD} stays.
+    """`text` with the passwords of URLs, and of keys of that name, replaced by ***. A reference such as ${PASSWORD} stays.
 
     With `keep_width` columns stay too, for a line that a caret points into.
     """
@@ -52,7 +53,7 @@ def redact(text: str, *, keep_width: bool = False) -> str:
         login, at, rest = word[0].rpartition("@")
         return _PARAMETER.sub(mask, _LOGIN.sub(mask, login + at) + rest)
 
-    return _WORD.sub(hide, text)
+    return _KEY.sub(mask, _WORD.sub(hide, text))
 
 
 def has_password(url: str) -> bool:

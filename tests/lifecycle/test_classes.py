@@ -27,8 +27,12 @@ NAMES = {
     "schedules.*": "tidy",
     "alerts.*": "oncall",
     "flows.*": "flow",
+    "users.*": "ann",
+    "tokens.*": "ci",
     "steps.*": "step",
 }
+HASH = "scrypt:15:8:1:bvsYPjt9X6Ls1nr1wpPPNQ:AKY9YHaAgoHUKBQIpDYZYZT8RPx0oH_8bapGhgYRwCg"
+OTHER_HASH = HASH.replace("AKY9", "BKY9")
 ALERTS = {"oncall": {"url": "https://example.com/a"}, "pager": {"command": ["page"]}}
 # What each kind of key is changed from and to. A longer ending of a path goes before a shorter one.
 VALUES = {
@@ -41,6 +45,28 @@ VALUES = {
     "broker.durability": ("everysec", "fsync"),
     "durability.replicas": (1, 2),
     "allow_eviction": (False, True),
+    "http": (None, {"listen": "127.0.0.1:0"}),
+    "http.listen": ("127.0.0.1:0", "[::1]:0"),
+    "http.ingress": ("127.0.0.1:0", "[::1]:0"),
+    "http.path": ("/a", "/b"),
+    "http.hosts": (["a.example.com"], ["b.example.com"]),
+    "http.tls": (None, {"certificate": "a.pem", "key": "a.pem"}),
+    "tls.certificate": ("a.pem", "b.pem"),
+    "tls.key": ("a.pem", "b.pem"),
+    "http.auth": ("required", "none"),
+    "http.users": ({}, {"ann": {"password": HASH}}),
+    "http.users.*": ({"password": HASH}, {"password": OTHER_HASH}),
+    "users.*.role": ("viewer", "admin"),
+    "users.*.password": (HASH, OTHER_HASH),
+    "http.tokens": ({}, {"ci": {"secret": {"secret": "one"}}}),
+    "http.tokens.*": ({"secret": {"secret": "one"}}, {"secret": {"secret": "two"}}),
+    "tokens.*.role": ("viewer", "admin"),
+    "tokens.*.secret": ({"secret": "one"}, {"secret": "two"}),
+    "secret.secret": ("one", "two"),
+    "http.proxy": (None, {"from": ["10.0.0.0/8"]}),
+    "proxy.header": ("X-User", "X-Name"),
+    "proxy.from": (["10.0.0.0/8"], ["10.0.0.0/16"]),
+    "proxy.role": ("viewer", "operator"),
     "setup": (None, "hands:setup"),
     "supervisor": ({"stop_timeout": "10s"}, {"stop_timeout": "11s"}),
     "stop_timeout": ("10s", "12s"),
@@ -182,6 +208,10 @@ HOURLY = {"queue": "a", "job": "job", "every": "1h"}
 DAILY = {"queue": "a", "job": "job", "cron": "@daily"}
 # What a key needs beside it, by the ending of its path.
 BESIDE: dict[str, dict[str, Any]] = {
+    "users.*.role": {"password": HASH},
+    "tokens.*.role": {"secret": {"secret": "one"}},
+    "proxy.header": {"from": ["10.0.0.0/8"]},
+    "proxy.role": {"from": ["10.0.0.0/8"], "header": "X-User"},
     "backoff.type": {"delay": "1s"},
     "backoff.delay": {"type": "fixed"},
     "backoff.max": {"type": "fixed", "delay": "1s"},
@@ -241,7 +271,7 @@ def document_with(path: str, value: object) -> dict[str, Any]:
     if path.startswith("defaults.dead_letter"):
         for queue in ("b", "c"):
             document["queues"][queue]["dead_letter"] = None
-    if path == "alerts.*.url.secret":
+    if path == "alerts.*.url.secret" or path.startswith("http.tokens"):
         document["secrets"] = {name: {"file": f"{name}.txt"} for name in ("one", "two")}
     if ".lanes." in path:
         lanes = path.partition(".lanes.")[0] + ".lanes"
@@ -322,7 +352,7 @@ def test_every_key_changes_in_its_class(running, path):
     before, after = values_of(path)
     first = apply(running, document_with(path, before))
     change_class = classes()[path]
-    if path.startswith(("broker.url", "broker.durability.replicas")):
+    if path.startswith(("broker.url", "broker.durability.replicas", "http")):
         first = apply(running, BASE)
     assert first.status in ("applied", "unchanged"), first
     eventually(lambda: is_quiet(running), "whoever was replaced has left")
