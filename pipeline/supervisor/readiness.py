@@ -13,7 +13,7 @@ def why_not_ready(fleet: Fleet, *, connected: bool, stopping: bool) -> str | Non
     if not connected:
         return "the broker is away"
     if fleet.quiet:
-        return "it is quiet: no new jobs are taken until `pipeline resume`"
+        return "it is quiet: no new jobs are taken until `pipeline quiet --off`"
     return next((reason for pool in fleet.serving if (reason := _why_not(pool)) is not None), None)
 
 

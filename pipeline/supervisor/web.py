@@ -18,6 +18,7 @@ from pipeline.supervisor.sockets import Sockets
 from pipeline.supervisor.webchild import WebChild
 from pipeline.units import words
 
+START_SECONDS = 0.5
 BIND_MS = 3_000
 LASTING_MS = 60_000
 LEAVE_MS = 5_000
@@ -46,16 +47,16 @@ class Web:
         return {self._child.pid} if self._child is not None else set()
 
     def open(self) -> None:
-        """Keep it from now on."""
+        """Keep it from now on. Its ports are ours at once; the workers start before it does."""
         self._on = True
-        self.tend(None)
+        self._bind(START_SECONDS)
 
     def tend(self, reason: str | None) -> None:
         """Once a second: try again for the port, and pass on whether jobs are worked."""
         if not self._on:
             return
         self._restarts.rules = self._fleet.plan.supervisor.restart
-        if self._fleet.plan.web is not None and self._sockets is None:
+        if self._sockets is None:
             self._bind()
         if self._child is not None:
             self._child.stand(reason)
@@ -115,7 +116,7 @@ class Web:
             None if child is None else child.memory(),
         )
 
-    def _bind(self) -> None:
+    def _bind(self, pause: float = 0.0) -> None:
         http = self._fleet.plan.web
         if http is None or (self._tried and monotonic_ms() - self._tried < BIND_MS):
             return
@@ -128,7 +129,7 @@ class Web:
                 self._logs.say(f"{error.message}; the dashboard and webhooks wait for it, jobs go on")
             return
         self._trouble = None
-        self._start()
+        asyncio.get_running_loop().call_later(pause, self._start)
 
     def _start(self) -> None:
         if not self._on or self._sockets is None or self._child is not None:
