@@ -24,12 +24,14 @@ QUEUE = "queues: {a: {handler: 'hands:work'}}\n"
 
 
 @pytest.fixture(scope="module")
-def shop(server) -> Iterator[Written]:
+def shop() -> Iterator[Written]:
     """A running project with a web process, for the tests that leave it as it is."""
-    server.ask("FLUSHALL")
-    project = make(server.url, Written)
+    project = make("embedded", Written)
     written = next(project)
-    run = written.up(ANYWHERE + QUEUE)
+    written.write(ANYWHERE + QUEUE)
+    run = written.run()
+    eventually((written.root / ".pipeline" / "broker.sock").exists, "its broker")
+    eventually(lambda: written.ping() and written.pools_run(), "it runs")
     yield written
     assert run.stop() == 0
     next(project, None)
