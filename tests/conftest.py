@@ -18,6 +18,8 @@ import pytest
 from pipeline.supervisor.binary import find_server
 
 START_SECONDS = 10.0
+# The projects of tests run side by side: none of them has a port of its own.
+os.environ.update(PIPELINE_HTTP="127.0.0.1:0", PIPELINE_INGRESS="127.0.0.1:0")
 
 # What a shell starts in the background ignores Ctrl-C, and so would every program that a test starts and interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -17,11 +17,12 @@ log = logging.getLogger(__name__)
 
 
 class Line:
-    """`connection` is the one that stands; `run` keeps it for as long as it runs."""
+    """`connection` is the one that stands; `run` keeps it for as long as it runs. `up` is set while there is one."""
 
     def __init__(self, url: str) -> None:
         self._address = parse(url)
         self._connection: Connection | None = None
+        self.up = asyncio.Event()
         self._trouble: BrokerError = BrokerUnavailable(
             "the broker was not asked yet", "try again in a moment"
         )
@@ -45,9 +46,11 @@ class Line:
                 pause = min(pause * 2, LONGEST_PAUSE)
                 continue
             pause = PAUSE
+            self.up.set()
             try:
                 await self._stay(connection)
             finally:
+                self.up.clear()
                 connection.close()
             self._trouble = BrokerUnavailable(
                 "the broker is away", "what runs goes on; try again in a moment"

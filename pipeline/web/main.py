@@ -8,15 +8,12 @@ when it was told to, and 78 when it cannot start. It imports no user code.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
 import socket
-import ssl
 import sys
 from ipaddress import ip_address, ip_network
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -26,6 +23,7 @@ from pipeline.errors import CANNOT_START, StartError
 from pipeline.log import configure
 from pipeline.plan import HttpPlan, Plan, WebPlan
 from pipeline.web.app import App
+from pipeline.web.certificate import Certificate
 from pipeline.web.ingress import Ingress
 from pipeline.web.serve import Server
 from pipeline.web.shop import Shop, Standing
@@ -42,17 +40,21 @@ class Web:
         self.shop = Shop(plan)
         self._up = up
         self._ingress = Ingress(self.shop)
-        tls = certificate(plan.http, plan.plan.root)
+        tls = plan.http.tls
+        self._certificate = Certificate(tls, plan.plan.root) if tls is not None else None
+        context = self._certificate.context if self._certificate is not None else None
         crowded = Crowd(plan.http)
         self._servers = (
-            Server(App(self.shop), socket.socket(fileno=listen), tls, crowded),
-            Server(self._ingress, socket.socket(fileno=ingress), tls, crowded),
+            Server(App(self.shop), socket.socket(fileno=listen), context, crowded),
+            Server(self._ingress, socket.socket(fileno=ingress), context, crowded),
         )
         self._drain_seconds: asyncio.Future[float] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> None:
         """Serve until told to leave."""
-        line = asyncio.ensure_future(self.shop.line.run())
+        beside = [asyncio.ensure_future(self.shop.line.run())]
+        if self._certificate is not None:
+            beside.append(asyncio.ensure_future(self._certificate.follow()))
         for server in self._servers:
             await server.start()
         self._up.tell("serving")
@@ -61,9 +63,9 @@ class Web:
         seconds = await self._drain_seconds
         self.shop.stopping.set()
         await asyncio.gather(*(server.stop(seconds) for server in self._servers))
-        line.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await line
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
         await self.shop.client.close()
 
     def obey(self, order: dict[str, Any]) -> None:
@@ -92,16 +94,6 @@ class Crowd:
         except ValueError:
             return False
         return found.is_loopback or any(found in network for network in self._networks)
-
-
-def certificate(http: HttpPlan, root: str) -> ssl.SSLContext | None:
-    """What is spoken: TLS from 1.2 on with the file's certificate, or None for plain HTTP. Raises OSError, SSLError."""
-    if http.tls is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(Path(root, http.tls.certificate), Path(root, http.tls.key))
-    return context
 
 
 async def serve(plan: WebPlan, orders: int, listen: int, ingress: int, up: Up) -> int:

@@ -71,8 +71,7 @@ class Site:
         self._line = asyncio.ensure_future(self.shop.line.run())
         await self.server.start()
         async with asyncio.timeout(SECONDS):
-            while self.shop.line._connection is None:
-                await asyncio.sleep(0.001)
+            await self.shop.line.up.wait()
 
     async def close(self) -> None:
         await self.server.stop(0.05)
@@ -114,7 +113,7 @@ Build = Callable[..., Any]
 
 @pytest.fixture
 async def site(broker: str) -> AsyncIterator[Build]:
-    """Opens sites: `await site(HttpPlan(...), routes=...)`; all of one test share their state folder."""
+    """Opens sites, by HttpPlan and more routes; all of one test share their state folder."""
     root = Path(tempfile.mkdtemp(prefix="pq-"))
     opened: list[Site] = []
 
