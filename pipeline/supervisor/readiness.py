@@ -18,6 +18,8 @@ def why_not_ready(fleet: Fleet, *, connected: bool, stopping: bool) -> str | Non
 
 
 def _why_not(pool: Pool) -> str | None:
+    if not pool.wanted:
+        return None
     taking = [child for child in pool.children if child.serving and child.state == "running"]
     if not taking:
         return f"no worker of {pool.name} takes jobs ({pool.state})"

@@ -59,6 +59,8 @@ class Web:
         if self._sockets is None:
             self._bind()
         if self._child is not None:
+            if self._child.plan is not self._fleet.plan and self._fleet.plan.web is not None:
+                self._child.change(self._fleet.plan, self._generation())
             self._child.stand(reason)
             if self._child.serving and monotonic_ms() - self._child.started > LASTING_MS:
                 self._restarts.clear()

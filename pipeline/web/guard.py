@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from hmac import compare_digest
-from ipaddress import ip_address
 
 from pipeline.listen import is_loopback, listener
+from pipeline.web.identity import is_local
 from pipeline.web.request import Identity, Request
 from pipeline.web.response import JSON, Refused
 from pipeline.web.route import Route
@@ -40,7 +40,7 @@ class Guard:
         proxied = request.peer in identities.proxies
         https = proxied and request.header("x-forwarded-proto") == "https"
         request.secure = request.scheme == "https" or https
-        if self._only_proxies and not proxied and not _is_loopback(request.peer):
+        if self._only_proxies and not proxied and not is_local(request.peer):
             raise Refused(
                 403, "forbidden", "plain HTTP is spoken to the proxies of `http.proxy.from` only", close=True
             )
@@ -132,20 +132,10 @@ def split_host(host: str) -> tuple[str, str]:
 
 def _is_own_address(host: str, server: str) -> bool:
     """An address in numbers needs no name server, so nobody can rebind it: loopback, or where the connection arrived."""
-    return bool(host) and (_is_loopback(host) or host == server)
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return False
-    return (getattr(found, "ipv4_mapped", None) or found).is_loopback
+    return bool(host) and (is_local(host) or host == server)
 
 
 def _is_local_scrape(request: Request) -> bool:
     """Metrics are open to this host itself, unless a proxy brings somebody else."""
     forwarded = any(request.header(name) is not None for name in _FORWARDED)
-    return (
-        request.path == METRICS and request.method in READS and _is_loopback(request.peer) and not forwarded
-    )
+    return request.path == METRICS and request.method in READS and is_local(request.peer) and not forwarded

@@ -30,6 +30,25 @@ class Networks:
         return any(mapped in network for network in self._networks)
 
 
+class Crowd:
+    """Which addresses stand for many people: this host, and the proxies of the file."""
+
+    def __init__(self, http: HttpPlan) -> None:
+        self._proxies = Networks(http.proxy.networks if http.proxy else ())
+
+    def __call__(self, address: str) -> bool:
+        return is_local(address) or address in self._proxies
+
+
+def is_local(address: str) -> bool:
+    """Whether this is an address of this host alone."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return False
+    return (getattr(found, "ipv4_mapped", None) or found).is_loopback
+
+
 class Identities:
     """Finds the identity of a request; None for a stranger."""
 

@@ -13,7 +13,6 @@ import os
 import signal
 import socket
 import sys
-from ipaddress import ip_address, ip_network
 from typing import Any
 
 import msgspec
@@ -21,14 +20,15 @@ import msgspec
 from pipeline.clock import monotonic_ms
 from pipeline.errors import CANNOT_START, StartError
 from pipeline.log import configure
-from pipeline.plan import HttpPlan, Plan, WebPlan
+from pipeline.plan import Plan, WebPlan
 from pipeline.web.app import App
 from pipeline.web.certificate import Certificate
+from pipeline.web.identity import Crowd
 from pipeline.web.ingress import Ingress
 from pipeline.web.serve import Server
 from pipeline.web.shop import Shop, Standing
 from pipeline.worker.boot import new_loop
-from pipeline.worker.pipes import Up, first_line, follow
+from pipeline.worker.pipes import Start, Up, first_line, follow
 
 log = logging.getLogger(__name__)
 
@@ -82,21 +82,7 @@ class Web:
                 self._drain_seconds.set_result(order["timeout"] / 1000)
 
 
-class Crowd:
-    """Which addresses stand for many people: this host, and the proxies of the file."""
-
-    def __init__(self, http: HttpPlan) -> None:
-        self._networks = [ip_network(text) for text in http.proxy.networks] if http.proxy else []
-
-    def __call__(self, address: str) -> bool:
-        try:
-            found = ip_address(address)
-        except ValueError:
-            return False
-        return found.is_loopback or any(found in network for network in self._networks)
-
-
-async def serve(plan: WebPlan, orders: int, listen: int, ingress: int, up: Up) -> int:
+async def serve(plan: WebPlan, orders: int, start: Start, listen: int, ingress: int, up: Up) -> int:
     """Serve until told to leave: the exit code."""
     try:
         web = Web(plan, listen, ingress, up)
@@ -104,7 +90,7 @@ async def serve(plan: WebPlan, orders: int, listen: int, ingress: int, up: Up) -
         what = "the certificate cannot be used: " if isinstance(error, OSError) else ""
         up.tell("failed", reason=f"{what}{error}")
         return CANNOT_START
-    await follow(orders, web.obey)
+    await follow(orders, start, web.obey)
     await web.run()
     return 0
 
@@ -114,9 +100,10 @@ def main(orders: int, events: int, listen: int, ingress: int) -> int:
     # Ctrl-C reaches the supervisor, which stays in charge; a terminal's other signals do too.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     up = Up(events)
-    plan = msgspec.json.decode(first_line(orders), type=WebPlan)
+    start = first_line(orders)
+    plan = msgspec.json.decode(start.line, type=WebPlan)
     configure(json=plan.json_logs)
-    return new_loop().run_until_complete(serve(plan, orders, listen, ingress, up))
+    return new_loop().run_until_complete(serve(plan, orders, start, listen, ingress, up))
 
 
 if __name__ == "__main__":

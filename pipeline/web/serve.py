@@ -51,10 +51,12 @@ class Connection(HttpToolsProtocol):
             transport.abort()
             return
         self._counted = address
+        self._own.standing.add(self)
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._own.standing.discard(self)
         self._own.give_back(self._counted)
         for timer in (self._head_limit, self._write_limit):
             if timer is not None:
@@ -148,6 +150,7 @@ class Server:
         self._crowded = crowded
         self._open: Counter[str] = Counter()
         self._clock: asyncio.TimerHandle | None = None
+        self.standing: set[Connection] = set()
         self._empty = asyncio.Event()
         self._empty.set()
         self.leaving = False
@@ -166,18 +169,18 @@ class Server:
         await asyncio.sleep(0)
         self._server.close()
         self.leaving = True
-        for connection in list(self.state.connections):
+        for connection in list(self.standing):
             connection.hurry()
         # Whoever asks within this time on a connection that stands is answered, and told to come back on another one.
         await asyncio.sleep(min(GRACE_SECONDS, seconds))
-        for connection in list(self.state.connections):
+        for connection in list(self.standing):
             connection.shutdown()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._empty.wait()
                 if self.state.tasks:
                     await asyncio.wait(self.state.tasks)
-        for connection in list(self.state.connections):
+        for connection in list(self.standing):
             connection.transport.abort()
         if self._clock is not None:
             self._clock.cancel()

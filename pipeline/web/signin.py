@@ -90,20 +90,20 @@ async def _check(access: Access, given: Credentials) -> Session | None:
         return access.sessions.begin(owner[0], "token", proof_of(known.hex())) if owner and known else None
     user = access.http.users.get(given.user or "")
     # Somebody who is not there takes as long as a wrong password.
-    expected = user.password if user is not None and user.password else _nobody()
+    expected = user.password if user is not None else None
     right = await _matches(access, given.password or "", expected)
     if not right or user is None or not user.password:
         return None
     return access.sessions.begin(given.user or "", "password", proof_of(user.password))
 
 
-async def _matches(access: Access, password: str, expected: str) -> bool:
+async def _matches(access: Access, password: str, expected: str | None) -> bool:
     if access.queued >= MOST_QUEUED:
         raise _too_many(1_000)
     access.queued += 1
     try:
         async with access.trying:
-            return await asyncio.to_thread(matches, password, expected)
+            return await asyncio.to_thread(lambda: matches(password, expected or _nobody()))
     finally:
         access.queued -= 1
 

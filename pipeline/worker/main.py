@@ -22,7 +22,7 @@ from pipeline.worker.attempt import Handlers
 from pipeline.worker.board import Board
 from pipeline.worker.boot import new_loop, reason_of, spare_the_collector
 from pipeline.worker.code import code_version
-from pipeline.worker.pipes import Up, first_line, follow
+from pipeline.worker.pipes import Start, Up, first_line, follow
 from pipeline.worker.worker import Worker
 
 
@@ -33,10 +33,12 @@ def prepare(plan: WorkerPlan, lifespan: Lifespan) -> list[Handlers]:
     return [Handlers(policy) for policy in plan.queues]
 
 
-async def serve(plan: WorkerPlan, queues: list[Handlers], boards: list[Board], orders: int, up: Up) -> int:
+async def serve(
+    plan: WorkerPlan, queues: list[Handlers], boards: list[Board], orders: int, start: Start, up: Up
+) -> int:
     """Work until told to stop: the exit code."""
     worker = Worker(plan, queues, boards, up.tell)
-    await follow(orders, worker.obey)
+    await follow(orders, start, worker.obey)
     try:
         await worker.loaded()
     except StartError as error:
@@ -54,7 +56,8 @@ def main(orders: int, events: int, *boards: int) -> int:
     # Ctrl-C reaches the supervisor, which stays in charge; a terminal's other signals do too.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     up = Up(events)
-    plan = msgspec.json.decode(first_line(orders), type=WorkerPlan)
+    start = first_line(orders)
+    plan = msgspec.json.decode(start.line, type=WorkerPlan)
     configure(json=plan.json_logs)
     loop = new_loop()
     # Where every handler has a process of its own, setup is called there, and nothing of the user's here.
@@ -66,7 +69,7 @@ def main(orders: int, events: int, *boards: int) -> int:
     except BaseException as error:  # noqa: BLE001 - user code may raise anything, SystemExit too
         up.tell("failed", **reason_of(error))
     else:
-        code = loop.run_until_complete(serve(plan, queues, [Board(fd) for fd in boards], orders, up))
+        code = loop.run_until_complete(serve(plan, queues, [Board(fd) for fd in boards], orders, start, up))
     lifespan.end(plan.stop_timeout, code)
     return code
 

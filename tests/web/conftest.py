@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from pipeline.plan import BrokerPlan, HttpPlan, Plan, SupervisorPlan, WebPlan
 from pipeline.web.app import App
-from pipeline.web.main import Crowd
+from pipeline.web.identity import Crowd
 from pipeline.web.route import Route
 from pipeline.web.routes import ROUTES, Router
 from pipeline.web.serve import Server

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import itertools
+from typing import Literal
 
 import pytest
 
 from pipeline.passwords import hashed
-from pipeline.plan import HttpPlan, ProxyPlan, TokenPlan, UserPlan
+from pipeline.plan import HttpPlan, ProxyPlan, Role, TokenPlan, UserPlan
 from pipeline.web.request import Request
 from pipeline.web.response import Response, as_json
 from pipeline.web.route import Route
 from pipeline.web.routes import ROUTES
 from pipeline.web.shop import Shop
 
+QUICK = 14
 OPEN = {"/livez", "/readyz", "/", "/api/v1/session"}
 TOKEN = "0123456789abcdef-ci"
 ALICE = HttpPlan(
     users={
-        "alice": UserPlan("operator", hashed("open sesame")),
-        "vera": UserPlan("viewer", hashed("look only")),
+        "alice": UserPlan("operator", hashed("open sesame", QUICK)),
+        "vera": UserPlan("viewer", hashed("look only", QUICK)),
     }
 )
 
@@ -28,9 +30,11 @@ async def act(shop: Shop, request: Request) -> Response:
     return as_json({"by": request.who.user, "from": request.client})
 
 
+ROLES: tuple[Role, ...] = ("viewer", "operator", "admin")
+METHODS: tuple[Literal["GET", "POST", "DELETE"], ...] = ("GET", "POST", "DELETE")
 ACTIONS = tuple(
     Route(method, f"/api/v1/{role}", role, act, "A test's.")
-    for role, method in itertools.product(("viewer", "operator", "admin"), ("GET", "POST", "DELETE"))
+    for role, method in itertools.product(ROLES, METHODS)
 )
 
 
@@ -59,15 +63,12 @@ async def test_no_way_to_write_a_path_gets_past_the_sign_in(site) -> None:
             assert answer.status in (400, 401), (mutation, wanted, answer.status)
 
 
-@pytest.mark.parametrize(
-    "method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "HEAD", "PROPFIND"]
-)
-async def test_whoever_shows_nothing_is_told_to_sign_in_whatever_the_method(site, method) -> None:
+async def test_whoever_shows_nothing_is_told_to_sign_in_whatever_the_method(site) -> None:
     here = await site(ALICE, routes=ACTIONS)
-    for route in (*ROUTES, *ACTIONS):
-        if route.path not in OPEN and route.role != "open":
-            assert (await here.ask(method, route.path)).status == 401, (method, route.path)
-    assert (await here.ask(method, "/nothing/here")).status == 401
+    closed = {route.path for route in (*ROUTES, *ACTIONS) if route.role != "open"} - OPEN
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "HEAD", "PROPFIND"):
+        for path in (*closed, "/nothing/here"):
+            assert (await here.ask(method, path)).status == 401, (method, path)
 
 
 async def test_open_to_everybody_are_the_health_the_sign_in_and_the_dashboards_files_only(site) -> None:
@@ -99,10 +100,10 @@ BAD = ["", "Bearer", "Bearer ", "Bearer nothing", f"Basic {TOKEN}", f"Bearer {TO
        f"bearer{TOKEN}", f"Token {TOKEN}", "Bearer " + "a" * 5_000, f"Bearer {TOKEN} {TOKEN}", "Bearer null", "Bearer é"]  # fmt: skip
 
 
-@pytest.mark.parametrize("shown", BAD)
-async def test_what_is_not_quite_the_token_is_refused_with_401(site, token, shown) -> None:
+async def test_what_is_not_quite_the_token_is_refused_with_401(site, token) -> None:
     here = await site(token, routes=ACTIONS)
-    assert (await here.ask("GET", "/api/v1/viewer", authorization=shown)).status == 401
+    for shown in BAD:
+        assert (await here.ask("GET", "/api/v1/viewer", authorization=shown)).status == 401, shown
 
 
 async def test_a_token_that_is_too_short_or_not_set_lets_nobody_in(site, monkeypatch) -> None:
@@ -125,30 +126,30 @@ FOREIGN = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("shape", FOREIGN)
-@pytest.mark.parametrize("method", ["POST", "DELETE"])
-async def test_another_site_changes_nothing_in_the_name_of_somebody_who_is_signed_in(
-    site, method, shape
-) -> None:
+async def test_another_site_changes_nothing_in_the_name_of_somebody_who_is_signed_in(site) -> None:
     here = await site(ALICE, routes=ACTIONS)
     signed_in = await here.sign_in(user="alice", password="open sesame")
-    own = await here.ask(
-        method, "/api/v1/operator", **signed_in, origin=f"http://{here.at}", sec_fetch_site="same-origin"
+    own = signed_in | {"origin": f"http://{here.at}", "sec_fetch_site": "same-origin"}
+    for method in ("POST", "DELETE"):
+        assert (await here.ask(method, "/api/v1/operator", **own)).status == 200
+        for shape in FOREIGN:
+            answer = await here.ask(method, "/api/v1/operator", **(signed_in | shape))
+            assert (answer.status, answer.code) == (403, "csrf"), shape
+
+
+async def test_a_form_is_no_json(site) -> None:
+    here = await site(ALICE, routes=ACTIONS)
+    signed_in = await here.sign_in(user="alice", password="open sesame")
+    kinds = (
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "",
+        "application/jsonp",
     )
-    assert own.status == 200
-    answer = await here.ask(method, "/api/v1/operator", **(signed_in | shape))
-    assert (answer.status, answer.code) == (403, "csrf")
-
-
-@pytest.mark.parametrize(
-    "kind",
-    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "", "application/jsonp"],
-)
-async def test_a_form_is_no_json(site, kind) -> None:
-    here = await site(ALICE, routes=ACTIONS)
-    signed_in = await here.sign_in(user="alice", password="open sesame")
-    answer = await here.ask("POST", "/api/v1/operator", {}, **signed_in, content_type=kind)
-    assert answer.status == 415
+    for kind in kinds:
+        answer = await here.ask("POST", "/api/v1/operator", {}, **signed_in, content_type=kind)
+        assert answer.status == 415, kind
 
 
 # --- names of this host -----------------------------------------------------------------------------------
@@ -164,18 +165,18 @@ BAD_HOSTS = [
 NAMED = HttpPlan(auth="none", hosts=("queues.example.com", "only.example.com:8080"))
 
 
-@pytest.mark.parametrize("host", GOOD_HOSTS)
-async def test_this_host_answers_to_its_own_names(site, host) -> None:
+async def test_this_host_answers_to_its_own_names(site) -> None:
     here = await site(NAMED, routes=ACTIONS)
-    assert (await here.ask("GET", "/api/v1/viewer", host=host)).status == 200
+    for host in GOOD_HOSTS:
+        assert (await here.ask("GET", "/api/v1/viewer", host=host)).status == 200, host
 
 
-@pytest.mark.parametrize("host", BAD_HOSTS)
-async def test_this_host_answers_to_no_other_name_so_that_rebinding_leads_nowhere(site, host) -> None:
+async def test_this_host_answers_to_no_other_name_so_that_rebinding_leads_nowhere(site) -> None:
     here = await site(NAMED, routes=ACTIONS)
-    answer = await here.ask("GET", "/api/v1/viewer", host=host)
-    assert answer.status in (400, 421), answer
-    assert (await here.ask("GET", "/livez", host=host)).status == 200  # probes know no name
+    for host in BAD_HOSTS:
+        answer = await here.ask("GET", "/api/v1/viewer", host=host)
+        assert answer.status in (400, 421), host
+    assert (await here.ask("GET", "/livez", host="evil.example")).status == 200  # probes know no name
 
 
 # --- proxies ----------------------------------------------------------------------------------------------
@@ -239,17 +240,25 @@ async def test_every_change_is_in_the_audit_with_who_what_and_outcome(site) -> N
     assert (await here.ask("GET", f"/api/v1/audit?before_at={entries[1]['at']}")).json["entries"] == []
 
 
-@pytest.mark.parametrize(
-    "limit", ["-1", "0", "1e9", "NaN", "9" * 400, "1.5", " 1", "٣", "0x10", "null", "", "+1"]
-)
-async def test_no_number_makes_the_audit_long(site, limit) -> None:
+async def test_no_number_makes_the_audit_long(site) -> None:
     here = await site(HttpPlan(auth="none"))
-    assert (
-        await here.ask(
-            "GET",
-            f"/api/v1/audit?limit={limit.encode().hex() if limit == '٣' else limit.replace(' ', '%20')}",
-        )
-    ).status in (200, 422)
+    for limit in (
+        "-1",
+        "0",
+        "1e9",
+        "NaN",
+        "9" * 400,
+        "1.5",
+        "%201",
+        "%D9%A3",
+        "0x10",
+        "null",
+        "",
+        "+1",
+        "501",
+        "1&limit=2",
+    ):
+        assert (await here.ask("GET", f"/api/v1/audit?limit={limit}")).status in (200, 400, 422), limit
 
 
 async def test_every_answer_forbids_scripts_of_others_frames_and_guesses(site) -> None:

@@ -47,7 +47,7 @@ async def test_a_file_is_packed_for_who_unpacks_and_not_sent_twice(site, folder)
     assert (again.status, again.body) == (304, b"")
 
 
-@pytest.mark.parametrize("path", TRAVERSALS)
-async def test_no_path_leads_out_of_the_package(site, folder, path) -> None:
+async def test_no_path_leads_out_of_the_package(site, folder) -> None:
     here = await site(HttpPlan())
-    assert (await here.ask("GET", path)).status in (400, 401, 404)
+    for path in TRAVERSALS:
+        assert (await here.ask("GET", path)).status in (400, 401, 404), path
