@@ -347,6 +347,11 @@ def is_worker(pid: int) -> bool:
         return False
 
 
+def test_without_http_in_the_file_there_is_no_web_process(running):
+    assert [one.web for one in running.records()] == [None]
+    assert "dashboard" not in running.runs[0].output
+
+
 @pytest.mark.parametrize("path", [path for path in classes() if not path.startswith("tests.*")])
 def test_every_key_changes_in_its_class(running, path):
     before, after = values_of(path)
