@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import re
-from collections.abc import AsyncIterator
 
 from pipeline.errors import PipelineError
+from pipeline.web.answer import deliver
 from pipeline.web.audit import Audit
 from pipeline.web.guard import PROBES, READS, Guard
 from pipeline.web.request import Receive, Request, Scope, Send, read_body, stranger
@@ -16,21 +14,6 @@ from pipeline.web.route import Route
 from pipeline.web.routes import Router
 from pipeline.web.shop import Shop
 
-CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-SECURITY = (
-    (b"content-security-policy", CSP.encode()),
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
-)  # fmt: skip
-NO_STORE = (b"cache-control", b"no-store")
-_VALUE = re.compile(r"[\x20-\x7e]*")
 _BODIES = ("POST", "PATCH", "PUT")
 log = logging.getLogger(__name__)
 
@@ -51,7 +34,7 @@ class App:
             response = await self._answer(Request(scope), scope, receive)
         except Refused as refused:
             response = refused.response()
-        await _send(_sendable(response), scope["method"], receive, send)
+        await deliver(response, self._shop.stopping, scope["method"], receive, send)
 
     async def _answer(self, request: Request, scope: Scope, receive: Receive) -> Response:
         """The answer, and a line in the audit for what would change something."""
@@ -95,55 +78,3 @@ def _told(error: Exception, request: Request) -> Response:
         return refusal(error).response()
     log.error("%s %s", request.method, ascii(request.path), exc_info=error)
     return Refused(500, "internal", "something went wrong here", "the log says what").response()
-
-
-def _sendable(response: Response) -> Response:
-    """The response, unless something came into its headers that would make others of them."""
-    if all(_VALUE.fullmatch(value) for _, value in (*response.headers, ("", response.content_type))):
-        return response
-    log.error("a header cannot be sent: %s", ascii(response.headers))
-    return Refused(500, "internal", "something went wrong here", "the log says what").response()
-
-
-async def _send(response: Response, method: str, receive: Receive, send: Send) -> None:
-    headers = [(name.encode(), value.encode("latin-1")) for name, value in response.headers]
-    names = {name for name, _ in headers}
-    headers += [(b"content-type", response.content_type.encode()), *SECURITY]
-    if b"cache-control" not in names:
-        headers.append(NO_STORE)
-    if response.events is None or method == "HEAD":
-        if response.status not in (204, 304):
-            headers.append((b"content-length", str(len(response.body)).encode()))
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        await send({"type": "http.response.body", "body": response.body})
-        return
-    headers.append((b"x-accel-buffering", b"no"))
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await _stream(response.events, receive, send)
-
-
-async def _stream(events: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
-    """Send events until there are no more, or nobody listens."""
-    feeding = asyncio.ensure_future(_feed(events, send))
-    leaving = asyncio.ensure_future(_left(receive))
-    try:
-        await asyncio.wait({feeding, leaving}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in (feeding, leaving):
-            task.cancel()
-        await asyncio.gather(feeding, leaving, return_exceptions=True)
-
-
-async def _feed(events: AsyncIterator[bytes], send: Send) -> None:
-    try:
-        async for event in events:
-            await send({"type": "http.response.body", "body": event, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
-    finally:
-        if (close := getattr(events, "aclose", None)) is not None:
-            await close()
-
-
-async def _left(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

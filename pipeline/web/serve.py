@@ -160,7 +160,11 @@ class Server:
         """Accept connections from now on."""
         self._tell_time()
         self._server = await asyncio.get_running_loop().create_server(
-            lambda: Connection(self), sock=self._sock, ssl=self._tls, backlog=self.config.backlog
+            lambda: Connection(self),
+            sock=self._sock,
+            ssl=self._tls,
+            ssl_handshake_timeout=HEAD_SECONDS if self._tls is not None else None,
+            backlog=self.config.backlog,
         )
 
     async def stop(self, seconds: float) -> None:
