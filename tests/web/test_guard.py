@@ -256,9 +256,14 @@ async def test_no_number_makes_the_audit_long(site) -> None:
         "",
         "+1",
         "501",
-        "1&limit=2",
     ):
         assert (await here.ask("GET", f"/api/v1/audit?limit={limit}")).status in (200, 400, 422), limit
+
+
+async def test_a_name_that_is_in_a_query_twice_is_refused_and_not_chosen_from(site) -> None:
+    here = await site(HttpPlan(auth="none"))
+    for query in ("limit=1&limit=2", "limit=1&limit=1", "&".join(f"a{n}=" for n in range(200)), "a=%ff&a=1"):
+        assert (await here.ask("GET", f"/api/v1/audit?{query}")).status == 400, query
 
 
 async def test_every_answer_forbids_scripts_of_others_frames_and_guesses(site) -> None:
