@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Literal
 
 from pipeline.clock import monotonic_ms
 from pipeline.errors import StartError
@@ -68,11 +69,11 @@ class Web:
     async def change(self) -> None:
         """Another plan may count: pass it on, and wait until it is there. A plan may bring a web process, or end it."""
         plan = self._fleet.plan
+        if not self._on:
+            return
         if plan.web is None:
             await self.close()
             self._on = True
-            return
-        if not self._on:
             return
         if self._sockets is None:
             self._bind()
@@ -109,7 +110,7 @@ class Web:
         child = self._child
         own = self._sockets
         return WebState(
-            "backoff" if child is None else "serving" if child.serving else "starting",
+            _state_of(child, self._trouble),
             own.listen,
             own.ingress,
             self._trouble,
@@ -175,6 +176,12 @@ class Web:
             own_port = "" if ":" in host else f":{port}"
             return f"{_scheme(http)}://{host}{own_port}{http.path}/"
         return f"{_scheme(http)}://{own.listen}{http.path}/"
+
+
+def _state_of(child: WebChild | None, trouble: str | None) -> Literal["starting", "serving", "backoff"]:
+    if child is None:
+        return "starting" if trouble is None else "backoff"
+    return "serving" if child.serving else "starting"
 
 
 def _scheme(http: HttpPlan) -> str:
