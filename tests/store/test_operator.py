@@ -71,7 +71,7 @@ def test_a_completed_job_cannot_be_redriven(bench: Bench) -> None:
 def test_a_job_whose_key_another_holds_stays_dead_and_says_so(bench: Bench) -> None:
     with_key(bench)
     bench.client.enqueue("emails", "send", {"to": "ann"})
-    died = bench.end("dead", outcome=Outcome(1, 1, 2), key="ann")
+    died = bench.end("dead", outcome=Outcome(1, 1, 2), key="send:ann")
     holder = bench.client.enqueue("emails", "send", {"to": "ann"}).id
     with pytest.raises(WrongState, match=f"is a duplicate of {holder}"):
         bench.operator.redrive(died)
