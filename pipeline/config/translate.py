@@ -17,7 +17,6 @@ from pipeline.config.tree import Mapping, Node, Path, Span, dotted, find, is_nul
 from pipeline.config.values import is_named
 
 _LATER = {
-    "": ("http",),
     "queues.NAME": ("lanes", "dead_letter"),
     "defaults": ("lanes", "dead_letter"),
 }
