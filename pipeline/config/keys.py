@@ -149,6 +149,8 @@ def _inside(field: FieldInfo, path: str) -> Iterator[Key]:
     for part in many:
         items = get_args(part)[1 if get_origin(part) is dict else 0]
         for item in _parts(items, []):
+            if item in blocks:
+                continue  # one of them, or a list of such
             if _is_block(item) or get_origin(part) is dict:
                 yield _item(f"{path}.*", item, field)
             if _is_block(item):

@@ -98,7 +98,11 @@ AnswerText = Annotated[str, matching(_answer, ".*", "text", "ok")]
 
 
 def _kind(value: Any) -> str:
-    return "list" if isinstance(value, tuple | list) else "map"
+    return "list" if isinstance(value, tuple | list) else "map" if isinstance(value, dict) else "scalar"
+
+
+def _no_secret(_: Any) -> Any:
+    refuse("P103", "a secret is not written here", "declare it under `secrets`, and write {secret: NAME}")
 
 
 class WebhookSecret(Block):
@@ -108,7 +112,9 @@ class WebhookSecret(Block):
 
 
 SecretValue = Annotated[
-    Annotated[WebhookSecret, Tag("map")] | Annotated[tuple[WebhookSecret, ...], Tag("list")],
+    Annotated[WebhookSecret, Tag("map")]
+    | Annotated[tuple[WebhookSecret, ...], Tag("list")]
+    | Annotated[str, Kind(_no_secret, {}, "", ""), Tag("scalar")],
     Discriminator(_kind),
 ]
 

@@ -101,8 +101,9 @@ def _check_verify(hook: _Webhook) -> None:
         if find(hook.node, ("verify", key)) is not None:
             message = f"{verify.type} does not use `{key}`"
             hook.error("P371", message, "verify", key, key=True, help="remove it")
-    for missing in _missing(verify):
-        hook.error("P371", f"{verify.type} needs `{missing}`", "verify", key=True, help=_HELP.get(missing, ""))
+    if missing := list(_missing(verify)):
+        message = f"{verify.type} needs `{'` and `'.join(missing)}`"
+        hook.error("P371", message, "verify", key=True, help=_HELP.get(missing[0], ""))
     if verify.type == "none":
         _check_none(hook)
     elif verify.allow_unsigned:
