@@ -72,7 +72,7 @@ class Hook:
             raise LookupError(f"{plan.event_id} is empty")
         content = self._content(headers, body) if plan.replay else ""
         mark = Mark(f"{self.name}:{content}", plan.keep) if content and event is not None else None
-        id = self._id(event if event is not None else f"sha256-{content}" if content else None)
+        id = self._id(event if event is not None else f"sha256-{content[:40]}" if content else None)
         return Wanted(job, data, id, deduplication=own, keep=plan.keep), mark
 
     def parse(self, headers: Headers, body: bytes) -> Any:
