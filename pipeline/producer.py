@@ -223,9 +223,7 @@ def _options(job: Wanted, priority: int, key: str, expires: int | None) -> Optio
     if job.backoff is not None:
         _check_backoff(job.backoff)
     timeout = Timeout(hard=_milliseconds("timeout", job.timeout)) if job.timeout is not None else None
-    return Options(
-        priority, job.attempts, job.backoff, timeout, key, expires, flow=job.flow, keep=job.keep
-    )
+    return Options(priority, job.attempts, job.backoff, timeout, key, expires, flow=job.flow, keep=job.keep)
 
 
 def _check_backoff(backoff: Backoff) -> None:

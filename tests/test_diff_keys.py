@@ -137,7 +137,7 @@ ELSEWHERE = [
     ("webhooks.hook.unknown_jobs", NOTHING, "ignore", ["~ webhooks.hook.unknown_jobs  refuse -> ignore  (hot)"]),
     ("webhooks.hook.id", NOTHING, "{body.id}", ["~ webhooks.hook.id  none -> {body.id}  (hot)"]),
     ("webhooks.hook.replay", NOTHING, "id+body", ["~ webhooks.hook.replay  id -> id+body  (hot)"]),
-    ("webhooks.hook.data", NOTHING, {"a": "{body.x}"}, ["~ webhooks.hook.data  none -> {\"a\":\"{body.x}\"}  (hot)"]),
+    ("webhooks.hook.data", NOTHING, {"a": "{body.x}"}, ['~ webhooks.hook.data  none -> {"a":"{body.x}"}  (hot)']),
     ("webhooks.hook.schema", NOTHING, "one.json", ["~ webhooks.hook.schema  none -> a schema  (hot)"]),
     ("webhooks.hook.max_body", NOTHING, "64KiB", ["~ webhooks.hook.max_body  1MiB -> 64KiB  (hot)"]),
     ("webhooks.hook.response.status", NOTHING, 200, ["~ webhooks.hook.response.status  none -> 200  (hot)"]),

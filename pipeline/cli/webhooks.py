@@ -123,7 +123,9 @@ def _print(name: str, status: int, answer: bytes, *, as_json: bool) -> None:
     if not 200 <= status < 300:
         error = value.get("error", {}) if isinstance(value, dict) else {}
         help = error.get("help") or "the log of `pipeline run` may say more"
-        raise NotTaken(f"{name} was answered {status}: {error.get('message') or _WORDS.get(status, '')}", help)
+        raise NotTaken(
+            f"{name} was answered {status}: {error.get('message') or _WORDS.get(status, '')}", help
+        )
     if as_json:
         print_json({"webhook": name, "status": status, "answer": value})
     else:

@@ -134,7 +134,9 @@ class VerifyBlock(Block):
     header: HeaderName | None = optional("hot", "The header that holds the signature of hmac.")
     prefix: PlainText | None = optional("hot", "What stands before the signature, for instance sha256=.")
     algorithm: Literal["sha256", "sha512"] | None = optional("hot", "The hash of hmac, if not sha256.")
-    encoding: Literal["hex", "base64"] | None = optional("hot", "How its signature is written, if not in hex.")
+    encoding: Literal["hex", "base64"] | None = optional(
+        "hot", "How its signature is written, if not in hex."
+    )
     signed: SignedText | None = optional(
         "hot", "What is signed, if not {body} alone; with {timestamp} and {id}."
     )
@@ -196,7 +198,9 @@ class WebhookBlock(Block):
     deduplication: WebhookDeduplicationBlock | None = optional(
         "hot", "When an event is a duplicate of one with another id; in place of what the job's own says."
     )
-    data: DataTemplate | None = optional("hot", "The payload, with {body.x}, {header.x}, {query.x}; else the body.")
+    data: DataTemplate | None = optional(
+        "hot", "The payload, with {body.x}, {header.x}, {query.x}; else the body."
+    )
     schema_: PlainText | None = optional(
         "hot", "The JSON Schema of the body: a file, from the project's root.", alias="schema"
     )

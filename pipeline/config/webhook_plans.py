@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.config.model import SecretBlock
-from pipeline.config.webhook_blocks import VerifyBlock, WebhookBlock, WebhookDeduplicationBlock
+from pipeline.config.webhook_blocks import VerifyBlock, WebhookBlock, WebhookDeduplicationBlock, WebhookSecret
 from pipeline.policy import Deduplication
 from pipeline.webhook import Answer, SecretSource, VerifyPlan, WebhookPlan
 
@@ -38,12 +38,14 @@ def webhook_of(
 
 def verify_of(block: VerifyBlock, secrets: Mapping[str, SecretBlock]) -> VerifyPlan:
     """How a sender is verified. Of a secret the plan has the place, and not the value."""
-    own = block.secret
-    names = [one.secret for one in (own if isinstance(own, tuple) else [own] if own else [])]
+    several = block.secret if isinstance(block.secret, tuple) else (block.secret,)
+    names = [one.secret for one in several if isinstance(one, WebhookSecret)]
     sources = (secrets.get(name, SecretBlock()) for name in names)
     return VerifyPlan(
         type=block.type,
-        secrets=tuple(SecretSource(name, one.file, one.env) for name, one in zip(names, sources, strict=True)),
+        secrets=tuple(
+            SecretSource(name, one.file, one.env) for name, one in zip(names, sources, strict=True)
+        ),
         user=block.user,
         header=block.header,
         prefix=block.prefix or "",

@@ -107,7 +107,9 @@ def _check_verify(hook: _Webhook) -> None:
     if verify.type == "none":
         _check_none(hook)
     elif verify.allow_unsigned:
-        hook.error("P371", f"{verify.type} does not use `allow_unsigned`", "verify", "allow_unsigned", key=True)
+        hook.error(
+            "P371", f"{verify.type} does not use `allow_unsigned`", "verify", "allow_unsigned", key=True
+        )
     if isinstance(verify.secret, tuple) and not 1 <= len(verify.secret) <= 2:
         help = "the new one and the old one, until nobody uses that any more"
         hook.error("P371", "a webhook has one secret, or two", "verify", "secret", help=help)
@@ -180,7 +182,9 @@ def _check_deduplication(hook: _Webhook) -> None:
     if rule is None:
         return
     if rule.mode in ("throttle", "debounce") and rule.ttl is None:
-        hook.error("P303", f"{rule.mode} needs a `ttl`", "deduplication", key=True, help="for instance ttl: 10m")
+        hook.error(
+            "P303", f"{rule.mode} needs a `ttl`", "deduplication", key=True, help="for instance ttl: 10m"
+        )
     if rule.mode == "until_done" and rule.ttl is not None:
         message = "until_done ends with the job and takes no `ttl`"
         help = "remove `ttl`, or write mode: throttle"

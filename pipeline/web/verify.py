@@ -258,7 +258,7 @@ def _slack(plan: VerifyPlan, keys: tuple[bytes, ...]) -> Verifier:
 
 
 def _gitlab(_plan: VerifyPlan, keys: tuple[bytes, ...]) -> Verifier:
-    """`X-Gitlab-Token`: the secret itself. (GitLab's newer signing token is `standard`.)"""
+    """`X-Gitlab-Token`: the secret itself. GitLab's newer signing token is `standard`."""
     return lambda headers, _body, _now: check_secret(keys, headers.needed(b"x-gitlab-token"))
 
 
@@ -284,7 +284,10 @@ def _authorization(headers: Headers, scheme: bytes) -> bytes:
 def _hmac(plan: VerifyPlan, keys: tuple[bytes, ...]) -> Verifier:
     """As the file says: a header with a prefix, an algorithm, an encoding, and what is signed."""
     header, prefix = (plan.header or "").lower().encode(), plan.prefix.encode()
-    read, size = (from_hex if plan.encoding == "hex" else from_base64), hashlib.new(plan.algorithm).digest_size
+    read, size = (
+        (from_hex if plan.encoding == "hex" else from_base64),
+        hashlib.new(plan.algorithm).digest_size,
+    )
     pieces = [piece.encode() for piece in re.split(r"(\{(?:body|timestamp|id)\})", plan.signed) if piece]
 
     def verify(headers: Headers, body: bytes, now: float) -> None:

@@ -62,13 +62,23 @@ def test_an_unknown_webhook_is_answered_with_the_near_one(hooked: Shop) -> None:
 def test_a_header_that_is_none_is_a_mistake_of_the_command(hooked: Shop, tmp_path: Path) -> None:
     body = tmp_path / "body.json"
     body.write_text("{}")
-    words = ("webhooks", "send", "stripe", "--to", "http://127.0.0.1:1", "--body", body, "--header", "X-Event")
+    words = (
+        "webhooks",
+        "send",
+        "stripe",
+        "--to",
+        "http://127.0.0.1:1",
+        "--body",
+        body,
+        "--header",
+        "X-Event",
+    )
     assert hooked.call(*words).exit_code == 2
 
 
 def test_the_webhooks_of_a_file_are_part_of_its_effective_config(hooked: Shop) -> None:
     out = hooked.ok("config", "show")
-    assert "path: \"/hooks/stripe\"" in out
+    assert 'path: "/hooks/stripe"' in out
     assert "secret: s" in out
     assert "nobody guesses" not in out
 

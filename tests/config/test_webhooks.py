@@ -104,12 +104,16 @@ def test_a_sender_is_known_for_where_its_id_is_and_whether_that_is_signed(plan, 
         ("bearer", "x" * 32, None),
     ],
 )
-def test_a_secret_that_could_be_guessed_is_an_error_that_does_not_show_it(write: Write, kind, secret, problem):
+def test_a_secret_that_could_be_guessed_is_an_error_that_does_not_show_it(
+    write: Write, kind, secret, problem
+):
     file = write(HEAD + SHORT.replace("TYPE", kind))
     loaded = load(file, env={"NEW": secret})
     found = [(one.code, problem is not None and problem in one.message) for one in loaded.findings]
     assert found == ([("P370", True)] if problem else [])
-    assert not any(secret in one.message + one.help + one.source for one in loaded.findings if len(secret) > 4)
+    assert not any(
+        secret in one.message + one.help + one.source for one in loaded.findings if len(secret) > 4
+    )
 
 
 @pytest.mark.parametrize(
@@ -154,6 +158,18 @@ def test_a_file_with_webhooks_has_a_web_process(plan: Callable[..., Plan]):
 
 
 def test_a_path_is_exact(loaded: Load):
-    for path in ("hooks", "/", "/a/", "/a//b", "/a/../b", "/.git", "/a b", "/a?x", "/%61", "/é", "/" + "a" * 200):
+    for path in (
+        "hooks",
+        "/",
+        "/a/",
+        "/a//b",
+        "/a/../b",
+        "/.git",
+        "/a b",
+        "/a?x",
+        "/%61",
+        "/é",
+        "/" + "a" * 200,
+    ):
         text = HEAD + SHORT.replace("TYPE", "github").replace("/a,", f"'{path}',")
         assert [one.code for one in loaded(text, {"NEW": "x" * 20}).findings] == ["P131"], path

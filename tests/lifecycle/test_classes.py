@@ -304,6 +304,15 @@ def put(document: dict[str, Any], path: str, value: object) -> None:
         node = node[name]
 
 
+def add_webhook(path: str, document: dict[str, Any]) -> None:
+    """A webhook around a key of one."""
+    if path.startswith("webhooks.*."):
+        document["webhooks"] = {"hook": HOOK | document.get("webhooks", {}).get("hook", {})}
+        document["secrets"] = {name: {"file": f"{name}.txt"} for name in ("hooked", "older")}
+    if path == "webhooks.*.verify.secret.secret":
+        put(document, "webhooks.*.verify", {"type": "github"})
+
+
 def document_with(path: str, value: object) -> dict[str, Any]:
     document = copy.deepcopy(BASE)
     ending = next((one for one in BESIDE if path.endswith(one)), None)
@@ -318,11 +327,7 @@ def document_with(path: str, value: object) -> dict[str, Any]:
             document["queues"][queue]["dead_letter"] = None
     if path == "alerts.*.url.secret" or path.startswith("http.tokens"):
         document["secrets"] = {name: {"file": f"{name}.txt"} for name in ("one", "two")}
-    if path.startswith("webhooks.*."):
-        document["webhooks"] = {"hook": HOOK | document.get("webhooks", {}).get("hook", {})}
-        document["secrets"] = {name: {"file": f"{name}.txt"} for name in ("hooked", "older")}
-    if path == "webhooks.*.verify.secret.secret":
-        put(document, "webhooks.*.verify", {"type": "github"})
+    add_webhook(path, document)
     if ".lanes." in path:
         lanes = path.partition(".lanes.")[0] + ".lanes"
         put(document, f"{lanes}.key", "{data.a}")

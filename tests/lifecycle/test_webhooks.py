@@ -15,11 +15,15 @@ secrets: {s: {file: s.txt}}
 queues: {a: {handler: 'hands:work'}}
 """
 ONE = "webhooks: {one: {path: /hooks/one, verify: {type: stripe, secret: {secret: s}}, queue: a, job: job}}\n"
-TWO = ONE.replace("}}\n", "}, two: {path: /hooks/two, verify: {type: github, secret: {secret: s}}, queue: a, job: job}}\n")
+TWO = ONE.replace(
+    "}}\n", "}, two: {path: /hooks/two, verify: {type: github, secret: {secret: s}}, queue: a, job: job}}\n"
+)
 
 
 def web(written: Written) -> Any:
-    return next((one.web for one in written.records() if one.web is not None and one.web.state == "serving"), None)
+    return next(
+        (one.web for one in written.records() if one.web is not None and one.web.state == "serving"), None
+    )
 
 
 def ready(written: Written) -> Any:
@@ -31,7 +35,9 @@ def send(written: Written, *words: str) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
-def test_an_event_becomes_a_job_that_runs_and_an_edit_of_the_file_touches_no_process(written: Written, tmp_path: Path):
+def test_an_event_becomes_a_job_that_runs_and_an_edit_of_the_file_touches_no_process(
+    written: Written, tmp_path: Path
+):
     (written.root / "s.txt").write_text("a secret that nobody guesses\n")
     run = written.up(HEAD + ONE)
     pid = ready(written).pid
@@ -40,7 +46,13 @@ def test_an_event_becomes_a_job_that_runs_and_an_edit_of_the_file_touches_no_pro
     assert send(written, "one", "--body", str(body)) == {
         "webhook": "one", "status": 202, "answer": {"id": "one:evt_1", "status": "created"},
     }  # fmt: skip
-    eventually(lambda: json.loads(written.pipeline("jobs", "show", "a", "one:evt_1", "--json").stdout)["state"] == "completed", "it ran")
+    eventually(
+        lambda: (
+            json.loads(written.pipeline("jobs", "show", "a", "one:evt_1", "--json").stdout)["state"]
+            == "completed"
+        ),
+        "it ran",
+    )
     assert send(written, "one", "--body", str(body))["status"] == 200
     assert send(written, "two")["error"]["code"] == "unknown_webhook"
 
@@ -71,14 +83,18 @@ def test_a_web_process_that_dies_loses_no_event_that_was_answered(written: Writt
                 answered.add(got)
                 break
     assert answered == {f"one:e{number}" for number in range(40)}
-    assert {job["id"] for job in json.loads(written.pipeline("jobs", "list", "a", "--json").stdout)} == answered
+    assert {
+        job["id"] for job in json.loads(written.pipeline("jobs", "list", "a", "--json").stdout)
+    } == answered
 
 
 def post(at: str, number: int) -> str | None:
     """The job's id, or None when the connection ended without an answer."""
     connection = http.client.HTTPConnection(at, timeout=20)
     try:
-        connection.request("POST", "/one", json.dumps({"id": f"e{number}"}), {"Content-Type": "application/json"})
+        connection.request(
+            "POST", "/one", json.dumps({"id": f"e{number}"}), {"Content-Type": "application/json"}
+        )
         return str(json.loads(connection.getresponse().read())["id"])
     except (OSError, http.client.HTTPException):
         return None

@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from pipeline.config.load import load
 from pipeline.plan import Plan, WebPlan
@@ -62,7 +62,7 @@ class Gate:
         assert loaded.plan is not None, [one.message for one in loaded.findings]
         return loaded.plan
 
-    async def __aenter__(self) -> Gate:
+    async def __aenter__(self) -> Self:
         connection = await connect(parse(self.broker))
         for policy in self.plan.queues.values():
             await publish_queue(connection, self.plan.name, policy, 1)
@@ -85,14 +85,22 @@ class Gate:
         self.shop.plan = self.plan_of(webhooks)
         self.ingress.change()
 
-    def sign(self, webhook: str, body: bytes, *, id: str = "e1", secret: str = SECRET, at: int | None = None) -> dict[str, str]:
+    def sign(
+        self, webhook: str, body: bytes, *, id: str = "e1", secret: str = SECRET, at: int | None = None
+    ) -> dict[str, str]:
         """The headers of a genuine request."""
         verify = self.shop.plan.webhooks[webhook].verify
         now = self.shop.clock() // 1000 if at is None else at
         return signed_headers(verify, key_of(verify, secret), body, now, id)
 
     async def post(
-        self, path: str, body: bytes = b"{}", headers: dict[str, str] | None = None, *, method: str = "POST", kind: str = "application/json"
+        self,
+        path: str,
+        body: bytes = b"{}",
+        headers: dict[str, str] | None = None,
+        *,
+        method: str = "POST",
+        kind: str = "application/json",
     ) -> Got:
         """One request on a connection of its own."""
         own = {"Host": "x", "Content-Length": str(len(body)), "Content-Type": kind, **(headers or {})}
@@ -101,9 +109,13 @@ class Gate:
 
     async def send(self, webhook: str, body: Any = None, *, id: str = "e1", **more: Any) -> Got:
         """A genuine request."""
-        written = body if isinstance(body, bytes) else json.dumps({"id": id} if body is None else body).encode()
+        written = (
+            body if isinstance(body, bytes) else json.dumps({"id": id} if body is None else body).encode()
+        )
         plan = self.shop.plan.webhooks[webhook]
-        return await self.post(plan.path, written, self.sign(webhook, written, id=id, **more), method=plan.method)
+        return await self.post(
+            plan.path, written, self.sign(webhook, written, id=id, **more), method=plan.method
+        )
 
     async def raw(self, request: bytes) -> Got:
         """What comes back for these bytes, until a whole answer is there or the connection ends."""

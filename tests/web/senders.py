@@ -248,7 +248,9 @@ def _standard() -> Iterator[Attempt]:
     yield Attempt("standard: another id", plan, replaced(headers, b"webhook-id", b"msg_2"), BODY,
                   ("wrong_signature",))  # fmt: skip
     for id in ("msg.1", "", "msg 1", "msg_1\n", "é", "a" * 257):
-        changed = genuine("standard", id=id) if id.isascii() else replaced(headers, b"webhook-id", id.encode())
+        changed = (
+            genuine("standard", id=id) if id.isascii() else replaced(headers, b"webhook-id", id.encode())
+        )
         yield Attempt(f"standard: id {id[:9]!r}", plan, changed, BODY, ("malformed_id",))
     for name in (b"webhook-id", b"webhook-timestamp", b"webhook-signature"):
         rest = [pair for pair in headers if pair[0] != name]
@@ -257,7 +259,9 @@ def _standard() -> Iterator[Attempt]:
         yield Attempt(f"standard: {name.decode()} twice", plan, [*headers, (name, dict(headers)[name])], BODY,
                       ("repeated_header",))  # fmt: skip
     renamed = [(name.replace(b"webhook-", b"svix-"), value) for name, value in headers[:2]]
-    yield Attempt("standard: half of the names are svix", plan, [*renamed, headers[2]], BODY, ("no_signature",))
+    yield Attempt(
+        "standard: half of the names are svix", plan, [*renamed, headers[2]], BODY, ("no_signature",)
+    )
 
 
 def _others() -> Iterator[Attempt]:
@@ -265,7 +269,9 @@ def _others() -> Iterator[Attempt]:
     digest = github[0][1].removeprefix(b"sha256=")
     for what, value in (("sha1", b"sha1=" + digest[:40]), ("no prefix", digest), ("SHA256", b"SHA256=" + digest),
                         ("prefix twice", b"sha256=sha256=" + digest)):  # fmt: skip
-        yield Attempt(f"github: {what}", PLANS["github"], [(github[0][0], value)], BODY, ("malformed_signature",))
+        yield Attempt(
+            f"github: {what}", PLANS["github"], [(github[0][0], value)], BODY, ("malformed_signature",)
+        )
     old = [(b"x-hub-signature", b"sha1=" + digest[:40])]
     yield Attempt("github: only the header with SHA-1", PLANS["github"], old, BODY, ("no_signature",))
     both = [*genuine("shopify"), (b"shopify-hmac-sha256", base64.b64encode(b"a" * 32))]
@@ -287,8 +293,18 @@ def _others() -> Iterator[Attempt]:
         yield Attempt(f"bearer: {what}", PLANS["bearer"], [(b"authorization", value)], BODY,
                       ("malformed_signature", "wrong_credentials"))  # fmt: skip
     own = genuine("hmac-base64")
-    yield Attempt("hmac: another id", PLANS["hmac-base64"], replaced(own, b"x-id", b"msg_2"), BODY, ("wrong_signature",))
-    yield Attempt("hmac: an id with a dot", PLANS["hmac-base64"], genuine("hmac-base64", id="a.b"), BODY, ("malformed_id",))
+    yield Attempt(
+        "hmac: another id", PLANS["hmac-base64"], replaced(own, b"x-id", b"msg_2"), BODY, ("wrong_signature",)
+    )
+    yield Attempt(
+        "hmac: an id with a dot",
+        PLANS["hmac-base64"],
+        genuine("hmac-base64", id="a.b"),
+        BODY,
+        ("malformed_id",),
+    )
     for name in (b"x-id", b"x-time"):
         rest = [pair for pair in own if pair[0] != name]
-        yield Attempt(f"hmac: without {name.decode()}", PLANS["hmac-base64"], rest, BODY, ("no_id", "no_timestamp"))
+        yield Attempt(
+            f"hmac: without {name.decode()}", PLANS["hmac-base64"], rest, BODY, ("no_id", "no_timestamp")
+        )

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pipeline.store import keys
+from pipeline.web import ingress
 from tests.web.gate import ENVIRONMENT, OLD, STANDARD, Gate, answer
 from tests.web.senders import KEY, attempts
 
@@ -51,7 +52,8 @@ EVENT = b'{"id": "evt_1", "type": "charge.succeeded"}'
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the secrets are."""
+    """Where the secrets are; and a machine that stands still is no broker that is away."""
+    monkeypatch.setattr(ingress, "SECONDS", 20.0)
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
 
@@ -130,7 +132,9 @@ async def test_an_id_that_is_not_signed_does_not_let_an_event_in_twice(gate: Gat
 async def test_without_an_id_what_was_signed_stands_for_it(gate: Gate):
     async with gate:
         now = gate.shop.clock() // 1000
-        first, again = [await gate.post("/hooks/own", EVENT, gate.sign("own", EVENT, at=now)) for _ in range(2)]
+        first, again = [
+            await gate.post("/hooks/own", EVENT, gate.sign("own", EVENT, at=now)) for _ in range(2)
+        ]
         later = await gate.post("/hooks/own", EVENT, gate.sign("own", EVENT, at=now - 1))
         assert (first.status, again.status, later.status) == (202, 200, 202)
         assert first.json["id"] == again.json["id"] != later.json["id"]
@@ -139,9 +143,15 @@ async def test_without_an_id_what_was_signed_stands_for_it(gate: Gate):
 
 async def test_a_thousand_replays_at_once_make_one_job(gate: Gate):
     async with gate:
-        signed = gate.sign("github", EVENT) | {"X-GitHub-Event": "push", "Host": "x", "Content-Type": "application/json"}
+        signed = gate.sign("github", EVENT) | {
+            "X-GitHub-Event": "push",
+            "Host": "x",
+            "Content-Type": "application/json",
+        }
         signed |= {"Content-Length": str(len(EVENT))}
-        request = "POST /hooks/github HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in signed.items()) + "\r\n"
+        request = (
+            "POST /hooks/github HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in signed.items()) + "\r\n"
+        )
 
         async def replay(times: int) -> list[int]:
             reader, writer = await asyncio.open_connection("127.0.0.1", gate.port)
@@ -174,9 +184,19 @@ async def test_a_payload_is_made_of_what_the_file_says(gate: Gate):
     ("path", "body", "headers", "message"),
     [
         ("/hooks/mapped?shop=paris", b'{"order": 1}', {"X-Topic": "x"}, "{body.order.id} is missing"),
-        ("/hooks/mapped?shop=paris", b'{"order": {"id": 1.5}}', {"X-Topic": "x"}, "{body.order.id} is not a string"),
+        (
+            "/hooks/mapped?shop=paris",
+            b'{"order": {"id": 1.5}}',
+            {"X-Topic": "x"},
+            "{body.order.id} is not a string",
+        ),
         ("/hooks/mapped?shop=paris", b'{"order": {"id": 1}}', {}, "{header.X-Topic} is missing"),
-        ("/hooks/mapped?shop=paris", b'{"order": {"id": 1}}', {"X-Topic": "caf\u00e9"}, "{header.X-Topic} is missing"),
+        (
+            "/hooks/mapped?shop=paris",
+            b'{"order": {"id": 1}}',
+            {"X-Topic": "caf\u00e9"},
+            "{header.X-Topic} is missing",
+        ),
         ("/hooks/mapped", b'{"order": {"id": 1}}', {"X-Topic": "x"}, "{query.shop} is missing"),
         ("/hooks/open", b"{", {}, "the body is no JSON"),
         ("/hooks/open", b"", {}, "the body is no JSON"),
@@ -207,7 +227,9 @@ async def test_an_event_that_the_queue_has_no_job_for_is_refused_or_ignored(gate
 
 async def test_events_with_one_deduplication_key_are_one_job(gate: Gate):
     async with gate:
-        first, second = [await gate.post("/hooks/quiet", b'{"customer": "ann", "n": %d}' % n) for n in range(2)]
+        first, second = [
+            await gate.post("/hooks/quiet", b'{"customer": "ann", "n": %d}' % n) for n in range(2)
+        ]
         assert (first.status, second.status) == (202, 200)
         assert second.json == {"id": first.json["id"], "status": "duplicate"}
 

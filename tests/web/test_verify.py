@@ -32,9 +32,9 @@ VECTORS = [
     ("slack", b"8f742231b10e8888abcd99yyyzzz85a5",
      {"X-Slack-Request-Timestamp": "1531420618",
       "X-Slack-Signature": "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503"},
-     b"token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar"
+     (b"token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar"
      b"&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com"
-     b"%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c",
+     b"%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c"),
      1531420618),
 ]  # fmt: skip
 
@@ -57,7 +57,9 @@ def test_what_only_looks_genuine_is_refused_with_its_reason(attempt: Attempt):
 
 
 @pytest.mark.parametrize("sender", PLANS)
-@pytest.mark.parametrize("body", [BODY, b"", b"\xff\xfe\x00", b"a" * 100_000], ids=["json", "empty", "bytes", "large"])
+@pytest.mark.parametrize(
+    "body", [BODY, b"", b"\xff\xfe\x00", b"a" * 100_000], ids=["json", "empty", "bytes", "large"]
+)
 def test_a_genuine_request_is_taken_whatever_its_body_is(sender: str, body: bytes):
     assert outcome(PLANS[sender], genuine(sender, body), body) is None
 
@@ -97,7 +99,9 @@ def test_any_of_several_signatures_will_do():
     value = stripe.replace(b",v1=", b",v1=" + b"0" * 64 + b",v1=")
     assert outcome(PLANS["stripe"], [(b"stripe-signature", value)], BODY) is None
     headers = dict(genuine("standard"))
-    headers[b"webhook-signature"] = b"v1," + base64.b64encode(b"0" * 32) + b" " + headers[b"webhook-signature"]
+    headers[b"webhook-signature"] = (
+        b"v1," + base64.b64encode(b"0" * 32) + b" " + headers[b"webhook-signature"]
+    )
     assert outcome(PLANS["standard"], list(headers.items()), BODY) is None
 
 
@@ -125,7 +129,9 @@ def test_a_standard_secret_is_24_to_64_bytes_in_base64(secret: str, problem: str
         key_of(VerifyPlan("standard"), secret)
 
 
-@pytest.mark.parametrize(("kind", "least"), [("stripe", 16), ("github", 16), ("hmac", 16), ("basic", 16), ("bearer", 32)])
+@pytest.mark.parametrize(
+    ("kind", "least"), [("stripe", 16), ("github", 16), ("hmac", 16), ("basic", 16), ("bearer", 32)]
+)
 def test_a_secret_that_could_be_guessed_is_refused(kind, least):
     assert key_of(VerifyPlan(kind), "x" * least) == b"x" * least
     with pytest.raises(ValueError, match=f"{least} are the least"):

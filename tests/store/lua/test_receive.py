@@ -40,7 +40,9 @@ def test_so_is_one_of_the_same_call(queue: Queue) -> None:
     ]  # fmt: skip
 
 
-def test_the_same_id_with_another_mark_is_a_duplicate_and_that_mark_is_known_from_then_on(queue: Queue) -> None:
+def test_the_same_id_with_another_mark_is_a_duplicate_and_that_mark_is_known_from_then_on(
+    queue: Queue,
+) -> None:
     receive(queue, marked("hook:1", "m1"))
     assert receive(queue, marked("hook:1", "m2")) == [Accepted("hook:1", "duplicate")]
     assert receive(queue, marked("hook:9", "m2")) == [Accepted("hook:1", "duplicate")]
