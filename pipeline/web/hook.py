@@ -80,11 +80,13 @@ class Hook:
         kind = headers.one(b"content-type") or b""
         word = kind.partition(b";")[0].strip().lower()
         if word != b"application/json" and not (word.startswith(b"application/") and word.endswith(b"+json")):
-            raise Refused(415, "not_json", "the body must be JSON", "send Content-Type: application/json")
+            raise Refused(
+                415, "unsupported_media_type", "the body must be JSON", "send Content-Type: application/json"
+            )
         try:
             return msgspec.json.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise Refused(422, "bad_json", f"the body is no JSON: {error}") from None
+            raise Refused(422, "invalid_body", f"the body is no JSON: {error}") from None
 
     def answer(self, id: str, status: str, roots: Mapping[str, Any]) -> bytes | None:
         """What the file says that a sender gets; None when it says nothing."""

@@ -107,7 +107,9 @@ class Ingress:
     async def _take(self, hook: Hook, scope: Scope, receive: Receive) -> Answer:
         headers = verify.Headers(scope["headers"])
         if headers.one(b"content-length") is None:
-            raise Refused(411, "no_length", "say how long the body is", "send Content-Length", close=True)
+            raise Refused(
+                411, "length_required", "say how long the body is", "send Content-Length", close=True
+            )
         body = await read_body(scope, receive, hook.plan.max_body)
         if hook.trouble is not None:
             return self._done(hook.name, "no_secret", _away())

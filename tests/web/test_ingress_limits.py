@@ -103,7 +103,7 @@ async def test_a_body_without_a_length_is_not_read(gate: Gate, rest: str):
     got = await gate.raw(
         f"POST /hooks/open HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{rest}".encode()
     )
-    assert (got.status, got.json["error"]["code"]) == (411, "no_length")
+    assert (got.status, got.json["error"]["code"]) == (411, "length_required")
     assert await gate.jobs() == []
 
 
