@@ -200,6 +200,8 @@ CODES: dict[str, str] = {
     "by all who can read the file. Put it under `secrets`, and write {secret: NAME} here.",
     "P433": "A dead-letter queue gets the jobs under their own names. One whose name the queue does not know is dead there "
     "at once. Give it the name, a `handler` for every name, or `handler: null` to keep the jobs for a person.",
+    "P437": "The ingress listens beyond this host. Whoever reaches it can send a webhook of type none; and what proves a sender of type bearer, "
+    "basic or gitlab is the secret itself, which everybody on the way reads without HTTPS. A signature does not give its secret away.",
     "P436": "The whole body becomes the payload, and the queue takes no payload of that size: it answers 413 to what is larger.",
     "P435": "The step's job goes to a queue that only stores (`handler: null`). The flow waits until somebody else has worked it "
     "off, or its `timeout` is over.",

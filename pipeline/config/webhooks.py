@@ -13,13 +13,15 @@ from pipeline.config.model import QueueBlock
 from pipeline.config.references import References, Use
 from pipeline.config.report import Report
 from pipeline.config.tree import Mapping as Tree
-from pipeline.config.tree import Path, Span, child, find, key_span, value_span
+from pipeline.config.tree import Path, Scalar, Span, child, find, key_span, value_span
 from pipeline.config.values import plain
 from pipeline.config.webhook_blocks import VerifyBlock, WebhookBlock
+from pipeline.listen import is_loopback
 from pipeline.template import fields
 from pipeline.webhook import FORBIDDEN_HEADERS, MOST_BODY, VerifyPlan
 
 MOST = 1_000
+_IN_THE_CLEAR = ("bearer", "basic", "gitlab")
 _OF_TYPE = {
     "user": ("basic",),
     **dict.fromkeys(
@@ -74,6 +76,7 @@ def check_webhooks(
         _check_deduplication(hook)
         _check_target(hook, written, references)
         _check_size(hook, queues)
+        _check_reach(hook, tree)
 
 
 def _read(tree: Tree, report: Report) -> Iterator[_Webhook]:
@@ -154,6 +157,21 @@ def _check_signed(hook: _Webhook) -> None:
     if verify.timestamp_header is None and find(hook.node, ("verify", "tolerance")) is not None:
         message = "without `timestamp_header` there is no time to tolerate"
         hook.error("P371", message, "verify", "tolerance", key=True, help="remove it")
+
+
+def _check_reach(hook: _Webhook, tree: Tree) -> None:
+    """What passes on this host, and surprises when the network reaches the ingress."""
+    ingress, verify = find(tree, ("http", "ingress")), hook.block.verify
+    if not isinstance(ingress, Scalar) or is_loopback(str(ingress.value)):
+        return
+    place, path = hook.place("verify", "type"), (*hook.path, "verify", "type")
+    if verify.type == "none":
+        help = "listen on 127.0.0.1, behind what lets nobody else through"
+        hook.report.warning("P437", "whoever reaches the ingress can send this webhook", place, path, help)
+    elif verify.type in _IN_THE_CLEAR and not any(find(tree, ("http", key)) for key in ("tls", "proxy")):
+        message = f"the secret of {verify.type} crosses the network in the clear"
+        help = "give `http` a `tls` or a `proxy`, or listen on 127.0.0.1 behind one that speaks HTTPS"
+        hook.report.warning("P437", message, place, path, help)
 
 
 # --- where it comes in, and what it becomes ----------------------------------------------------------------
