@@ -39,9 +39,11 @@ def free_port() -> int:
 
 @contextmanager
 def process(*command: str, until: str | None = None, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    """A process that has said `until`, and that is ended with the block."""
-    env = {**os.environ, **environment}
-    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as running:
+    """A process that has said `until`, if that is given, and that is ended with the block."""
+    env, out = {**os.environ, **environment}, subprocess.DEVNULL if until is None else subprocess.PIPE
+    with subprocess.Popen(
+        command, env=env, stdout=out, stderr=out if until is None else None, text=True
+    ) as running:
         try:
             while until is not None and running.stdout is not None:
                 line = running.stdout.readline()
@@ -119,7 +121,7 @@ def queued(environment: dict[str, str]) -> Iterator[Queued]:
     before = Path.cwd()
     try:
         os.chdir(root)
-        with process(*pipeline("run", "--plain"), until="webhooks http") as running:
+        with process(*pipeline("run", "--plain")) as running:
             os.chdir(before)
             yield Queued(root)
             running.terminate()
