@@ -42,8 +42,8 @@ class Hook:
             self.verify = verifier(plan.verify, [key_of(plan.verify, secret) for secret in secrets])
         except ValueError as error:
             self.trouble = str(error)
-        rule = plan.deduplication
-        used = {path[0] for path in fields([plan.job, plan.event_id, plan.data, plan.answer.body])}
+        rule, self._event = plan.deduplication, plan.event_id
+        used = {path[0] for path in fields([plan.job, self._event, plan.data, plan.answer.body])}
         used |= {path[0] for path in fields(rule.key if rule else "")}
         self.reads_body = plan.data is None or plan.schema is not None or "body" in used
         self.is_slack = plan.verify.scheme == "slack"
@@ -67,9 +67,9 @@ class Hook:
         data = roots["body"] if plan.data is None else fill(plan.data, roots)
         key = render(rule.key, roots) if rule is not None else None
         own = msgspec.structs.replace(rule, key=key) if rule is not None and key else None
-        event = render(plan.event_id, roots) if plan.event_id is not None else None
+        event = render(self._event, roots) if self._event is not None else None
         if event == "":
-            raise LookupError(f"{plan.event_id} is empty")
+            raise LookupError(f"{self._event} is empty")
         content = self._content(headers, body) if plan.replay else ""
         mark = Mark(f"{self.name}:{content}", plan.keep) if content and event is not None else None
         id = self._id(event if event is not None else f"sha256-{content[:40]}" if content else None)

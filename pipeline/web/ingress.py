@@ -101,7 +101,7 @@ class Ingress:
             return self._done(hook.name, error.reason, (401, b"", []))
         except Refused as error:
             return self._done(hook.name, error.code, _refused(error))
-        except (PipelineError, TimeoutError) as error:
+        except PipelineError as error:
             return self._failed(hook, error)
 
     async def _take(self, hook: Hook, scope: Scope, receive: Receive) -> Answer:
@@ -117,17 +117,16 @@ class Ingress:
         if hook.is_slack and (challenge := _challenge(hook, headers, body)) is not None:
             return self._done(hook.name, "challenge", (200, challenge, [_type(JSON)]))
         wanted, mark, roots = hook.wanted(headers, scope["query_string"], body)
-        async with asyncio.timeout(SECONDS):
-            accepted = await self._client.put(hook.plan.queue, wanted, mark)
+        accepted = await self._client.put(hook.plan.queue, wanted, mark)
         return self._done(hook.name, accepted.status, _accepted(hook, accepted, roots))
 
-    def _failed(self, hook: Hook, error: PipelineError | TimeoutError) -> Answer:
+    def _failed(self, hook: Hook, error: PipelineError) -> Answer:
         """The broker is away, or the job was refused."""
         if isinstance(error, UnknownJob) and hook.plan.unknown_jobs == "ignore":
             body = encode({"id": None, "status": "ignored"})
             return self._done(hook.name, "ignored", (200, body, [_type(JSON)]))
-        if isinstance(error, TimeoutError | BrokerError | NoPolicy | UnknownQueue):
-            self._told.count(f"{hook.name} could not store an event: {error or 'the broker does not answer'}")
+        if isinstance(error, BrokerError | NoPolicy | UnknownQueue):
+            self._told.count(f"{hook.name} could not store an event: {error}")
             return self._done(hook.name, "unavailable", _away())
         if isinstance(error, PayloadTooLarge):
             refused = Refused(413, error.code, error.message)
@@ -148,7 +147,7 @@ def _accepted(hook: Hook, accepted: Accepted, roots: Roots) -> Answer:
     status = own.status or (200 if accepted.status == "duplicate" else 202)
     body = hook.answer(accepted.id, accepted.status, roots)
     if body is None:
-        return status, encode({"id": accepted.id, "status": accepted.status}), [_type(JSON)]
+        return status, encode(accepted), [_type(JSON)]
     return status, body, [_type(JSON if body[:1] in (b"{", b"[") else "text/plain; charset=utf-8")]
 
 
