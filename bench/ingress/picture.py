@@ -48,7 +48,7 @@ def draw(results: dict[str, Any], path: Path) -> None:
 
 def _errors(values: dict[str, Any]) -> str:
     share = 100 * values["errors"] / max(values["sent"], 1)
-    return "no error" if not values["errors"] else f"{share:.0f} % errors"
+    return "no error" if not values["errors"] else f"{share:.0f} % given up after 10 s"
 
 
 def _x(seconds: float) -> float:
