@@ -162,7 +162,7 @@ def _check_signed(hook: _Webhook) -> None:
 def _check_reach(hook: _Webhook, tree: Tree) -> None:
     """What passes on this host, and surprises when the network reaches the ingress."""
     ingress, verify = find(tree, ("http", "ingress")), hook.block.verify
-    if not isinstance(ingress, Scalar) or is_loopback(str(ingress.value)):
+    if not isinstance(ingress, Scalar) or not _is_beyond(str(ingress.value)):
         return
     place, path = hook.place("verify", "type"), (*hook.path, "verify", "type")
     if verify.type == "none":
@@ -172,6 +172,14 @@ def _check_reach(hook: _Webhook, tree: Tree) -> None:
         message = f"the secret of {verify.type} crosses the network in the clear"
         help = "give `http` a `tls` or a `proxy`, or listen on 127.0.0.1 behind one that speaks HTTPS"
         hook.report.warning("P437", message, place, path, help)
+
+
+def _is_beyond(ingress: str) -> bool:
+    """Whether others than this host can reach it. What is no address is a finding of its own."""
+    try:
+        return not is_loopback(ingress)
+    except ValueError:
+        return False
 
 
 # --- where it comes in, and what it becomes ----------------------------------------------------------------
