@@ -29,6 +29,7 @@ from pipeline.producer import (
     LONGEST_PAUSE,
     Batch,
     Duration,
+    Marked,
     Plain,
     Wanted,
     batch_of,
@@ -37,7 +38,7 @@ from pipeline.producer import (
 from pipeline.store.bulk import cancelling
 from pipeline.store.confirm import Confirm, Confirming
 from pipeline.store.reader import JobView, Reader, server_time
-from pipeline.store.store import Accepted, Call, StalePolicy, Store, answer
+from pipeline.store.store import Accepted, Call, Mark, StalePolicy, Store, answer
 from pipeline.store.wire import Command, Connection, Reply, connect
 from pipeline.ways import Sure, Way, walk_async
 
@@ -86,6 +87,7 @@ class AsyncClient:
         # What leaves in this tick, by queue: records of jobs that are alike, and jobs of other kinds.
         self._plain: dict[str, Together] = {}
         self._each: dict[str, Together] = {}
+        self._marked: dict[str, Together] = {}
         self._connection = self._confirming = None
         self._opening = asyncio.Lock()
 
@@ -118,13 +120,21 @@ class AsyncClient:
                     return await self._along(queue, known, plain[1], self._plain)
                 except StalePolicy:
                     known = await self._learn(queue)
-        wanted = Wanted(job, data, *own)
-        new = self._policies.new_job(queue, known, wanted)
-        try:
-            return await self._along(queue, known, new, self._each)
-        except StalePolicy:
-            await self._learn(queue)
-            return (await self._enqueue(queue, [wanted]))[0]
+        return await self.put(queue, Wanted(job, data, *own))
+
+    async def put(self, queue: str, wanted: Wanted, mark: Mark | None = None) -> Accepted:
+        """One job as a whole, with the others of this tick. With a mark of its content, and an id, it is a duplicate of
+        one that brought the same mark, too. Errors as those of `enqueue`."""
+        self._settle_in()
+        known = self._policies.get(queue) or await self._learn(queue)
+        while True:
+            new = self._policies.new_job(queue, known, wanted)
+            try:
+                if mark is None:
+                    return await self._along(queue, known, new, self._each)
+                return await self._along(queue, known, (new, mark), self._marked)
+            except StalePolicy:
+                known = await self._learn(queue)
 
     async def enqueue_many(self, queue: str, jobs: Iterable[tuple[str, Any] | Wanted]) -> list[Accepted]:
         """Put many in; see Client.enqueue_many."""
@@ -253,7 +263,7 @@ class AsyncClient:
     def _depart(self, queue: str, together: Together, leaving: dict[str, Together]) -> None:
         if leaving.get(queue) is together:
             del leaving[queue]
-        batch: Batch = Plain(0, together.jobs) if leaving is self._plain else batch_of(together.jobs)
+        batch = self._batch(together.jobs, leaving)
         lane, call = self._prepare(queue, together.known, batch)
         posted = None
         if self._connection is not None and not self._connection.lost.done():
@@ -263,6 +273,13 @@ class AsyncClient:
         task = self._loop.create_task(self._travel(together, call, posted, lane))
         self._travelling.add(task)
         task.add_done_callback(self._travelling.discard)
+
+    def _batch(self, jobs: list[Any], leaving: dict[str, Together]) -> Batch:
+        if leaving is self._plain:
+            return Plain(0, jobs)
+        if leaving is self._marked:
+            return Marked([job for job, _ in jobs], [mark for _, mark in jobs])
+        return batch_of(jobs)
 
     async def _travel(
         self, together: Together, call: Call[list[Accepted]], posted: asyncio.Future[Reply] | None, lane: int

@@ -23,9 +23,11 @@ from pipeline.leaves import (
     of_queue,
     of_schedule,
     of_step,
+    of_webhook,
 )
 from pipeline.plan import AlertPlan, HttpPlan, Plan, PoolPlan, SchedulePlan
 from pipeline.policy import JobPolicy, QueuePolicy
+from pipeline.webhook import WebhookPlan
 
 Class = Literal["hot", "rolling", "restart"]
 Kind = Literal["added", "removed", "changed"]
@@ -146,6 +148,8 @@ def _differences(old: Plan, new: Plan) -> Iterator[Change]:
         yield from _queue(old.queues[name], new.queues[name], place)
     for name in _both(old.schedules, new.schedules):
         yield from _schedule(Place(f"schedules.{name}"), old.schedules.get(name), new.schedules.get(name))
+    for name in _both(old.webhooks, new.webhooks):
+        yield from _webhook(Place(f"webhooks.{name}"), old.webhooks.get(name), new.webhooks.get(name))
     for name in _both(old.flows, new.flows):
         yield from _flow(name, old.flows.get(name), new.flows.get(name))
 
@@ -177,6 +181,13 @@ def _schedule(place: Place, old: SchedulePlan | None, new: SchedulePlan | None) 
         yield _came_or_went(place, "hot", came=new is not None)
     else:
         yield from _changes(_pairs(of_schedule(old), of_schedule(new)), place)
+
+
+def _webhook(place: Place, old: WebhookPlan | None, new: WebhookPlan | None) -> Iterator[Change]:
+    if old is None or new is None:
+        yield _came_or_went(place, "hot", came=new is not None)
+    else:
+        yield from _changes(_described(_pairs(of_webhook(old), of_webhook(new))), place)
 
 
 # --- the project ----------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ class Letter(Struct, frozen=True):
 class Options(Struct, frozen=True, omit_defaults=True):
     """What one job has of its own; `key` is its `until_done` deduplication key, to be freed at its end. One that did
     not begin until `expires` (ms since 1970) is cancelled. `dead_letter`: it is a copy of one that died. `flow` is the id
-    of the flow whose step it is.
+    of the flow whose step it is. `keep`: how long its id stays taken, in ms, if not as long as its queue says.
     """
 
     priority: int = 0
@@ -55,6 +55,11 @@ class Options(Struct, frozen=True, omit_defaults=True):
     expires: int | None = None
     dead_letter: Letter | None = None
     flow: str = ""
+    keep: int | None = None
+
+    def kept(self, otherwise: int) -> int:
+        """How long the job's id stays taken after its end, in ms."""
+        return otherwise if self.keep is None else self.keep
 
 
 NO_OPTIONS = Options()

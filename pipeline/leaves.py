@@ -23,6 +23,7 @@ from pipeline.policy import (
 )
 from pipeline.schedule import written
 from pipeline.units import size_words, words
+from pipeline.webhook import WebhookPlan
 
 Leaves = dict[str, Any]
 """Values by path. None stands for what the file would leave out, or call null."""
@@ -154,6 +155,40 @@ def of_schedule(own: SchedulePlan) -> Leaves:
         "overlap": own.overlap,
         "catch_up": own.catch_up,
         "jitter": _time(own.jitter),
+    }
+
+
+def of_webhook(own: WebhookPlan) -> Leaves:
+    """What `webhooks.<name>` says."""
+    verify, rule = own.verify, own.deduplication
+    secrets = [f"the secret {one.name} ({one.file or one.env})" for one in verify.secrets]
+    return {
+        "path": own.path,
+        "method": own.method,
+        "verify.type": verify.scheme,
+        "verify.secret": secrets if len(secrets) > 1 else secrets[0] if secrets else None,
+        "verify.user": verify.user,
+        "verify.header": verify.header,
+        "verify.prefix": verify.prefix or None,
+        "verify.algorithm": verify.algorithm,
+        "verify.encoding": verify.encoding,
+        "verify.signed": verify.signed,
+        "verify.timestamp_header": verify.timestamp_header,
+        "verify.id_header": verify.id_header,
+        "verify.tolerance": words(verify.tolerance),
+        "verify.allow_unsigned": verify.allow_unsigned,
+        "queue": own.queue,
+        "job": own.job,
+        "unknown_jobs": own.unknown_jobs,
+        "id": own.id,
+        "replay": "id+body" if own.replay else "id",
+        **_deduplication(rule),
+        "data": None if own.data is None else encode(own.data).decode(),
+        "schema": own.schema,
+        "max_body": size_words(own.max_body),
+        "response.status": own.answer.status,
+        "response.body": own.answer.body,
+        "ids.keep": words(own.keep),
     }
 
 

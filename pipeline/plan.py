@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from pipeline.flow import FlowPolicy
 from pipeline.policy import QueuePolicy
+from pipeline.webhook import WebhookPlan
 
 
 class BrokerPlan(Struct, frozen=True):
@@ -182,11 +183,12 @@ class Plan(Struct, frozen=True):
     schedules: dict[str, SchedulePlan] = {}
     flows: dict[str, FlowPolicy] = {}
     http: HttpPlan | None = None
+    webhooks: dict[str, WebhookPlan] = {}
 
     @property
     def web(self) -> HttpPlan | None:
-        """What a web process listens on, or None when the file asks for none."""
-        return self.http
+        """What a web process listens on, or None when the file asks for none: it has neither `http` nor webhooks."""
+        return self.http or (HttpPlan() if self.webhooks else None)
 
 
 class WebPlan(Struct, frozen=True):

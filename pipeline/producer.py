@@ -24,7 +24,7 @@ from pipeline.policy import (
     QueuePolicy,
     Timeout,
 )
-from pipeline.store.store import Accepted, Call, NewJob, Store
+from pipeline.store.store import Accepted, Call, Mark, NewJob, Store
 from pipeline.template import render
 from pipeline.units import milliseconds
 
@@ -55,6 +55,8 @@ class Wanted(NamedTuple):
     deduplication: Deduplication | None = None
     flow: str = ""
     """The flow whose step it is."""
+    keep: int | None = None
+    """How long its id stays taken after its end, in ms, if not as long as its queue says."""
 
 
 class Plain(Struct, frozen=True):
@@ -83,7 +85,17 @@ class Each(Struct, frozen=True):
         return store.enqueue_each(producer, number, generation, self.jobs)
 
 
-Batch = Plain | Each
+class Marked(Struct, frozen=True):
+    """Jobs that are known by their content, too; see receive.lua."""
+
+    jobs: list[NewJob]
+    marks: list[Mark]
+
+    def call(self, store: Store, producer: str, number: int, generation: str) -> Call[list[Accepted]]:  # noqa: ARG002
+        return store.receive(generation, self.jobs, self.marks)
+
+
+Batch = Plain | Each | Marked
 
 
 def record(queue: QueuePolicy, at: int, name: str, data: Any) -> tuple[int, bytes] | None:
@@ -201,11 +213,8 @@ def checked_record(queue: QueuePolicy, at: int, name: str, data: Any, options: O
 
 
 def _options(job: Wanted, priority: int, key: str, expires: int | None) -> Options:
-    if not (priority or key or expires or job.flow) and (job.attempts, job.backoff, job.timeout) == (
-        None,
-        None,
-        None,
-    ):
+    own = (job.attempts, job.backoff, job.timeout, job.keep)
+    if not (priority or key or expires or job.flow) and own == (None, None, None, None):
         return NO_OPTIONS
     if job.attempts is not None and (type(job.attempts) is not int or job.attempts < 1):
         raise InvalidOption(
@@ -214,7 +223,7 @@ def _options(job: Wanted, priority: int, key: str, expires: int | None) -> Optio
     if job.backoff is not None:
         _check_backoff(job.backoff)
     timeout = Timeout(hard=_milliseconds("timeout", job.timeout)) if job.timeout is not None else None
-    return Options(priority, job.attempts, job.backoff, timeout, key, expires, flow=job.flow)
+    return Options(priority, job.attempts, job.backoff, timeout, key, expires, flow=job.flow, keep=job.keep)
 
 
 def _check_backoff(backoff: Backoff) -> None:

@@ -12,7 +12,10 @@ from pipeline.config.policy_tests import run
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
-SET = {"PIPELINE_BROKER": "redis://queue.example.com:6379/0"}
+SET = {
+    "PIPELINE_BROKER": "redis://queue.example.com:6379/0",
+    "STRIPE_WEBHOOK_SECRET": "whsec_of_a_test_that_nobody_uses",
+}
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
@@ -25,7 +28,8 @@ def test_every_config_validates_without_a_warning(path: Path) -> None:
 
 def test_production_without_a_broker_says_which_variable_is_missing() -> None:
     loaded = load(ROOT / "configs" / "prod.yaml", env={})
-    assert ["PIPELINE_BROKER" in finding.message for finding in loaded.findings] == [True]
+    errors = [finding for finding in loaded.findings if finding.severity == "error"]
+    assert ["PIPELINE_BROKER" in finding.message for finding in errors] == [True]
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)

@@ -16,6 +16,8 @@ HASH = "scrypt:15:8:1:bvsYPjt9X6Ls1nr1wpPPNQ:AKY9YHaAgoHUKBQIpDYZYZT8RPx0oH_8bap
 OTHER_HASH = HASH.replace("AKY9", "BKY9")
 FIXED = {"attempts": 3, "backoff": {"type": "fixed", "delay": "2s"}}
 FLOW = {"steps": {"begin": {"queue": "emails", "job": "x"}, "pay": {"queue": "emails", "job": "capture"}}}
+HOOK = {"path": "/a", "queue": "a", "job": "x", "verify": {"type": "none", "allow_unsigned": True}}
+HMAC = {"type": "hmac", "secret": {"secret": "s"}, "header": "X-A"}
 # The value of one key, before and after, and the lines that tell it. NOTHING: the file does not have the key.
 ELSEWHERE = [
     ("name", "shop", "mart", ["~ name  shop -> mart  (restart)"]),
@@ -128,6 +130,39 @@ ELSEWHERE = [
     ("schedules.tidy.overlap", NOTHING, "skip", ["~ schedules.tidy.overlap  allow -> skip  (hot)"]),
     ("schedules.tidy.catch_up", NOTHING, "none", ["~ schedules.tidy.catch_up  latest -> none  (hot)"]),
     ("schedules.tidy.jitter", NOTHING, "10s", ["~ schedules.tidy.jitter  none -> 10s  (hot)"]),
+    ("webhooks.hook.path", "/a", "/b", ["~ webhooks.hook.path  /a -> /b  (hot)"]),
+    ("webhooks.hook.method", NOTHING, "PUT", ["~ webhooks.hook.method  POST -> PUT  (hot)"]),
+    ("webhooks.hook.queue", "a", "b", ["~ webhooks.hook.queue  a -> b  (hot)"]),
+    ("webhooks.hook.job", "x", "{body.type}", ["~ webhooks.hook.job  x -> {body.type}  (hot)"]),
+    ("webhooks.hook.unknown_jobs", NOTHING, "ignore", ["~ webhooks.hook.unknown_jobs  refuse -> ignore  (hot)"]),
+    ("webhooks.hook.id", NOTHING, "{body.id}", ["~ webhooks.hook.id  none -> {body.id}  (hot)"]),
+    ("webhooks.hook.replay", NOTHING, "id+body", ["~ webhooks.hook.replay  id -> id+body  (hot)"]),
+    ("webhooks.hook.data", NOTHING, {"a": "{body.x}"}, ['~ webhooks.hook.data  none -> {"a":"{body.x}"}  (hot)']),
+    ("webhooks.hook.schema", NOTHING, "one.json", ["~ webhooks.hook.schema  none -> a schema  (hot)"]),
+    ("webhooks.hook.max_body", NOTHING, "64KiB", ["~ webhooks.hook.max_body  1MiB -> 64KiB  (hot)"]),
+    ("webhooks.hook.response.status", NOTHING, 200, ["~ webhooks.hook.response.status  none -> 200  (hot)"]),
+    ("webhooks.hook.response.body", NOTHING, "ok", ["~ webhooks.hook.response.body  none -> ok  (hot)"]),
+    ("webhooks.hook.ids.keep", NOTHING, "5d", ["~ webhooks.hook.ids.keep  4d -> 5d  (hot)"]),
+    ("webhooks.hook.deduplication", {"key": "{body.a}", "mode": "throttle", "ttl": "1m"}, {"key": "{body.b}"},
+     ["~ webhooks.hook.deduplication.key  {body.a} -> {body.b}  (hot)",
+      "~ webhooks.hook.deduplication.mode  throttle -> until_done  (hot)",
+      "~ webhooks.hook.deduplication.ttl  1m -> none  (hot)"]),
+    ("webhooks.hook.verify", {"type": "none", "allow_unsigned": True}, {"type": "basic", "user": "u", "secret": {"secret": "s"}},
+     ["~ webhooks.hook.verify.type  none -> basic  (hot)",
+      "~ webhooks.hook.verify.secret  none -> the secret s (S)  (hot)",
+      "~ webhooks.hook.verify.user  none -> u  (hot)",
+      "~ webhooks.hook.verify.allow_unsigned  true -> false  (hot)"]),
+    ("webhooks.hook.verify", HMAC, HMAC | {"header": "x-b", "prefix": "v=", "algorithm": "sha512", "encoding": "base64", "tolerance": "1m",
+      "signed": "{id}.{timestamp}.{body}", "timestamp_header": "X-T", "id_header": "X-I"},
+     ["~ webhooks.hook.verify.header  x-a -> x-b  (hot)",
+      "~ webhooks.hook.verify.prefix  none -> v=  (hot)",
+      "~ webhooks.hook.verify.algorithm  sha256 -> sha512  (hot)",
+      "~ webhooks.hook.verify.encoding  hex -> base64  (hot)",
+      "~ webhooks.hook.verify.signed  {body} -> {id}.{timestamp}.{body}  (hot)",
+      "~ webhooks.hook.verify.timestamp_header  none -> x-t  (hot)",
+      "~ webhooks.hook.verify.id_header  none -> x-i  (hot)",
+      "~ webhooks.hook.verify.tolerance  5m -> 1m  (hot)",
+      "~ webhooks.hook.replay  id+body -> id  (hot)"]),
 ]  # fmt: skip
 # What both a queue and a job name can say, with the lines below them.
 OF_JOBS = [
@@ -171,6 +206,8 @@ def test_a_change_is_told_at_its_key_with_both_values(
         first = edited("http", {"tokens": token}, edited("secrets", {"one": {"env": "ONE"}}))
     if path.startswith("flows."):
         first = edited("flows.order", FLOW)
+    if path.startswith("webhooks."):
+        first = edited("secrets.s.env", "S", edited("webhooks.hook", HOOK))
     assert lines(plan_of(edited(path, before, first)), plan_of(edited(path, after, first))) == told
 
 
@@ -186,6 +223,7 @@ def test_the_table_has_every_key_that_says_something_of_what_runs() -> None:
         "http.tokens.ci": "http.tokens.*",
         "flows.order.steps.pay": "flows.*.steps.*",
         "flows.order": "flows.*",
+        "webhooks.hook": "webhooks.*",
     }
     for name, star in names.items():
         told = {re.sub(name, star, path) for path in told}
@@ -198,9 +236,10 @@ def leaves() -> Iterator[str]:
     for path, key in keys().items():
         holds_more = key.below or key.takes in ("a map of names", "a map of keys")
         resolved = path.endswith((".extends", ".retry", ".secret", ".replicas", ".executor.type"))
+        resolved &= not path.endswith("verify.secret")
         if path.startswith(elsewhere) or resolved:
             continue
-        own = (".timeout", ".executor", "broker.url", "broker.durability", "alerts.*.url")
+        own = (".timeout", ".executor", "broker.url", "broker.durability", "alerts.*.url", "verify.secret")
         if not holds_more or path.endswith(own):
             yield path
 

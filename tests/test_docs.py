@@ -62,7 +62,7 @@ def test_every_command_and_option_of_the_readme_exists(line: str) -> None:
     for name in groups[0]:
         for sub in (
             groups[1]
-            if len(groups) > 1 and name in ("jobs", "dead", "schedules", "flows", "config")
+            if len(groups) > 1 and name in ("jobs", "dead", "schedules", "webhooks", "flows", "config")
             else [""]
         ):
             done = pipeline(*filter(None, (name, sub)), "--help")

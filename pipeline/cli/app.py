@@ -41,6 +41,7 @@ COMMANDS = {
     "lanes": "lanes:lanes",
     "schedules": "schedules:schedules",
     "alerts": "alerts:alerts",
+    "webhooks": "webhooks:webhooks",
     "flows": "flows:flows",
     "pause": "queue:pause",
     "resume": "queue:resume",

@@ -30,6 +30,11 @@ def schedule_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> l
     return _names(ctx, ("schedules",), incomplete)
 
 
+def webhook_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """The webhooks of the file."""
+    return _names(ctx, ("webhooks",), incomplete)
+
+
 def flow_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """The flows of the file."""
     return _names(ctx, ("flows",), incomplete)

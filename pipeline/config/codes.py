@@ -35,7 +35,7 @@ CODES: dict[str, str] = {
     "most, and a pattern may look through 10,000 files.",
     "P023": "No file matches a pattern of `include`. That is fine for a folder that is still empty, and a surprise "
     "after a typing error. A path without *, ? or [ must exist.",
-    "P024": "An included file holds `queues`, `retries`, `pools`, `schedules`, `flows`, `include` and x-* keys. All else is about the whole "
+    "P024": "An included file holds `queues`, `retries`, `pools`, `schedules`, `webhooks`, `flows`, `include` and x-* keys. All else is about the whole "
     "project and stands in the file that is run.",
     "P025": "The file has so many errors, or so many profiles and values, that the rest was not looked at.",
     # Keys and values
@@ -67,6 +67,8 @@ CODES: dict[str, str] = {
     "without an offset it is meant in the schedule's `timezone`.",
     "P130": "The address of an alert cannot be used. It begins with https://, and with http:// only to this host "
     "(localhost, 127.0.0.1, [::1]) or with `allow_private: true`; no user stands in it.",
+    "P131": "A webhook's path begins with / and is made of a-z, A-Z, 0-9, '.', '_', '~' and '-' between slashes, 200 characters at most; "
+    "it is compared as it comes, byte by byte. Names of headers are made of letters, digits and '-'; case does not matter.",
     # References
     "P201": "`retry` or `extends` names a policy that `retries` does not have.",
     "P202": "Policies extend each other in a circle, so none of them has a beginning.",
@@ -154,6 +156,18 @@ CODES: dict[str, str] = {
     "P368": "A token is all that a program shows, so it must not be guessed: 16 characters or more, by chance.",
     "P369": "The files in `tls` are a certificate with its chain and its key, both PEM, the key without a password. Paths are from the "
     "project's root.",
+    "P370": "The secret of a webhook cannot be used: it has fewer than 16 bytes (`bearer`: 32), so that it could be guessed, or it is not "
+    "of the kind that its type of verification takes.",
+    "P371": "What a type of verification needs, and what it takes: `secret` for all but none; `user` for basic; `header` for hmac, with "
+    "`timestamp_header` and `id_header` when {timestamp} and {id} are signed. One secret, or two while it is being changed.",
+    "P372": "Type none lets everybody who reaches the port put jobs in. If that is meant, because something else lets nobody else "
+    "through, `allow_unsigned: true` says so.",
+    "P373": "`signed` says what the signature of hmac is made of. The body must be in it, or anybody could send another one with it; a time "
+    "or an id that are not in it prove nothing.",
+    "P374": "Two webhooks come in at one path by one method, so one of them never would.",
+    "P375": "A webhook names a queue or a job that the file does not have.",
+    "P376": "A file has at most 1,000 webhooks.",
+    "P377": "A header that holds a password, a token or a cookie would be kept with the job, for all who may look at it.",
     "P316": "`max_jobs` of an executor says when the process of a slot is replaced, which only `type: process` has. "
     "`recycle.max_jobs` replaces whole workers.",
     "P317": "A batch needs a `size`. One process runs `concurrency` batches at once, and 1,000 jobs at most.",
@@ -186,6 +200,9 @@ CODES: dict[str, str] = {
     "by all who can read the file. Put it under `secrets`, and write {secret: NAME} here.",
     "P433": "A dead-letter queue gets the jobs under their own names. One whose name the queue does not know is dead there "
     "at once. Give it the name, a `handler` for every name, or `handler: null` to keep the jobs for a person.",
+    "P437": "The ingress listens beyond this host. Whoever reaches it can send a webhook of type none; and what proves a sender of type bearer, "
+    "basic or gitlab is the secret itself, which everybody on the way reads without HTTPS. A signature does not give its secret away.",
+    "P436": "The whole body becomes the payload, and the queue takes no payload of that size: it answers 413 to what is larger.",
     "P435": "The step's job goes to a queue that only stores (`handler: null`). The flow waits until somebody else has worked it "
     "off, or its `timeout` is over.",
     "P411": "With `executor: process` each slot has a process of its own, about 25 MiB and what the handlers import. "

@@ -20,9 +20,9 @@ MAX_FILES = 1_000
 MAX_TOTAL = 16 * 1024 * 1024
 MAX_DEPTH = 16
 MAX_PATTERNS = 1_000
-SHARED = ("queues", "retries", "pools", "schedules", "flows")
+SHARED = ("queues", "retries", "pools", "schedules", "webhooks", "flows")
 """What an included file may declare, beside `include` and x-* keys."""
-_SMALLEST = "an included file holds `queues`, `retries`, `pools`, `schedules` or `flows`"
+_SMALLEST = "an included file holds `queues`, `retries`, `pools`, `schedules`, `webhooks` or `flows`"
 
 
 class Files:

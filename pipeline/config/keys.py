@@ -47,6 +47,14 @@ _EXAMPLES = {
     "schedules.*": '{queue: emails, job: digest, cron: "15 2 * * *"}', "every": "5m", "data": "{mode: full}",
     "overlap": "skip", "catch_up": "all", "limit": "10", "schedules.*.jitter": "30s",
     "schedules.*.queue": "emails", "schedules.*.job": "digest",
+    "webhooks.*": "{path: /hooks/stripe, verify: {type: stripe, secret: {secret: stripe}}, queue: payments, job: capture}",
+    "path": "/hooks/stripe", "verify": "{type: stripe, secret: {secret: stripe}}", "verify.type": "github",
+    "verify.secret": "[{secret: stripe}, {secret: stripe-old}]", "verify.secret.secret": "stripe", "user": "shop", "header": "X-Signature", "prefix": "sha256=",
+    "signed": '"{timestamp}.{body}"', "timestamp_header": "X-Timestamp", "id_header": "X-Event-Id", "tolerance": "5m",
+    "webhooks.*.queue": "payments", "webhooks.*.job": '"{body.type}"', "webhooks.*.id": '"{body.id}"', "unknown_jobs": "ignore",
+    "webhooks.*.deduplication": '{key: "{body.order}", mode: throttle, ttl: 10m}', "webhooks.*.deduplication.key": '"{body.order}"', "replay": "id",
+    "webhooks.*.data": '{order: "{body.data.order}", topic: "{header.x-topic}"}', "webhooks.*.schema": "schemas/hooks/order.schema.json", "max_body": "256KiB",
+    "webhooks.*.method": "POST", "response": "{status: 200, body: ok}", "response.status": "200", "response.body": "ok", "webhooks.*.ids": "{keep: 4d}",
     "tests.*": "{name: backoff curve, retry: standard, expect: {delays: [2s, 4s]}}",
     "tests.*.name": "backoff curve", "broker.url.secret": "broker", "type": "exponential", "durability": "fsync", "durability.replicas": "1", "state": "dead", "tests.*.queue": "emails", "tests.*.job": "capture",
     "flows.*": "{steps: {reserve: {queue: inventory, job: reserve}, charge: {queue: payments, job: capture, needs: [reserve]}}}",
@@ -141,6 +149,8 @@ def _inside(field: FieldInfo, path: str) -> Iterator[Key]:
     for part in many:
         items = get_args(part)[1 if get_origin(part) is dict else 0]
         for item in _parts(items, []):
+            if item in blocks:
+                continue  # one of them, or a list of such
             if _is_block(item) or get_origin(part) is dict:
                 yield _item(f"{path}.*", item, field)
             if _is_block(item):

@@ -36,6 +36,7 @@ from pipeline.config.tree import Mapping as Tree
 from pipeline.config.tree import Path as Steps
 from pipeline.config.values import NULL_SAYS_SO, interpolate, plain
 from pipeline.config.webchecks import check_http
+from pipeline.config.webhooks import check_webhooks
 from pipeline.errors import ConfigError
 from pipeline.plan import Plan
 
@@ -193,8 +194,9 @@ class _Project:
         check_alerts(tree, written, scopes, references, report)
         check_cases(filled_in, written, references, report)
         check_flows(filled_in, written, report)
+        check_webhooks(tree, written, scopes, references, report)
         references.tell(written)
-        schemas = read_schemas(scopes, self._root, report)
+        schemas = read_schemas(scopes, tree, self._root, report)
         check_schedules(tree, written, scopes, schemas, references, report)
         references.tell(written)
         check_http(tree, self._root, self._need, report)

@@ -39,6 +39,7 @@ from pipeline.config.fields import (
 from pipeline.config.flow_blocks import FlowBlock
 from pipeline.config.http import HttpBlock
 from pipeline.config.receivers import AlertBlock, DeadLetterBlock, WaitLimitBlock
+from pipeline.config.webhook_blocks import WebhookBlock
 from pipeline.plan import BrokerPlan, PoolPlan, ReloadPlan, RestartPlan, SchedulePlan, SupervisorPlan
 from pipeline.policy import MAX_CONCURRENCY, MAX_PRIORITY, MAX_PROCESSES, QueuePolicy, RetryPolicy
 
@@ -434,6 +435,7 @@ class Config(Block):
     queues: dict[Name, QueueBlock] = required("hot", "The queues by name.")
     pools: dict[Name, PoolBlock] = optional("hot", "The pools that several queues share, by name.", {})
     schedules: dict[Name, ScheduleBlock] = optional("hot", "What runs by itself, by its name.", {})
+    webhooks: dict[Name, WebhookBlock] = optional("hot", "What others send, by its name.", {})
     flows: dict[Name, FlowBlock] = optional("hot", "Steps that need each other, by the flow's name.", {})
     profiles: dict[Name, Profile] = optional("hot", "What --profile NAME lays over the file.", {})
     tests: tuple[CaseBlock, ...] = optional("hot", "Policy tests, run by `pipeline test`.", ())

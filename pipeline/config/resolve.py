@@ -30,6 +30,7 @@ from pipeline.config.model import (
     TimeoutBlock,
 )
 from pipeline.config.receivers import AlertBlock, AlertSecret, WaitLimitBlock
+from pipeline.config.webhook_plans import webhook_of
 from pipeline.flow import FlowPolicy, StepPolicy
 from pipeline.plan import (
     AlertPlan,
@@ -74,6 +75,7 @@ def build(config: Config, schemas: Schemas, root: Path, file: Path) -> Plan:
     flows = {name: _flow(name, flow) for name, flow in config.flows.items()}
     supervisor = _supervisor(config)
     alerts = {name: alert_of(alert, config.secrets) for name, alert in config.alerts.items()}
+    webhooks = {name: webhook_of(hook, config.secrets, schemas) for name, hook in config.webhooks.items()}
     return Plan(
         name=config.name,
         root=str(root),
@@ -88,6 +90,7 @@ def build(config: Config, schemas: Schemas, root: Path, file: Path) -> Plan:
             schedules,
             alerts,
             flows,
+            webhooks,
         ),
         broker=BrokerPlan(_address(config.broker), _durability(config.broker), config.broker.allow_eviction),
         supervisor=supervisor,
@@ -98,6 +101,7 @@ def build(config: Config, schemas: Schemas, root: Path, file: Path) -> Plan:
         alerts=alerts,
         flows=flows,
         http=None if config.http is None else http_of(config.http, config.secrets),
+        webhooks=webhooks,
     )
 
 

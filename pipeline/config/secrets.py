@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote
 
+import msgspec
 from pydantic import ValidationError
 
 from pipeline.address import Forbidden, needs_tls, split
@@ -19,8 +20,9 @@ from pipeline.config.report import Report
 from pipeline.config.suggest import did_you_mean
 from pipeline.config.translate import explained
 from pipeline.config.tree import Mapping as Tree
-from pipeline.config.tree import Node, Scalar, Text, child, find
+from pipeline.config.tree import Node, Scalar, Sequence, Text, child, find
 from pipeline.config.tree import Path as Steps
+from pipeline.webhook import VerifyPlan, key_of
 
 Need = Literal["required", "broker", "noted"]
 """Whether a secret that is used and not set is an error, or a note. `broker`: only those are read that lead there."""
@@ -89,6 +91,9 @@ def resolve(
         if (file := child(declared, "file")) is not None:
             files.append(str(_path(root, file)))
         values[place] = _value(name, declared, root, env, need, report)
+        if place[0] == "webhooks":
+            _check_key(values[place], reference, tree, place, report)
+            continue
         _check(values[place], reference, place, report)
         if place[:1] == ("alerts",):
             _check_way(values[place], reference, tree, place, report)
@@ -100,10 +105,22 @@ def _references(tree: Tree, need: Need) -> Iterator[tuple[Steps, Scalar]]:
     names = alerts.entries if isinstance(alerts, Tree) and need != "broker" else ()
     owners = tokens.entries if isinstance(tokens, Tree) and need != "broker" else ()
     places = (*(("alerts", name, "url") for name in names), *((*_TOKENS, name, "secret") for name in owners))
-    for place in (_BROKER, *places):
+    hooks = () if need == "broker" else _of_webhooks(tree)
+    for place in (_BROKER, *places, *hooks):
         reference = find(tree, (*place, "secret"))
         if isinstance(reference, Scalar) and reference.value is not None:
             yield place, reference
+
+
+def _of_webhooks(tree: Tree) -> Iterator[Steps]:
+    hooks = child(tree, "webhooks")
+    for name in hooks.entries if isinstance(hooks, Tree) else ():
+        place: Steps = ("webhooks", name, "verify", "secret")
+        several = find(tree, place)
+        if isinstance(several, Sequence):
+            yield from ((*place, at) for at in range(len(several.items)))
+        else:
+            yield place
 
 
 def _value(name: str, declared: Node, root: Path, env: Mapping[str, str], need: Need, report: Report) -> str:
@@ -158,6 +175,21 @@ def _check(value: str, reference: Scalar, place: Steps, report: Report) -> None:
     except ValidationError as error:
         code, message, help = explained(error.errors(include_url=False)[0])
         report.error(code, message, reference.span, place, help)
+
+
+def _check_key(value: str, reference: Scalar, tree: Tree, place: Steps, report: Report) -> None:
+    """Whether a webhook's secret is one that its scheme takes; the finding shows no part of it."""
+    scheme = find(tree, (*place[:3], "type"))
+    if not value or not isinstance(scheme, Scalar):
+        return
+    try:
+        key_of(msgspec.convert({"type": scheme.value}, VerifyPlan), value)
+    except msgspec.ValidationError:
+        return  # the type is a finding already
+    except ValueError as error:
+        help = "use the one that the sender shows, or a long random one: openssl rand -base64 32"
+        message = f"the secret '{reference.text}' cannot be used: {error}"
+        report.error("P370", message, reference.span, place, help)
 
 
 def _check_way(value: str, reference: Scalar, tree: Tree, place: Steps, report: Report) -> None:

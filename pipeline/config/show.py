@@ -21,7 +21,7 @@ _ELSEWHERE = ("defaults", "include", "profiles", "tests")
 _MERGED = (*_ELSEWHERE, "retries")
 _DURATIONS = (
     "timeout", "soft", "hard", "delay", "max", "delays", "age", "keep", "ttl", "stop_timeout", "lease", "import_timeout",
-    "max_age", "interval", "every", "jitter", "throttle",
+    "max_age", "interval", "every", "jitter", "throttle", "tolerance",
 )  # fmt: skip
 
 
@@ -101,7 +101,7 @@ def _value(name: str, value: Any) -> Any:
         return {key: _value("", item) for key, item in value.items()}
     if isinstance(value, tuple):
         return [_value(name, item) for item in value]
-    if name in ("max_payload", "max_memory") and value is not None:
+    if name in ("max_payload", "max_memory", "max_body") and value is not None:
         return format_size(value)
     is_duration = name in _DURATIONS and isinstance(value, int)
     return units.words(value) if is_duration else value
@@ -122,6 +122,8 @@ def _block(data: Mapping[str, Any], path: Path) -> Iterator[tuple[str, Path | No
 def _scalar(value: Any) -> str:
     if isinstance(value, _Flow):
         return value
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_scalar(name)}: {_scalar(item)}' for name, item in value.items())}}}"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if not isinstance(value, str):

@@ -16,11 +16,6 @@ from pipeline.config.suggest import did_you_mean, near
 from pipeline.config.tree import Mapping, Node, Path, Span, dotted, find, is_null, key_span, value_span
 from pipeline.config.values import is_named
 
-_LATER = {
-    "": ("http", "webhooks"),
-    "queues.NAME": ("lanes", "dead_letter"),
-    "defaults": ("lanes", "dead_letter"),
-}
 _TYPES = {
     "model_type": "a map of keys",
     "dict_type": "a map of names",
@@ -109,8 +104,6 @@ def _unknown(path: Path) -> tuple[str, str]:
     key, above = str(path[-1]), path[:-1]
     message = f"unknown key '{key}'"
     place = dotted("NAME" if is_named(path[:number]) else path[number] for number in range(len(above)))
-    if key in _LATER.get(place, ()):
-        return message, f"`{key}` is not available in this version"
     model = model_at(above)
     names = keys_of(model) if model else ()
     if near(key, names) is None and (help := _belongs(key, place)):

@@ -10,9 +10,12 @@ from pipeline.config.report import Report
 from pipeline.config.tree import Entry, Mapping, Node, Path, Scalar, Sequence, Text, is_null
 
 # Where keys are names that the user chose: no `x-` key is skipped, and an empty entry is an empty map.
-_NAMED = (("queues",), ("retries",), ("pools",), ("secrets",), ("schedules",), ("queues", "*", "jobs"))
+_NAMED = (
+    *((name,) for name in ("queues", "retries", "pools", "secrets", "schedules", "webhooks")),
+    ("queues", "*", "jobs"),
+)
 # What stands below is nothing of ours: it is a payload, as the handler gets it.
-_PAYLOAD = ("schedules", "*", "data")
+_PAYLOADS = (("schedules", "*", "data"), ("webhooks", "*", "data"))
 # For these, null is a value: no limit, no handler.
 NULL_SAYS_SO = ("timeout", "soft", "hard", "count", "age", "handler")
 
@@ -27,8 +30,9 @@ def is_named(path: Path) -> bool:
 
 def is_payload(path: Path) -> bool:
     """Whether what stands at `path` is a payload, or a part of one."""
-    return len(path) >= len(_PAYLOAD) and all(
-        step in ("*", at) for step, at in zip(_PAYLOAD, path, strict=False)
+    return any(
+        len(path) >= len(pattern) and all(step in ("*", at) for step, at in zip(pattern, path, strict=False))
+        for pattern in _PAYLOADS
     )
 
 

@@ -97,7 +97,7 @@ def _has_same_file(one: Plan, other: Plan) -> bool:
 
 
 def _nothing(wanted: Plan) -> Plan:
-    return replace(wanted, queues={}, pools={}, schedules={})
+    return replace(wanted, queues={}, pools={}, schedules={}, webhooks={})
 
 
 def _compare(connection: BlockingConnection, wanted: Plan, here: Plan | None) -> Comparison:

@@ -59,7 +59,14 @@ class Terms(NamedTuple):
 
     def kept(self, job: JobView) -> int | str:
         """How long its id stays taken."""
-        return "" if job.id.isdigit() else self.policy.ids_keep
+        return kept(job, self.policy)
+
+
+def kept(job: JobView, policy: QueuePolicy | None) -> int | str:
+    """How long a job's id stays taken after its end, in ms; nothing for ids of ours."""
+    if job.id.isdigit():
+        return ""
+    return (policy or QueuePolicy("")).ids_keep if job.keep is None else job.keep
 
 
 class Deed(NamedTuple):
@@ -80,8 +87,7 @@ def cancelling(store: Store, job: JobView, policy: QueuePolicy | None, at: int) 
 
 def cancelled(job: JobView, policy: QueuePolicy | None, at: int) -> tuple[int, str, int | str, bytes]:
     """What a job is cancelled with: its level, key and keep, and how it ends."""
-    keep: int | str = "" if job.id.isdigit() else (policy or QueuePolicy("")).ids_keep
-    return job.priority, job.key, keep, encode(Outcome(job.attempt, None, at))
+    return job.priority, job.key, kept(job, policy), encode(Outcome(job.attempt, None, at))
 
 
 def _cancel(store: Store, job: JobView, terms: Terms) -> Call[str | None]:

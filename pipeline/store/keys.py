@@ -120,6 +120,11 @@ def dedup(queue: str, key: str) -> str:
     return f"{queue}:dedup:{key}"
 
 
+def seen(queue: str, mark: str) -> str:
+    """string: the id that came with a webhook's content first."""
+    return f"{queue}:seen:{mark}"
+
+
 def ids(queue: str) -> str:
     """Sorted set: callers' ids of ended jobs, by the time until which they stay taken."""
     return f"{queue}:ids"

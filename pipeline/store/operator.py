@@ -11,10 +11,10 @@ from functools import cached_property
 from msgspec import Struct
 
 from pipeline.errors import JobNotFound, WrongState
-from pipeline.job import State, decode_job, encode
+from pipeline.job import Options, State, decode_job, encode
 from pipeline.policy import QueuePolicy
 from pipeline.store import listing, overrides
-from pipeline.store.bulk import Progress, again, cancelling, move_many, silent
+from pipeline.store.bulk import Progress, again, cancelling, kept, move_many, silent
 from pipeline.store.listing import Filter
 from pipeline.store.overrides import Overrides, Pause, Scale
 from pipeline.store.reader import JobView, Reader, server_time
@@ -91,7 +91,7 @@ class Operator:
     def remove(self, id: str) -> str:
         """Delete a job that does not run; the result is the state it was in. Raises JobNotFound or WrongState."""
         job = self._find(id)
-        entry = (id, job.priority, job.key, self._keep(id))
+        entry = (id, job.priority, job.key, kept(job, self.policy()))
         (answer,) = run_blocking(self.connection, self.store.remove([entry]))
         state = self._known(id, answer)
         if state == "active":
@@ -148,8 +148,8 @@ class Operator:
         purged, more = 0, True
         while more:
             jobs, more = run_blocking(self.connection, self.store.purge(PURGE_CHUNK))
-            ended = [(id.decode(), decode_job(record).options.key) for id, record in jobs]
-            held = [(id, key, self._keep(id)) for id, key in ended if key or not id.isdigit()]
+            ended = [(id.decode(), decode_job(record).options) for id, record in jobs]
+            held = [(id, own.key, self._keep(id, own)) for id, own in ended if own.key or not id.isdigit()]
             if held:
                 run_blocking(self.connection, self.store.free(held))
             purged += len(jobs)
@@ -171,9 +171,9 @@ class Operator:
         help = "it may have ended and been trimmed; `pipeline jobs list` shows what is kept"
         return JobNotFound(f"queue {self.queue!r} keeps no job {id!r}", help)
 
-    def _keep(self, id: str) -> int | str:
+    def _keep(self, id: str, own: Options) -> int | str:
         """How long a caller's id stays taken after its job, in ms; nothing for ids of ours."""
-        return "" if id.isdigit() else self.policy().ids_keep
+        return "" if id.isdigit() else own.kept(self.policy().ids_keep)
 
 
 def _why_not(state: str) -> str:

@@ -41,7 +41,8 @@ class JobView(Struct, frozen=True, kw_only=True):
     """All that is kept of one job, as `jobs show --json` prints it. Times are ms since 1970.
 
     `attempt` is the one that runs or ran last, 0 before the first. `due_at` is set while it is delayed,
-    `worker` while it is active, `key` as long as it holds a deduplication key until its end. `dead_letter` tells
+    `worker` while it is active, `key` as long as it holds a deduplication key until its end, `keep` when its id
+    stays taken for another time after its end than its queue says, in ms. `dead_letter` tells
     whose copy a job of a dead-letter queue is; only where there is one redrives are counted in `redriven`.
     """
 
@@ -66,6 +67,7 @@ class JobView(Struct, frozen=True, kw_only=True):
     due_at: int | None = None
     lane: str | None = None
     key: str = ""
+    keep: int | None = None
     redriven: int = 0
     dead_letter: Letter | None = None
 
@@ -242,6 +244,7 @@ def _view(
         lane=_text(lane),
         logs=_texts(logs),
         key=job.options.key,
+        keep=job.options.keep,
         redriven=runs.redriven,
         dead_letter=job.options.dead_letter,
     )

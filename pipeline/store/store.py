@@ -115,6 +115,13 @@ class NewJob(NamedTuple):
     record: bytes
 
 
+class Mark(NamedTuple):
+    """What stands for a job's content for `keep` ms, in the order of receive.lua."""
+
+    mark: str
+    keep: int
+
+
 class Copy(NamedTuple):
     """A job's copy for a dead-letter queue, in the order of letter.lua."""
 
@@ -186,6 +193,13 @@ class Store:
         """Store jobs that have an id, a time or a deduplication key of their own."""
         command = script("enqueue_each").command(
             queue=self.queue, producer=producer, call=call, generation=generation, rest=_flat(jobs)
+        )
+        return Call(command, _accepted)
+
+    def receive(self, generation: str, jobs: Sequence[NewJob], marks: Sequence[Mark]) -> Call[list[Accepted]]:
+        """Store jobs each of which has an id and a mark of its content. A call that is repeated finds them there."""
+        command = script("receive").command(
+            queue=self.queue, generation=generation, count=len(jobs), rest=[*_flat(marks), *_flat(jobs)]
         )
         return Call(command, _accepted)
 

@@ -172,7 +172,7 @@ def _dead(held: Held, job: Job[object], policy: QueuePolicy, runs: Runs, error: 
         runs=encode(runs),
         outcome=encode(outcome),
         key=job.options.key,
-        keep="" if held.id.isdigit() else policy.ids_keep,
+        keep="" if held.id.isdigit() else job.options.kept(policy.ids_keep),
     )
 
 

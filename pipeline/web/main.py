@@ -66,6 +66,7 @@ class Web:
         for task in beside:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
+        await self._ingress.close()
         await self.shop.client.close()
 
     def obey(self, order: dict[str, Any]) -> None:

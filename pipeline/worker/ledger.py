@@ -222,7 +222,7 @@ class Ledger:
         # What makes the jobs of flows remembers them: their ids need not be kept.
         holding = [one for one in done if not one.id.isdigit() or one.job.options.key]
         ours = [one for one in holding if not one.job.options.flow]
-        return [part for one in ours for part in (one.id, one.job.options.key, self._keep(one.id))]
+        return [part for one in ours for part in (one.id, one.job.options.key, self._keep(one))]
 
     def ahead(self, slots: int) -> int:
         """How many jobs to hold beyond the slots: a few ms of work, none for slow handlers, or where only so many may be
@@ -258,10 +258,10 @@ class Ledger:
         return PLAIN_OUTCOME % (attempt.job.attempt, begun, ended)
 
     def _ending(self, move: Move, attempt: Attempt | Refused) -> Move:
-        return move._replace(key=attempt.job.options.key, keep=self._keep(attempt.id))
+        return move._replace(key=attempt.job.options.key, keep=self._keep(attempt))
 
-    def _keep(self, id: bytes) -> int | str:
-        return "" if id.isdigit() else self.policy.ids_keep
+    def _keep(self, attempt: Attempt | Refused) -> int | str:
+        return "" if attempt.id.isdigit() else attempt.job.options.kept(self.policy.ids_keep)
 
     def _measure(self, ended: list[Attempt]) -> None:
         """Histograms of run and wait time: bucket i counts what took less than 2**i tenths of a ms."""

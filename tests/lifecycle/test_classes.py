@@ -30,10 +30,14 @@ NAMES = {
     "users.*": "ann",
     "tokens.*": "ci",
     "steps.*": "step",
+    "webhooks.*": "hook",
 }
 HASH = "scrypt:15:8:1:bvsYPjt9X6Ls1nr1wpPPNQ:AKY9YHaAgoHUKBQIpDYZYZT8RPx0oH_8bapGhgYRwCg"
 OTHER_HASH = HASH.replace("AKY9", "BKY9")
 ALERTS = {"oncall": {"url": "https://example.com/a"}, "pager": {"command": ["page"]}}
+OPEN = {"type": "none", "allow_unsigned": True}
+HOOK = {"path": "/a", "queue": "a", "job": "job", "verify": OPEN}
+SIGNED = {"type": "hmac", "secret": {"secret": "hooked"}, "header": "X-A"}
 # What each kind of key is changed from and to. A longer ending of a path goes before a shorter one.
 VALUES = {
     "version": (1, 2),
@@ -200,6 +204,37 @@ VALUES = {
     "for_each": ("{data.x}", "{data.y}"),
     "optional": (False, True),
     "on_failure": (False, True),
+    "webhooks": ({"hook": HOOK}, {"hook": HOOK, "other": HOOK | {"path": "/b"}}),
+    "webhooks.*": (HOOK, HOOK | {"job": "other"}),
+    "webhooks.*.path": ("/a", "/b"),
+    "method": ("POST", "PUT"),
+    "webhooks.*.queue": ("a", "b"),
+    "webhooks.*.job": ("job", "other"),
+    "unknown_jobs": ("refuse", "ignore"),
+    "webhooks.*.id": (None, "{body.id}"),
+    "replay": ("id", "id+body"),
+    "webhooks.*.deduplication": ({"key": "{body.a}"}, {"key": "{body.b}"}),
+    "webhooks.*.deduplication.key": ("{body.a}", "{body.b}"),
+    "webhooks.*.data": ({"a": 1}, {"a": "{body.x}"}),
+    "max_body": ("1MiB", "2MiB"),
+    "response": ({}, {"body": "ok"}),
+    "response.status": (None, 200),
+    "response.body": (None, "ok"),
+    "webhooks.*.ids": ({"keep": "1d"}, {"keep": "2d"}),
+    "verify": (OPEN, SIGNED),
+    "verify.type": ("github", "gitlab"),
+    "verify.secret": ({"secret": "hooked"}, [{"secret": "hooked"}, {"secret": "older"}]),
+    "verify.secret.secret": ("hooked", "older"),
+    "verify.user": ("a", "b"),
+    "verify.header": ("X-A", "X-B"),
+    "verify.prefix": (None, "v="),
+    "verify.algorithm": ("sha256", "sha512"),
+    "verify.encoding": ("hex", "base64"),
+    "verify.signed": ("{body}", "x{body}"),
+    "verify.timestamp_header": ("X-A", "X-B"),
+    "verify.id_header": ("X-A", "X-B"),
+    "verify.tolerance": ("1m", "2m"),
+    "verify.allow_unsigned": (None, False),
     "profiles": ({}, {"dev": {"defaults": {"concurrency": 1}}}),
     "profiles.*": ({"defaults": {"concurrency": 1}}, {"defaults": {"concurrency": 2}}),
     "tests": ([], [{"name": "curve", "retry": "standard", "expect": {"delays": []}}]),
@@ -212,6 +247,8 @@ BESIDE: dict[str, dict[str, Any]] = {
     "tokens.*.role": {"secret": {"secret": "one"}},
     "proxy.header": {"from": ["10.0.0.0/8"]},
     "proxy.role": {"from": ["10.0.0.0/8"], "header": "X-User"},
+    "webhooks.*.deduplication.ttl": {"key": "{body.a}", "mode": "throttle"},
+    "webhooks.*.deduplication.mode": {"key": "{body.a}"},
     "backoff.type": {"delay": "1s"},
     "backoff.delay": {"type": "fixed"},
     "backoff.max": {"type": "fixed", "delay": "1s"},
@@ -228,6 +265,14 @@ BESIDE: dict[str, dict[str, Any]] = {
     "executor.max_jobs": {"type": "process"},
     "jobs.*.schema": {"handler": "hands:work"},
     "schedules.*.timezone": DAILY,
+    "verify.user": {"type": "basic", "secret": {"secret": "hooked"}},
+    "verify.type": {"secret": {"secret": "hooked"}},
+    "verify.secret": {"type": "github"},
+    "verify.timestamp_header": SIGNED | {"signed": "{timestamp}.{body}"},
+    "verify.id_header": SIGNED | {"signed": "{id}.{body}"},
+    "verify.tolerance": SIGNED | {"signed": "{timestamp}.{body}", "timestamp_header": "X-T"},
+    "verify.allow_unsigned": {"type": "github", "secret": {"secret": "hooked"}},
+    **{f"verify.{key}": SIGNED for key in ("header", "prefix", "algorithm", "encoding", "signed")},
     "schedules.*.cron": {"queue": "a", "job": "job"},
     **{
         f"schedules.*.{key}": HOURLY
@@ -259,6 +304,15 @@ def put(document: dict[str, Any], path: str, value: object) -> None:
         node = node[name]
 
 
+def add_webhook(path: str, document: dict[str, Any]) -> None:
+    """A webhook around a key of one."""
+    if path.startswith("webhooks.*."):
+        document["webhooks"] = {"hook": HOOK | document.get("webhooks", {}).get("hook", {})}
+        document["secrets"] = {name: {"file": f"{name}.txt"} for name in ("hooked", "older")}
+    if path == "webhooks.*.verify.secret.secret":
+        put(document, "webhooks.*.verify", {"type": "github"})
+
+
 def document_with(path: str, value: object) -> dict[str, Any]:
     document = copy.deepcopy(BASE)
     ending = next((one for one in BESIDE if path.endswith(one)), None)
@@ -273,6 +327,7 @@ def document_with(path: str, value: object) -> dict[str, Any]:
             document["queues"][queue]["dead_letter"] = None
     if path == "alerts.*.url.secret" or path.startswith("http.tokens"):
         document["secrets"] = {name: {"file": f"{name}.txt"} for name in ("one", "two")}
+    add_webhook(path, document)
     if ".lanes." in path:
         lanes = path.partition(".lanes.")[0] + ".lanes"
         put(document, f"{lanes}.key", "{data.a}")
@@ -286,6 +341,7 @@ def document_with(path: str, value: object) -> dict[str, Any]:
 BASE: dict[str, Any] = {
     "name": "test",
     "broker": {},
+    "http": {"listen": "127.0.0.1:0", "ingress": "127.0.0.1:0"},
     "supervisor": {"stop_timeout": "10s", "reload": {"watch": False}},
     "retries": {
         "standard": {"attempts": 2},
@@ -310,6 +366,8 @@ def running():
     for name in ("one", "two"):
         (written.root / f"{name}.json").write_text(json.dumps({"title": name}))
         (written.root / f"{name}.txt").write_text(f"https://example.com/{name}")
+    for name in ("hooked", "older"):
+        (written.root / f"{name}.txt").write_text(f"a secret that nobody guesses: {name}")
     written.file.write_text(json.dumps(BASE))
     run = written.run()
     eventually(lambda: is_up(written) and written.pools_run(), "it runs")
@@ -372,7 +430,8 @@ def test_every_key_changes_in_its_class(running, path):
             assert outcome.status == "applied", outcome
             eventually(lambda: not processes <= workers(running), "a worker is replaced")
         case _:
-            silent = path.startswith(SILENT)
+            # `allow_unsigned` is a condition of type none, and changes with it.
+            silent = path.startswith(SILENT) or path.endswith("allow_unsigned")
             assert outcome.status == ("unchanged" if silent else "applied"), outcome
             assert silent or outcome.changes
             if "processes" not in path and not path.startswith("pools"):

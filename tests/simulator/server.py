@@ -35,6 +35,7 @@ REPLACED = {
     "redis.call('PEXPIRE', starts, book.per)": "redis.call('PEXPIREAT', starts, sim_after(book.per))",
     "redis.call('EXPIRE', memory, 60)": "redis.call('PEXPIREAT', memory, sim_after(60000))",
     "'PX', window": "'PXAT', sim_after(window)",
+    "'PX', keep": "'PXAT', sim_after(keep)",
 }
 HELPERS = {
     "sim_pick": """

@@ -10,7 +10,11 @@ import pytest
 from pipeline.errors import JobNotFound, WrongState
 from pipeline.job import KeptError, Outcome
 from pipeline.policy import Deduplication
+from pipeline.producer import Wanted
+from pipeline.store import keys
 from pipeline.store.listing import Filter
+from pipeline.store.reader import server_time
+from pipeline.store.store import run_blocking
 
 Bench = Any
 
@@ -154,3 +158,14 @@ def test_a_purge_deletes_waiting_jobs_only_and_frees_their_keys(bench: Bench) ->
     counts = bench.counts()
     assert (counts.waiting, counts.active, counts.delayed, counts.stats["purged"]) == (0, 1, 1, 1201)
     assert bench.client.enqueue("emails", "send", {"to": "ann"}).status == "created"
+
+
+def test_an_id_stays_taken_for_as_long_as_its_job_says_whatever_a_person_does_to_it(bench: Bench) -> None:
+    for id in ("a:1", "a:2", "a:3"):
+        bench.client.enqueue_many("emails", [Wanted("send", {}, id, keep=4_000_000)])
+    bench.operator.cancel("a:1")
+    bench.operator.remove("a:2")
+    bench.operator.purge()
+    now = run_blocking(bench.connection, server_time())
+    until = bench.connection.call(("ZMSCORE", keys.ids(bench.store.queue), "a:1", "a:2", "a:3"))
+    assert [3_900_000 < float(one) - now <= 4_000_000 for one in until] == [True, True, True]

@@ -81,6 +81,12 @@ def test_a_job_with_an_id_or_a_key_of_its_own_frees_them_with_its_end(
     assert ledger.unlocks(page.done) == [id.encode(), key, keep]
 
 
+def test_a_job_that_says_how_long_its_id_stays_taken_is_heard(ledger: Ledger) -> None:
+    ledger.complete(attempt("hook:1", keep=7_000))
+    assert ledger.unlocks(ledger.take().done) == [b"hook:1", "", 7_000]
+    assert fail(ledger, attempt("hook:2", keep=7_000, attempts=1)).keep == 7_000
+
+
 @pytest.mark.parametrize(
     ("count", "kept"), [(0, []), (2, ["2", "3"]), (100, ["1", "2", "3"]), (None, ["1", "2", "3"])]
 )
