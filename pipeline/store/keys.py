@@ -137,8 +137,23 @@ def meta(queue: str) -> str:
 
 
 def minutes(queue: str) -> str:
-    """list: the totals at the beginning of each minute in which they had changed, the newest last; a day of them."""
+    """list: what was counted until each minute in which something happened, the newest last; a day. See minute.lua."""
     return f"{queue}:minutes"
+
+
+def tens(queue: str) -> str:
+    """list: as `minutes`, of ten minutes each; two days."""
+    return f"{queue}:tens"
+
+
+def hours(queue: str) -> str:
+    """list: as `minutes`, of an hour each; ninety days."""
+    return f"{queue}:hours"
+
+
+def charted(queue: str) -> str:
+    """hash: the histograms as they were at the last line of `minutes`."""
+    return f"{queue}:charted"
 
 
 def events(queue: str) -> str:
