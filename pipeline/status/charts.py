@@ -21,9 +21,14 @@ from pipeline.store.wire import Connection, Reply
 
 LONGEST = 90 * 1_440
 POINTS = 200
-STEPS = (1, 10, 60, 120, 180, 240, 360, 720)
-"""How many minutes a point may stand for. A multiple of an hour, or what has lines of its own."""
-RINGS: tuple[tuple[int, Callable[[str], str]], ...] = ((60, keys.hours), (10, keys.tens), (1, keys.minutes))
+STEPS = (1, 10, 60, 360, 720)
+"""How many minutes a point may stand for: what has lines of its own, and twice the longest of these."""
+RINGS: tuple[tuple[int, Callable[[str], str]], ...] = (
+    (360, keys.quarters),
+    (60, keys.hours),
+    (10, keys.tens),
+    (1, keys.minutes),
+)
 
 
 class Percentiles(Struct, frozen=True):
@@ -99,6 +104,7 @@ async def charts(connection: Connection, project: str, queues: Sequence[str], mi
     for kept, counts, charted in found:
         _draw(points, frame, kept)
         _draw_now(points[-1], kept, counts, charted)
+        await asyncio.sleep(0)  # many queues are much to do: others have their turn in between
     known = [kept[0].minute * MINUTE_MS for kept, _, _ in found if kept]
     return _columns(list(queues), frame, now, min(known, default=None), points)
 

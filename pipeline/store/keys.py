@@ -147,8 +147,13 @@ def tens(queue: str) -> str:
 
 
 def hours(queue: str) -> str:
-    """list: as `minutes`, of an hour each; ninety days."""
+    """list: as `minutes`, of an hour each; ten days."""
     return f"{queue}:hours"
+
+
+def quarters(queue: str) -> str:
+    """list: as `minutes`, of a quarter of a day each; 93 days."""
+    return f"{queue}:quarters"
 
 
 def charted(queue: str) -> str:

@@ -32,7 +32,7 @@ REPLACED = {
     "redis.call('PEXPIRE', queue .. ':events', 60000)": "redis.call('PEXPIREAT', queue .. ':events', sim_after(60000))",
     "'~', 1000, '*', event": "'~', 1000, redis.call('INCR', 'sim:event') .. '-0', event",
     "redis.call('EXPIRE', key, wide * size * 60)": "redis.call('PEXPIREAT', key, sim_after(wide * size * 60000))",
-    "redis.call('EXPIRE', queue .. ':charted', 7776000)": "redis.call('PEXPIREAT', queue .. ':charted', sim_after(7776000000))",
+    "redis.call('EXPIRE', queue .. ':charted', 86400)": "redis.call('PEXPIREAT', queue .. ':charted', sim_after(86400000))",
     "redis.call('PEXPIRE', starts, book.per)": "redis.call('PEXPIREAT', starts, sim_after(book.per))",
     "redis.call('EXPIRE', memory, 60)": "redis.call('PEXPIREAT', memory, sim_after(60000))",
     "'PX', window": "'PXAT', sim_after(window)",

@@ -2,11 +2,17 @@
 -- Keep what the queue has counted, at the first look in each minute, as "minute enqueued completed failed dead cancelled
 -- waited run wait": the totals as they are, and of the time since the line before it the longest wait that was seen (ms)
 -- and the histograms ("bucket:count,..." or "-"). `oldest` is how long a job waits now. Lines of all minutes stay for a
--- day; coarser ones for two days and for ninety. Where nothing happened nothing is kept. Returns how many lines were.
+-- day, those of ten minutes for two, of hours for ten, of quarters of a day for 93. Where nothing happened nothing is
+-- kept. Returns how many lines were.
 -- include now
 local queue = unpack(KEYS)
 local oldest = unpack(ARGV)
-local rings = { { queue .. ':minutes', 1, 1440 }, { queue .. ':tens', 10, 288 }, { queue .. ':hours', 60, 2160 } }
+local rings = {
+  { queue .. ':minutes', 1, 1440 },
+  { queue .. ':tens', 10, 288 },
+  { queue .. ':hours', 60, 240 },
+  { queue .. ':quarters', 360, 372 },
+}
 
 local minute = math.floor(now() / 60000)
 local function newest(ring)
@@ -74,7 +80,7 @@ for _, ring in ipairs(rings) do
       if wide == 1 then
         redis.call('DEL', queue .. ':charted')
         redis.call('HSET', queue .. ':charted', unpack(seen))
-        redis.call('EXPIRE', queue .. ':charted', 7776000)
+        redis.call('EXPIRE', queue .. ':charted', 86400)
       end
       kept = kept + 1
     end

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pipeline.store.store import run_blocking
 from tests.store.lua.given import Queue, move
 
@@ -12,7 +14,7 @@ def keep(queue: Queue, oldest: int = 0) -> bool:
 
 def earlier(queue: Queue, by: int = 1) -> None:
     """What was kept so far, was so many minutes earlier."""
-    for ring in ("minutes", "tens", "hours"):
+    for ring in ("minutes", "tens", "hours", "quarters"):
         for place, line in enumerate(queue.send("LRANGE", f"{queue.name}:{ring}", 0, -1)):
             minute, _, figures = line.partition(" ")
             queue.send("LSET", f"{queue.name}:{ring}", place, f"{int(minute) - by} {figures}")
@@ -125,12 +127,11 @@ def test_a_day_is_kept_and_forgotten_after_another(queue: Queue) -> None:
     assert 86_000 < queue.send("TTL", minutes) <= 86_400
 
 
-def test_coarser_lines_are_kept_for_two_days_and_for_ninety(queue: Queue) -> None:
-    tens, hours = f"{queue.name}:tens", f"{queue.name}:hours"
-    for ring in (tens, hours):
-        queue.send("RPUSH", ring, *(f"{n} {n} 0 0 0 0 0 - -" for n in range(1, 2_500)))
+@pytest.mark.parametrize(("ring", "lines", "days"), [("tens", 288, 2), ("hours", 240, 10), ("quarters", 372, 93)])
+def test_the_coarser_the_longer_lines_are_kept(queue: Queue, ring: str, lines: int, days: int) -> None:
+    key = f"{queue.name}:{ring}"
+    queue.send("RPUSH", key, *(f"{n} {n} 0 0 0 0 0 - -" for n in range(1, 500)))
     queue.enqueue("a")
     assert keep(queue)
-    assert (queue.send("LLEN", tens), queue.send("LLEN", hours)) == (288, 2_160)
-    assert 172_000 < queue.send("TTL", tens) <= 2 * 86_400
-    assert 90 * 86_000 < queue.send("TTL", hours) <= 90 * 86_400
+    assert queue.send("LLEN", key) == lines
+    assert days * 86_000 < queue.send("TTL", key) <= days * 86_400
