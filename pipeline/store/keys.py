@@ -171,6 +171,11 @@ def stats(queue: str) -> str:
     return f"{queue}:stats"
 
 
+def names(queue: str) -> str:
+    """hash: "outcome:name" -> how many attempts at jobs of that name ended so; without a name, of all others."""
+    return f"{queue}:names"
+
+
 def alerts(queue: str) -> str:
     """hash: what alerts are about -> "told at held": what was told, when, and until when somebody else sends."""
     return f"{queue}:alerts"

@@ -200,6 +200,8 @@ class Pool:
             self._hand.let_go(page)
         if refused:
             log.warning("lost the lease of %s: what they did does not count", listed(refused))
+            if page is not None:
+                self.ledger.lost(page, refused)
         if ids:
             leases = [lease] * len(ids)
             self._receive(list(map(Buffered, ids, leases, records, runs or [None] * len(ids))))

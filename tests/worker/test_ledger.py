@@ -178,8 +178,9 @@ def test_run_and_wait_times_are_counted_in_powers_of_two_of_a_tenth_ms(ledger: L
     ledger.complete(attempt("1"))
     fail(ledger, attempt("2"))
     counters = ledger.take().counters
-    # It ran for 2,500 tenths of a ms, and waited for 10,000: below 2**12 and 2**14.
-    assert counters == {"run:12": 2, "wait:14": 2, "failed": 1}
+    # Each ran for 2,500 tenths of a ms, and waited for 10,000: below 2**12 and 2**14.
+    times = {"run:12": 2, "wait:14": 2, "run_us": 500_000, "wait_us": 2_000_000}
+    assert counters == {**times, "failed": 1, "=completed:send": 1, "=failed:send": 1}
 
 
 def test_a_clock_that_is_off_makes_no_wait_below_nothing(ledger: Ledger) -> None:
