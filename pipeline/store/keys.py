@@ -291,6 +291,11 @@ def signed_out(project: str) -> str:
     return f"{{{project}}}:signed_out"
 
 
+def totals(project: str) -> str:
+    """hash: "kind:label:..." -> how often, of what belongs to no queue; see store/tally.py."""
+    return f"{{{project}}}:totals"
+
+
 def flows(project: str) -> str:
     """set: the names of all flows that were ever published."""
     return f"{{{project}}}:flows"

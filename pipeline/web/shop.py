@@ -13,6 +13,7 @@ from pipeline.clock import now_ms
 from pipeline.plan import HttpPlan, Plan, WebPlan
 from pipeline.store.wire import Connection
 from pipeline.web.access import Access
+from pipeline.web.kept import Kept
 from pipeline.web.line import Line
 
 
@@ -35,6 +36,7 @@ class Shop:
         self.client = AsyncClient(web.broker, name=web.plan.name)
         self.standing: Standing | None = None
         self.stopping = asyncio.Event()
+        self.kept = Kept()
 
     @property
     def project(self) -> str:
