@@ -26,6 +26,7 @@ from pipeline.worker.attempt import Attempt, Buffered, Handlers, Refused, failur
 from pipeline.worker.boot import new_loop, reason_of, spare_the_collector
 from pipeline.worker.frames import Begun, Change, Ended, Failed, Frames, Note, Ready, Run, Soft, Start
 from pipeline.worker.slots import LoopSlots, ThreadSlots, now
+from pipeline.worker.surround import surroundings
 
 _PR_SET_PDEATHSIG = 1
 CRASHED = 1
@@ -135,7 +136,7 @@ def main(fd: int, begun: int, parent: int) -> int:
     try:
         sys.path.insert(0, start.root)
         lifespan.begin()
-        handlers = Handlers(_loaded_here(start.policy))
+        handlers = Handlers(_loaded_here(start.policy), surroundings(json_logs=start.json_logs))
     except BaseException as error:  # noqa: BLE001 - user code may raise anything, SystemExit too
         sock.sendall(frames.framed(Failed(**reason_of(error))))
         code = CRASHED

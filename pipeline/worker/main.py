@@ -23,6 +23,7 @@ from pipeline.worker.board import Board
 from pipeline.worker.boot import new_loop, reason_of, spare_the_collector
 from pipeline.worker.code import code_version
 from pipeline.worker.pipes import Start, Up, first_line, follow
+from pipeline.worker.surround import surroundings
 from pipeline.worker.worker import Worker
 
 
@@ -30,7 +31,8 @@ def prepare(plan: WorkerPlan, lifespan: Lifespan) -> list[Handlers]:
     """Import the user's code, for each queue. Raises whatever that raises."""
     sys.path.insert(0, plan.root)
     lifespan.begin()
-    return [Handlers(policy) for policy in plan.queues]
+    within = surroundings(json_logs=plan.json_logs)
+    return [Handlers(policy, within) for policy in plan.queues]
 
 
 async def serve(
