@@ -21,7 +21,16 @@ from pipeline.flows import Flows, StartedFlow
 from pipeline.flowview import FlowView
 from pipeline.followup import ENDED, looks
 from pipeline.plan import Plan
-from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate, time_limit
+from pipeline.policies import (
+    NOTHING_OF_ITS_OWN,
+    Known,
+    Policies,
+    found,
+    locate,
+    sender,
+    time_limit,
+    traced,
+)
 from pipeline.policy import Backoff, Deduplication
 from pipeline.producer import (
     CHUNK,
@@ -65,6 +74,7 @@ class AsyncClient:
     ) -> None:
         self._project, self._address, plan = locate(target, name, profile)
         self._policies = Policies(plan)
+        self._sender = sender(self._address)
         self._flows = Flows(self._project, self._policies)
         self._stores: dict[str, Store] = {}
         self._timeout = time_limit(timeout)
@@ -111,7 +121,7 @@ class AsyncClient:
         known = self._policies.get(queue) or await self._learn(queue)
         plain = None
         own = (id, delay, at, priority, attempts, backoff, timeout, expires, front, deduplication)
-        if own == NOTHING_OF_ITS_OWN:
+        if own == NOTHING_OF_ITS_OWN and self._sender is None:
             plain = record(known.policy, known.server_ms(), job, data)
             if plain is not None:
                 try:
@@ -119,12 +129,20 @@ class AsyncClient:
                 except StalePolicy:
                     known = await self._learn(queue)
         wanted = Wanted(job, data, *own)
+        if self._sender is None:
+            return await self._put_one(queue, known, wanted)
+        with self._sender.sending(queue, [job]) as sending:
+            accepted = await self._put_one(queue, known, traced(wanted, sending.carrier))
+            sending.sent([accepted])
+            return accepted
+
+    async def _put_one(self, queue: str, known: Known, wanted: Wanted) -> Accepted:
         new = self._policies.new_job(queue, known, wanted)
         try:
             return await self._along(queue, known, new, self._each)
         except StalePolicy:
             await self._learn(queue)
-            return (await self._enqueue(queue, [wanted]))[0]
+            return (await self._put(queue, [wanted]))[0]
 
     async def enqueue_many(self, queue: str, jobs: Iterable[tuple[str, Any] | Wanted]) -> list[Accepted]:
         """Put many in; see Client.enqueue_many."""
@@ -225,6 +243,14 @@ class AsyncClient:
     async def _enqueue(self, queue: str, jobs: Sequence[tuple[str, Any] | Wanted]) -> list[Accepted]:
         if not jobs:
             return []
+        if self._sender is None:
+            return await self._put(queue, jobs)
+        with self._sender.sending(queue, [job[0] for job in jobs]) as sending:
+            answers = await self._put(queue, [traced(job, sending.carrier) for job in jobs])
+            sending.sent(answers)
+            return answers
+
+    async def _put(self, queue: str, jobs: Sequence[tuple[str, Any] | Wanted]) -> list[Accepted]:
         known = self._policies.get(queue) or await self._learn(queue)
         answers: list[Accepted] = []
         rest = self._policies.batches(queue, known, jobs)

@@ -44,7 +44,7 @@ class Letter(Struct, frozen=True):
 class Options(Struct, frozen=True, omit_defaults=True):
     """What one job has of its own; `key` is its `until_done` deduplication key, to be freed at its end. One that did
     not begin until `expires` (ms since 1970) is cancelled. `dead_letter`: it is a copy of one that died. `flow` is the id
-    of the flow whose step it is.
+    of the flow whose step it is. `trace` is the context of who put it in, as OpenTelemetry propagates it.
     """
 
     priority: int = 0
@@ -55,6 +55,7 @@ class Options(Struct, frozen=True, omit_defaults=True):
     expires: int | None = None
     dead_letter: Letter | None = None
     flow: str = ""
+    trace: dict[str, str] | None = None
 
 
 NO_OPTIONS = Options()

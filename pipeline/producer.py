@@ -55,6 +55,8 @@ class Wanted(NamedTuple):
     deduplication: Deduplication | None = None
     flow: str = ""
     """The flow whose step it is."""
+    trace: dict[str, str] | None = None
+    """The context that goes with it; see telemetry/send.py."""
 
 
 class Plain(Struct, frozen=True):
@@ -201,7 +203,11 @@ def checked_record(queue: QueuePolicy, at: int, name: str, data: Any, options: O
 
 
 def _options(job: Wanted, priority: int, key: str, expires: int | None) -> Options:
-    if not (priority or key or expires or job.flow) and (job.attempts, job.backoff, job.timeout) == (
+    if not (priority or key or expires or job.flow or job.trace) and (
+        job.attempts,
+        job.backoff,
+        job.timeout,
+    ) == (
         None,
         None,
         None,
@@ -214,7 +220,7 @@ def _options(job: Wanted, priority: int, key: str, expires: int | None) -> Optio
     if job.backoff is not None:
         _check_backoff(job.backoff)
     timeout = Timeout(hard=_milliseconds("timeout", job.timeout)) if job.timeout is not None else None
-    return Options(priority, job.attempts, job.backoff, timeout, key, expires, flow=job.flow)
+    return Options(priority, job.attempts, job.backoff, timeout, key, expires, flow=job.flow, trace=job.trace)
 
 
 def _check_backoff(backoff: Backoff) -> None:

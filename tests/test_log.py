@@ -81,10 +81,7 @@ def test_a_line_may_say_itself_which_job_it_is_about() -> None:
 
 
 def test_a_long_message_keeps_its_beginning_and_a_long_traceback_its_end() -> None:
-    try:
-        raise ValueError("é" * 5_000 + "!")
-    except ValueError as error:
-        line = written("é" * 5_000, error)
+    line = written("é" * 5_000, ValueError("é" * 5_000 + "!"))
     assert line["message"].endswith("…")
     assert line["traceback"].startswith("…")
     assert line["traceback"].endswith("!")

@@ -64,11 +64,11 @@ class Charts(Struct, frozen=True):
 
 
 class Window(NamedTuple):
-    """`count` points of `step` minutes each, the first of which begins with the minute `first` (of all since 1970)."""
+    """`length` points of `step` minutes each, the first of which begins with the minute `first` (of all since 1970)."""
 
     step: int
     first: int
-    count: int
+    length: int
 
 
 class Point:
@@ -100,7 +100,7 @@ async def charts(connection: Connection, project: str, queues: Sequence[str], mi
     found = await asyncio.gather(*(_look(connection, project, queue, minutes) for queue in queues))
     now = max((counts.time for _, counts, _ in found), default=0)
     frame = window(now, minutes)
-    points = [Point() for _ in range(frame.count)]
+    points = [Point() for _ in range(frame.length)]
     for kept, counts, charted in found:
         _draw(points, frame, kept)
         _draw_now(points[-1], kept, counts, charted)
@@ -174,18 +174,18 @@ def _columns(
     queues: list[str], frame: Window, now: int, known_from: int | None, points: Sequence[Point]
 ) -> Charts:
     start, step = frame.first * MINUTE_MS, frame.step * MINUTE_MS
-    sums = zip(*(point.totals for point in points), strict=True)
+    sums = [list(column) for column in zip(*(point.totals for point in points), strict=True)]
     return Charts(
-        queues,
-        start,
-        now,
-        step,
-        known_from,
-        [start + step * number for number in range(frame.count)],
-        *map(list, sums),
+        queues=queues,
+        from_at=start,
+        until_at=now,
+        step_ms=step,
+        known_from_at=known_from,
+        at=[start + step * number for number in range(frame.length)],
         run_ms=_percentiles(point.run for point in points),
         wait_ms=_percentiles(point.wait for point in points),
         oldest_waiting_ms=[point.waited or None for point in points],
+        **dict(zip(Totals._fields, sums, strict=True)),
     )
 
 

@@ -60,7 +60,11 @@ def sample(line: bytes) -> Sample:
     fields = line.split()
     totals = Totals(*map(int, fields[1:6]))
     # An older version of this program wrote no more than the totals.
-    return Sample(int(fields[0]), totals, int(fields[6]), *fields[7:9]) if fields[6:] else Sample(int(fields[0]), totals)
+    return (
+        Sample(int(fields[0]), totals, int(fields[6]), *fields[7:9])
+        if fields[6:]
+        else Sample(int(fields[0]), totals)
+    )
 
 
 def totals_of(counts: Counts) -> Totals:

@@ -138,9 +138,7 @@ def _queues(measures: Measures) -> Iterator[Family]:
 
 
 def _pools(measures: Measures) -> Iterator[Family]:
-    pools = Family(
-        "gauge", "pipeline_pools", "Pools of the supervisors, by their state.", ("queue", "state")
-    )
+    pools = Family("gauge", "pipeline_pools", "Pools of the supervisors, by their state.", ("queue", "state"))
     states = _states(one for supervisor in measures.supervisors for one in supervisor.pools)
     for queue in measures.queues:
         for state in POOL_STATES:
@@ -203,7 +201,11 @@ def _totals(totals: Totals) -> Iterator[Family]:
             ("pool", "reason"),
         ),
         "alerts": ("pipeline_alerts_sent", "Alerts, by whether they arrived.", ("alert", "result")),
-        "ingress": ("pipeline_ingress_requests", "Deliveries of webhooks, by the answer.", ("endpoint", "code")),
+        "ingress": (
+            "pipeline_ingress_requests",
+            "Deliveries of webhooks, by the answer.",
+            ("endpoint", "code"),
+        ),
     }
     found = {kind: Family("counter", name, help, labels) for kind, (name, help, labels) in kinds.items()}
     for (kind, *labels), count in sorted(totals.items()):

@@ -26,7 +26,7 @@ from pipeline.worker.attempt import Attempt, Buffered, Handlers, Refused, failur
 from pipeline.worker.boot import new_loop, reason_of, spare_the_collector
 from pipeline.worker.frames import Begun, Change, Ended, Failed, Frames, Note, Ready, Run, Soft, Start
 from pipeline.worker.slots import LoopSlots, ThreadSlots, now
-from pipeline.worker.surround import surroundings
+from pipeline.worker.surround import send_telemetry, surroundings
 
 _PR_SET_PDEATHSIG = 1
 CRASHED = 1
@@ -136,13 +136,16 @@ def main(fd: int, begun: int, parent: int) -> int:
     try:
         sys.path.insert(0, start.root)
         lifespan.begin()
-        handlers = Handlers(_loaded_here(start.policy), surroundings(json_logs=start.json_logs))
+        within = surroundings(start.worker, json_logs=start.json_logs)
+        handlers = Handlers(_loaded_here(start.policy), within)
     except BaseException as error:  # noqa: BLE001 - user code may raise anything, SystemExit too
         sock.sendall(frames.framed(Failed(**reason_of(error))))
         code = CRASHED
     else:
+        flush = send_telemetry(start.project, start.worker)
         spare_the_collector()
         loop.run_until_complete(serve(sock, handlers, Begun(begun)))
+        flush()
     lifespan.end(start.stop_timeout, code)
     return code
 

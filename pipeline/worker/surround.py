@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable
 
 from pipeline.current import remembered
+from pipeline.telemetry.switch import MISSING, is_installed, is_wanted
 from pipeline.worker.attempt import Within
 
+log = logging.getLogger("pipeline.worker")
 
-def surroundings(*, json_logs: bool) -> Sequence[Within]:
-    """The innermost first; nothing unless it is asked for."""
-    return (remembered,) if json_logs else ()
+
+def surroundings(worker: str, *, json_logs: bool) -> list[Within]:
+    """The innermost first; nothing unless it is asked for. `worker` is this process."""
+    within: list[Within] = [remembered] if json_logs else []
+    if is_wanted():
+        if is_installed():
+            from pipeline.telemetry.process import Processing
+
+            within.append(Processing(worker))
+        else:
+            log.warning(MISSING)
+    return within
+
+
+def send_telemetry(project: str, worker: str) -> Callable[[], None]:
+    """Send spans and metrics where the environment says so, once the user's code had its chance to; the result sends
+    what is left."""
+    if is_wanted() and is_installed():
+        from pipeline.telemetry.sdk import start
+
+        return start(project, worker)
+    return lambda: None

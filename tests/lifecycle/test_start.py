@@ -126,7 +126,9 @@ def test_json_logs_are_json_on_every_line(project):
     assert len({tuple(line) for line in lines}) == 1, "each has every field"
     of_a_job = [line for line in lines if line["id"] is not None]
     assert {line["id"] for line in of_a_job} == {job}
-    assert [(line["logger"], line["line"], line["attempt"]) for line in of_a_job if "shop" in line["logger"]] == [
+    assert [
+        (line["logger"], line["line"], line["attempt"]) for line in of_a_job if "shop" in line["logger"]
+    ] == [
         ("shop", "on the loop", 1),
         ("shop", "in a thread", 1),
         ("shop", "on the loop", 2),

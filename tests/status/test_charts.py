@@ -58,9 +58,9 @@ def test_any_window_has_at_most_200_points_of_one_step(minutes: int, step: int) 
         at = (29_000_000 + now) * MINUTE_MS
         found = window(at, minutes)
         assert found.step == step
-        assert found.count <= POINTS
+        assert found.length <= POINTS
         assert found.first <= at // MINUTE_MS + 1 - minutes < found.first + step
-        assert found.first + (found.count - 1) * step <= at // MINUTE_MS < found.first + found.count * step
+        assert found.first + (found.length - 1) * step <= at // MINUTE_MS < found.first + found.length * step
 
 
 async def test_what_happened_since_the_line_before_lies_in_the_minute_before_a_line(past: Past) -> None:

@@ -127,7 +127,9 @@ def test_a_day_is_kept_and_forgotten_after_another(queue: Queue) -> None:
     assert 86_000 < queue.send("TTL", minutes) <= 86_400
 
 
-@pytest.mark.parametrize(("ring", "lines", "days"), [("tens", 288, 2), ("hours", 240, 10), ("quarters", 372, 93)])
+@pytest.mark.parametrize(
+    ("ring", "lines", "days"), [("tens", 288, 2), ("hours", 240, 10), ("quarters", 372, 93)]
+)
 def test_the_coarser_the_longer_lines_are_kept(queue: Queue, ring: str, lines: int, days: int) -> None:
     key = f"{queue.name}:{ring}"
     queue.send("RPUSH", key, *(f"{n} {n} 0 0 0 0 0 - -" for n in range(1, 500)))
