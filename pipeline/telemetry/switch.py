@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 
 ENDPOINTS = (
@@ -30,6 +30,16 @@ def is_wanted(environ: Mapping[str, str] = os.environ) -> bool:
 def is_installed() -> bool:
     """Whether the extra `otel` is."""
     return find_spec("opentelemetry") is not None and find_spec("opentelemetry.sdk") is not None
+
+
+def begin(project: str, process: str) -> Callable[[], None]:
+    """Send spans and metrics of this process, where that is wanted; the result sends what is left, and returns soon.
+    Call it once the user's code had its chance to do so in its own way."""
+    if is_wanted() and is_installed():
+        from pipeline.telemetry.sdk import start
+
+        return start(project, process)
+    return lambda: None
 
 
 def producers_trace(environ: Mapping[str, str] = os.environ) -> bool:

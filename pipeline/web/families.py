@@ -10,6 +10,7 @@ import platform
 from collections.abc import Iterable, Iterator, Mapping
 
 from pipeline import __version__
+from pipeline.plan import Plan
 from pipeline.status.flows import FlowFigures
 from pipeline.status.histogram import buckets_of
 from pipeline.status.measures import Measures, QueueMeasures
@@ -21,28 +22,31 @@ BOUNDS = (1, 3, 5, *range(7, 21), 22, 24, 26)
 """The buckets that are told: 2**i tenths of a ms, from 0.2 ms to two hours."""
 STATES = ("waiting", "delayed", "active", "completed", "dead", "cancelled")
 ENDS = ("completed", "dead", "cancelled")
+RESULTS = ("completed", "failed", "dead")
+REASONS = ("died", "cannot_start", "retired", "rolled")
 POOL_STATES = ("starting", "running", "backoff", "fatal", "stopping")
 SUPERVISOR_STATES = ("ready", "stale", "behind", "stopping")
 
 
-def families(project: str, measures: Measures | None) -> list[Family]:
-    """All metrics of a project; without measures, since the broker is away, those that say so."""
+def families(plan: Plan, measures: Measures | None) -> list[Family]:
+    """All metrics of the project; without measures, since the broker is away, those that say so. What the plan names is
+    told from the beginning, as 0: a rate needs a value before the first."""
     own = [_build(), _up(measures is not None)]
     if measures is not None:
         own += [
             *_jobs(measures.queues),
-            *_ends(measures.queues),
+            *_ends(plan, measures.queues),
             *_times(measures.queues),
             *_queues(measures),
             *_pools(measures),
             *_config(measures),
-            *_totals(measures.totals),
+            *_totals(plan, measures.totals),
             *_flows(measures.flows),
             *_broker(measures),
         ]
     for family in own:
         family.labels = ("project", *family.labels)
-        family.rows = [((project, *labels), value) for labels, value in family.rows]
+        family.rows = [((plan.name, *labels), value) for labels, value in family.rows]
     return own
 
 
@@ -74,7 +78,7 @@ def _jobs(queues: Mapping[str, QueueMeasures]) -> Iterator[Family]:
     return iter((kept, oldest))
 
 
-def _ends(queues: Mapping[str, QueueMeasures]) -> Iterator[Family]:
+def _ends(plan: Plan, queues: Mapping[str, QueueMeasures]) -> Iterator[Family]:
     def family(what: str, help: str, *labels: str) -> Family:
         return Family("counter", f"pipeline_{what}", help, ("queue", *labels))
 
@@ -95,7 +99,9 @@ def _ends(queues: Mapping[str, QueueMeasures]) -> Iterator[Family]:
             ended.add(stats.get(state, 0), queue, state)
         for field, rows in others.items():
             rows.add(stats.get(field, 0), queue)
-        for (outcome, name), count in sorted(measured.ends.items()):
+        names = plan.queues[queue].jobs if queue in plan.queues else ()
+        nothing = {(result, name): 0 for name in names for result in RESULTS}
+        for (outcome, name), count in sorted((nothing | dict(measured.ends)).items()):
             processed.add(count, queue, name or "(other)", outcome)
     return iter((enqueued, ended, processed, *others.values()))
 
@@ -192,7 +198,7 @@ def _is_rejected(one: SupervisorState) -> bool:
     return one.state == "stale" and not one.held
 
 
-def _totals(totals: Totals) -> Iterator[Family]:
+def _totals(plan: Plan, totals: Totals) -> Iterator[Family]:
     kinds = {
         "reloads": ("pipeline_config_reloads", "Reloads of the file, by what came of them.", ("result",)),
         "restarts": (
@@ -208,10 +214,22 @@ def _totals(totals: Totals) -> Iterator[Family]:
         ),
     }
     found = {kind: Family("counter", name, help, labels) for kind, (name, help, labels) in kinds.items()}
-    for (kind, *labels), count in sorted(totals.items()):
+    nothing = dict.fromkeys(_from_the_beginning(plan), 0)
+    for (kind, *labels), count in sorted((nothing | totals).items()):
         if kind in found and len(labels) == len(found[kind].labels):
             found[kind].add(count, *labels)
     return iter(found.values())
+
+
+def _from_the_beginning(plan: Plan) -> Iterator[tuple[str, ...]]:
+    for result in ("applied", "failed"):
+        yield "reloads", result
+    for pool in plan.pools:
+        for reason in REASONS:
+            yield "restarts", pool, reason
+    for alert in plan.alerts:
+        for result in ("sent", "failed"):
+            yield "alerts", alert, result
 
 
 def _flows(flows: Mapping[str, FlowFigures]) -> Iterator[Family]:

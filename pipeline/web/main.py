@@ -21,6 +21,7 @@ from pipeline.clock import monotonic_ms
 from pipeline.errors import CANNOT_START, StartError
 from pipeline.log import configure
 from pipeline.plan import Plan, WebPlan
+from pipeline.telemetry.switch import begin
 from pipeline.web.app import App
 from pipeline.web.certificate import Certificate
 from pipeline.web.identity import Crowd
@@ -103,7 +104,10 @@ def main(orders: int, events: int, listen: int, ingress: int) -> int:
     start = first_line(orders)
     plan = msgspec.json.decode(start.line, type=WebPlan)
     configure(json=plan.json_logs)
-    return new_loop().run_until_complete(serve(plan, orders, start, listen, ingress, up))
+    flush = begin(plan.plan.name, "web")
+    code = new_loop().run_until_complete(serve(plan, orders, start, listen, ingress, up))
+    flush()
+    return code
 
 
 if __name__ == "__main__":

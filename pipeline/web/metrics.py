@@ -25,7 +25,7 @@ async def scrape(shop: Shop, format: str) -> bytes:
         measures = await measure(shop.connection, shop.plan)
     except BrokerError:
         measures = None
-    return render(families(shop.project, measures), format)
+    return render(families(shop.plan, measures), format)
 
 
 METRICS = (Route("GET", "/metrics", "viewer", metrics, "The metrics, as Prometheus reads them."),)

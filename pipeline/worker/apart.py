@@ -21,12 +21,13 @@ from pipeline.job import LOG_LINE_BYTES, SENT, Job, encode
 from pipeline.lifespan import Lifespan
 from pipeline.log import configure
 from pipeline.policy import QueuePolicy
+from pipeline.telemetry.switch import begin
 from pipeline.worker import frames
 from pipeline.worker.attempt import Attempt, Buffered, Handlers, Refused, failure
 from pipeline.worker.boot import new_loop, reason_of, spare_the_collector
 from pipeline.worker.frames import Begun, Change, Ended, Failed, Frames, Note, Ready, Run, Soft, Start
 from pipeline.worker.slots import LoopSlots, ThreadSlots, now
-from pipeline.worker.surround import send_telemetry, surroundings
+from pipeline.worker.surround import surroundings
 
 _PR_SET_PDEATHSIG = 1
 CRASHED = 1
@@ -142,7 +143,7 @@ def main(fd: int, begun: int, parent: int) -> int:
         sock.sendall(frames.framed(Failed(**reason_of(error))))
         code = CRASHED
     else:
-        flush = send_telemetry(start.project, start.worker)
+        flush = begin(start.project, start.worker)
         spare_the_collector()
         loop.run_until_complete(serve(sock, handlers, Begun(begun)))
         flush()

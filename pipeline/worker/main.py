@@ -18,12 +18,13 @@ from pipeline.errors import CANNOT_START, StartError
 from pipeline.lifespan import Lifespan
 from pipeline.log import configure
 from pipeline.plan import WorkerPlan
+from pipeline.telemetry.switch import begin
 from pipeline.worker.attempt import Handlers
 from pipeline.worker.board import Board
 from pipeline.worker.boot import new_loop, reason_of, spare_the_collector
 from pipeline.worker.code import code_version
 from pipeline.worker.pipes import Start, Up, first_line, follow
-from pipeline.worker.surround import send_telemetry, surroundings
+from pipeline.worker.surround import surroundings
 from pipeline.worker.worker import Worker
 
 
@@ -71,7 +72,7 @@ def main(orders: int, events: int, *boards: int) -> int:
     except BaseException as error:  # noqa: BLE001 - user code may raise anything, SystemExit too
         up.tell("failed", **reason_of(error))
     else:
-        flush = send_telemetry(plan.project, plan.worker) if here else None
+        flush = begin(plan.project, plan.worker) if here else None
         code = loop.run_until_complete(serve(plan, queues, [Board(fd) for fd in boards], orders, start, up))
         if flush is not None:
             flush()

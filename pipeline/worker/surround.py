@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-
 from pipeline.current import remembered
 from pipeline.telemetry.switch import MISSING, is_installed, is_wanted
 from pipeline.worker.attempt import Within
@@ -24,12 +22,3 @@ def surroundings(worker: str, *, json_logs: bool) -> list[Within]:
             log.warning(MISSING)
     return within
 
-
-def send_telemetry(project: str, worker: str) -> Callable[[], None]:
-    """Send spans and metrics where the environment says so, once the user's code had its chance to; the result sends
-    what is left."""
-    if is_wanted() and is_installed():
-        from pipeline.telemetry.sdk import start
-
-        return start(project, worker)
-    return lambda: None

@@ -28,7 +28,7 @@ Samples = dict[str, float]
 def found(measures: Measures | None) -> Samples:
     """Each sample by its name and labels, without the project's, which all have."""
     told: Samples = {}
-    for family in read(render(families("shop", measures), OPEN).decode()):
+    for family in read(render(families(PLAN, measures), OPEN).decode()):
         for sample in family.samples:
             labels = dict(sample.labels)
             assert labels.pop("project") == "shop"
@@ -153,7 +153,7 @@ async def test_a_file_that_is_rejected_by_one_is_no_success_but_a_rollback_is(
 
 async def test_names_are_by_convention_and_help_is_a_sentence(connection: Connection) -> None:
     await serve(connection, "=completed:send", 2)
-    told = families("shop", await measure(connection, PLAN))
+    told = families(PLAN, await measure(connection, PLAN))
     for family in told:
         assert CONVENTION.fullmatch(family.name), family.name
         assert not family.name.endswith(("_total", "_info", "_ms", "_count", "_sum")), family.name
