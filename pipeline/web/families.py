@@ -209,8 +209,8 @@ def _totals(plan: Plan, totals: Totals) -> Iterator[Family]:
         "alerts": ("pipeline_alerts_sent", "Alerts, by whether they arrived.", ("alert", "result")),
         "ingress": (
             "pipeline_ingress_requests",
-            "Deliveries of webhooks, by the answer.",
-            ("endpoint", "code"),
+            "Deliveries of webhooks, by what became of them.",
+            ("endpoint", "outcome"),
         ),
     }
     found = {kind: Family("counter", name, help, labels) for kind, (name, help, labels) in kinds.items()}

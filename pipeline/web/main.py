@@ -26,6 +26,7 @@ from pipeline.web.app import App
 from pipeline.web.certificate import Certificate
 from pipeline.web.identity import Crowd
 from pipeline.web.ingress import Ingress
+from pipeline.web.received import Received
 from pipeline.web.serve import Server
 from pipeline.web.shop import Shop, Standing
 from pipeline.worker.boot import new_loop
@@ -53,7 +54,8 @@ class Web:
 
     async def run(self) -> None:
         """Serve until told to leave."""
-        beside = [asyncio.ensure_future(self.shop.line.run())]
+        received = Received(self.shop)
+        beside = [asyncio.ensure_future(self.shop.line.run()), asyncio.ensure_future(received.run())]
         if self._certificate is not None:
             beside.append(asyncio.ensure_future(self._certificate.follow()))
         for server in self._servers:
@@ -64,6 +66,7 @@ class Web:
         seconds = await self._drain_seconds
         self.shop.stopping.set()
         await asyncio.gather(*(server.stop(seconds) for server in self._servers))
+        await received.tell()
         for task in beside:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)

@@ -35,6 +35,8 @@ class Shop:
         self.line = Line(web.broker)
         self.client = AsyncClient(web.broker, name=web.plan.name)
         self.standing: Standing | None = None
+        self.received: dict[tuple[str, str], int] = {}
+        """How many requests came in for a webhook ("" for none), by what became of them: (webhook, outcome) -> count."""
         self.stopping = asyncio.Event()
         self.kept = Kept()
 

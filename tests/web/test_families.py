@@ -106,14 +106,14 @@ async def test_workers_are_counted_by_the_broker_whichever_supervisor_they_have(
 
 async def test_totals_of_all_processes_are_told(connection: Connection) -> None:
     tally = Tally("shop")
-    tally.count("ingress", "stripe", "202", by=3)
+    tally.count("ingress", "stripe", "created", by=3)
     tally.count("restarts", "emails", "died")
     tally.count("alerts", "oncall", "failed")
     tally.count("reloads", "applied")
     tally.count("a later version's", "x", "y")
     await tally.flush(connection)
     told = await look(connection)
-    assert told["pipeline_ingress_requests_total{code=202,endpoint=stripe}"] == 3
+    assert told["pipeline_ingress_requests_total{endpoint=stripe,outcome=created}"] == 3
     assert told["pipeline_worker_restarts_total{pool=emails,reason=died}"] == 1
     assert told["pipeline_alerts_sent_total{alert=oncall,result=failed}"] == 1
     assert told["pipeline_config_reloads_total{result=applied}"] == 1
