@@ -7,9 +7,9 @@ without what the broker did settle.
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from operator import attrgetter
+from itertools import compress
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -64,9 +64,6 @@ class Dying(Struct, frozen=True):
 
 def blank() -> Page:
     return Page([], [], defaultdict(int))
-
-
-job_name = attrgetter("job.name")
 
 
 def counter_of(outcome: str, name: str) -> str:
@@ -189,10 +186,9 @@ class Ledger:
 
     def take(self) -> Page:
         """Everything that ended since the last call."""
-        done = self._page.done[self._measured :]
-        self._measure(done)
-        for name, count in Counter(map(job_name, done)).items():
-            self._page.counters[counter_of("completed", name)] += count
+        if done := self._page.done[self._measured :]:
+            for name, count in self._measure(done).items():
+                self._page.counters[counter_of("completed", name)] += count
         page, self._page, self._measured = self._page, blank(), 0
         return page
 
@@ -293,30 +289,36 @@ class Ledger:
     def _count(self, attempt: Attempt | Refused, outcome: str, by: int = 1) -> None:
         self._page.counters[counter_of(outcome, attempt.job.name)] += by
 
-    def _measure(self, ended: list[Attempt]) -> None:
+    def _measure(self, ended: list[Attempt]) -> dict[str, int]:
         """Histograms of run and wait time, and their sums in microseconds: bucket i counts what took less than 2**i tenths
-        of a ms."""
-        if not ended:
-            return
+        of a ms. The result is how many there are of each job name."""
         pace, offset = self.pace, self.offset
         run, wait = [0] * BUCKETS, [0] * BUCKETS
         run_sum, wait_sum = 0.0, 0
+        names: defaultdict[str, int] = defaultdict(int)
         for attempt in ended:
-            ran = attempt.ended - attempt.begun
+            job, begun = attempt.job, attempt.begun
+            ran = attempt.ended - begun
             pace = ran if ran > pace else pace + (ran - pace) * 0.05
             run[int(ran * 10_000).bit_length()] += 1
             run_sum += ran
-            waited = int((attempt.begun * 1000 + offset - attempt.job.enqueued_at) * 10)
+            waited = int((begun * 1000 + offset - job.enqueued_at) * 10)
             if waited > 0:
                 wait[waited.bit_length()] += 1
                 wait_sum += waited
             else:
                 wait[0] += 1
+            names[job.name] += 1
         self.pace = pace
         counters = self._page.counters
+        for bucket in compress(NUMBERS, run):
+            counters[RUN[bucket]] += run[bucket]
+        for bucket in compress(NUMBERS, wait):
+            counters[WAIT[bucket]] += wait[bucket]
         counters["run_us"] += int(run_sum * 1_000_000)
         counters["wait_us"] += wait_sum * 100
-        for name, counts in (("run", run), ("wait", wait)):
-            for bucket, count in enumerate(counts):
-                if count:
-                    counters[f"{name}:{bucket}"] += count
+        return names
+
+
+NUMBERS = range(BUCKETS)
+RUN, WAIT = ([f"{kind}:{bucket}" for bucket in NUMBERS] for kind in ("run", "wait"))
