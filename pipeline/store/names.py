@@ -24,7 +24,7 @@ def count(project: str, queue: str, counters: Mapping[str, int]) -> Call[int]:
     """Count attempts (by `field`) where no turn does it; the result is how many counters these were."""
     rest = [part for item in counters.items() for part in item]
     command = script("name").command(queue=keys.base(project, queue), rest=rest)
-    return Call(command, lambda reply: int(reply))
+    return Call(command, int)
 
 
 def ends(project: str, queue: str) -> Call[dict[tuple[str, str], int]]:

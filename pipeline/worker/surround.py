@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+
 from pipeline.current import remembered
 from pipeline.telemetry.switch import MISSING, is_installed, is_wanted
 from pipeline.worker.attempt import Within
@@ -21,4 +22,3 @@ def surroundings(worker: str, *, json_logs: bool) -> list[Within]:
         else:
             log.warning(MISSING)
     return within
-

@@ -90,8 +90,7 @@ def asked(query: str) -> tuple[list[Any], set[str]]:
             selectors.append(node)
         modifier = getattr(node, "modifier", None)
         for holder in (modifier, getattr(modifier, "matching", None)):
-            if hasattr(holder, "labels"):
-                labels.update(holder.labels)
+            labels.update(getattr(holder, "labels", ()))
 
     promql.walk(promql.parse(query), visit)
     return selectors, labels

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from time import process_time
 from typing import Any
 
 import pytest
@@ -172,3 +173,21 @@ def test_while_the_broker_is_away_that_is_told() -> None:
     assert told["pipeline_broker_up{}"] == 0
     assert any(name.startswith("pipeline_build_info") for name in told)
     assert len(told) == 2
+
+
+async def test_a_scrape_of_50_queues_takes_less_than_20_ms_of_the_processor(connection: Connection) -> None:
+    queues = {f"q{number}": {"handler": "hands:send"} for number in range(50)}
+    plan = plan_of({"name": "shop", "queues": queues})
+    times = [f"{kind}:{bucket}" for kind in ("run", "wait") for bucket in range(3, 20)]
+    by_name = [f"{outcome}:job{number}" for outcome in ("completed", "failed") for number in range(5)]
+    for queue in queues:
+        base = keys.base("shop", queue)
+        await connection.call(("HSET", keys.stats(base), *(part for name in times for part in (name, 7))))
+        await connection.call(("HSET", keys.names(base), *(part for name in by_name for part in (name, 7))))
+    took = []
+    for _ in range(5):
+        begun = process_time()
+        text = render(families(plan, await measure(connection, plan)), OPEN)
+        took.append(process_time() - begun)
+    assert text.count(b"\n") > 3_500
+    assert min(took) < 0.020
