@@ -31,7 +31,10 @@ class Stage:
         self.fleet: Any = SimpleNamespace(plan=SimpleNamespace(name="shop"), pools=[self.pool])
         self.alerts: Any = SimpleNamespace(sent=Counter[tuple[str, ...]]())
         self.reloader: Any = SimpleNamespace(applied=0, failed=0)
-        self.totals = Totals(self.fleet, self.alerts, self.reloader)
+        self.totals = self._totals(self.fleet, self.alerts, self.reloader)
+
+    def _totals(self, *parts: Any) -> Totals:
+        return Totals(*parts)
 
 
 async def test_only_what_came_since_the_last_beat_is_added(connection: Connection) -> None:
