@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -166,3 +167,11 @@ async def test_how_the_attempts_of_a_lost_worker_ended_is_counted_by_the_names_o
     await reclaim(STORE, connection, "w", "dead", policy(), scene, NOW)
     found = await run(connection, names.ends("test", "a"))
     assert found == {("crashed", "job"): 1, ("dead", "job"): 1, ("failed", "job"): 1}
+
+
+async def test_two_supervisors_at_once_count_an_attempt_once(connection):
+    await given(connection, "w", "1")
+    scene = Scene(crashed=frozenset({("1", 1)}))
+    both = (reclaim(STORE, connection, "w", "dead", policy(), scene, NOW) for _ in range(2))
+    assert sorted(one.moved for one in await asyncio.gather(*both)) == [0, 1]
+    assert await run(connection, names.ends("test", "a")) == {("crashed", "job"): 1}

@@ -103,6 +103,18 @@ def test_a_coarser_line_has_all_histograms_and_the_longest_wait_since_the_one_be
     assert kept(queue, "tens")[-1] == "0 0 0 0 0 900 3:3 4:7"
 
 
+def test_a_coarser_line_leaves_out_what_the_one_before_told(queue: Queue) -> None:
+    keep(queue)
+    on_the_hour(queue)
+    minutes, hours = f"{queue.name}:minutes", f"{queue.name}:hours"
+    start = int(queue.send("LINDEX", hours, -1).split()[0])
+    queue.send("DEL", minutes)
+    for after, histogram in ((-1, "3:5"), (0, "3:7"), (1, "3:11")):
+        queue.send("RPUSH", minutes, f"{start + after} 0 0 0 0 0 {900 - after} {histogram} -")
+    keep(queue)
+    assert kept(queue, "hours")[-1] == "0 0 0 0 0 899 3:11 -"
+
+
 def test_a_coarser_line_comes_though_the_last_minute_was_quiet(queue: Queue) -> None:
     keep(queue)
     on_the_hour(queue)
