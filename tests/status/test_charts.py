@@ -102,12 +102,13 @@ async def test_before_the_first_line_nothing_is_known(past: Past) -> None:
 
 
 async def test_what_was_written_before_the_window_is_known(past: Past) -> None:
+    first = past.now - 30
     for ago in range(30, 0, -1):
         await past.wrote(ago, f"{100 - ago} 0 0 0 0 0 - -")
     await past.counted(own=100)
     found = await look(past, 5)
-    assert found.known_from_at == found.until_at // MINUTE_MS * MINUTE_MS - 30 * MINUTE_MS
-    assert found.enqueued == [1] * 5
+    assert found.known_from_at == first * MINUTE_MS
+    assert sum(found.enqueued) in (3, 4), "and is not told as if it happened in the window"
 
 
 async def test_long_windows_are_made_of_coarser_lines_and_the_minutes_after_them(past: Past) -> None:

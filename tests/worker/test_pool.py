@@ -473,8 +473,9 @@ async def test_a_job_that_completes_after_its_lease_was_lost_is_not_counted_by_i
         await it.ends_as(await it.enqueue("slow"), "completed")
         counts = await it.counts()
         assert (counts.stats["completed"], counts.stats["lost_leases"]) == (2, 1)
-        with BlockingConnection(parse(broker)) as connection:
-            assert run_blocking(connection, names.ends("shop", "q")) == {("completed", "slow"): 2}
+        connection = BlockingConnection(parse(broker))
+        assert run_blocking(connection, names.ends("shop", "q")) == {("completed", "slow"): 2}
+        connection.close()
 
 
 async def test_a_plain_handler_is_told_by_its_next_note(broker: str) -> None:
