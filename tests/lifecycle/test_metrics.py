@@ -184,7 +184,8 @@ def test_what_is_told_is_right_after_deaths_reloads_and_restarts(written: Writte
     comes_to(at, 2, "pipeline_config_generation")
     assert written.reload(ANYWHERE + SHOP.replace("a: {jobs", "a: {concurency: 3, jobs")).returncode == 1
     comes_to(at, 0, "pipeline_config_last_reload_successful")
-    comes_to(at, 1, "pipeline_config_reloads_total", result="failed")
+    # The watcher may have tried, too.
+    eventually(lambda: value(at, "pipeline_config_reloads_total", result="failed") >= 1, "it failed")
     assert run.stop() == 0
 
     written.up(ANYWHERE + SHOP)
