@@ -12,7 +12,8 @@ from pipeline.store.wire import BlockingConnection
 
 ENDED = ("completed", "dead", "cancelled")
 STAYS = ("jobs", "runs", "outcomes", "notes", "logs", "completed", "dead", "cancelled", "meta", "stats",
-         "last_id", "last_lease", "lane_place", "schedules", "minutes", "ids", "call")  # fmt: skip
+         "last_id", "last_lease", "lane_place", "schedules", "minutes", "tens", "hours", "quarters", "charted", "names",
+         "ids", "call")  # fmt: skip
 """What may be left when every job has ended and nobody works any more."""
 LISTS = {"wait": "waiting", "alone": "waiting", "delayed": "delayed", "active": "active", "inbox": "inbox"}
 

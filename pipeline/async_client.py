@@ -21,7 +21,16 @@ from pipeline.flows import Flows, StartedFlow
 from pipeline.flowview import FlowView
 from pipeline.followup import ENDED, looks
 from pipeline.plan import Plan
-from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate, time_limit
+from pipeline.policies import (
+    NOTHING_OF_ITS_OWN,
+    Known,
+    Policies,
+    found,
+    locate,
+    sender,
+    time_limit,
+    traced,
+)
 from pipeline.policy import Backoff, Deduplication
 from pipeline.producer import (
     CHUNK,
@@ -66,6 +75,7 @@ class AsyncClient:
     ) -> None:
         self._project, self._address, plan = locate(target, name, profile)
         self._policies = Policies(plan)
+        self._sender = sender(self._address)
         self._flows = Flows(self._project, self._policies)
         self._stores: dict[str, Store] = {}
         self._timeout = time_limit(timeout)
@@ -113,7 +123,7 @@ class AsyncClient:
         known = self._policies.get(queue) or await self._learn(queue)
         plain = None
         own = (id, delay, at, priority, attempts, backoff, timeout, expires, front, deduplication)
-        if own == NOTHING_OF_ITS_OWN:
+        if own == NOTHING_OF_ITS_OWN and self._sender is None:
             plain = record(known.policy, known.server_ms(), job, data)
             if plain is not None:
                 try:
@@ -126,6 +136,14 @@ class AsyncClient:
         """One job as a whole, with the others of this tick. With a mark of its content, and an id, it is a duplicate of
         one that brought the same mark, too. Errors as those of `enqueue`."""
         self._settle_in()
+        if self._sender is None:
+            return await self._put_one(queue, wanted, mark)
+        with self._sender.sending(queue, [wanted.name]) as sending:
+            accepted = await self._put_one(queue, traced(wanted, sending.carrier), mark)
+            sending.sent([accepted])
+            return accepted
+
+    async def _put_one(self, queue: str, wanted: Wanted, mark: Mark | None) -> Accepted:
         known = self._policies.get(queue) or await self._learn(queue)
         while True:
             new = self._policies.new_job(queue, known, wanted)
@@ -235,6 +253,14 @@ class AsyncClient:
     async def _enqueue(self, queue: str, jobs: Sequence[tuple[str, Any] | Wanted]) -> list[Accepted]:
         if not jobs:
             return []
+        if self._sender is None:
+            return await self._put(queue, jobs)
+        with self._sender.sending(queue, [job[0] for job in jobs]) as sending:
+            answers = await self._put(queue, [traced(job, sending.carrier) for job in jobs])
+            sending.sent(answers)
+            return answers
+
+    async def _put(self, queue: str, jobs: Sequence[tuple[str, Any] | Wanted]) -> list[Accepted]:
         known = self._policies.get(queue) or await self._learn(queue)
         answers: list[Accepted] = []
         rest = self._policies.batches(queue, known, jobs)

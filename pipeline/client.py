@@ -22,7 +22,16 @@ from pipeline.flows import Flows, StartedFlow
 from pipeline.flowview import FlowView
 from pipeline.followup import ENDED, looks
 from pipeline.plan import Plan
-from pipeline.policies import NOTHING_OF_ITS_OWN, Known, Policies, found, locate, time_limit
+from pipeline.policies import (
+    NOTHING_OF_ITS_OWN,
+    Known,
+    Policies,
+    found,
+    locate,
+    sender,
+    time_limit,
+    traced,
+)
 from pipeline.policy import Backoff, Deduplication
 from pipeline.producer import FIRST_PAUSE, LONGEST_PAUSE, Batch, Duration, Wanted, record
 from pipeline.store.bulk import cancelling
@@ -67,6 +76,7 @@ class Client:
     ) -> None:
         self._project, self._address, plan = locate(target, name, profile)
         self._policies = Policies(plan)
+        self._sender = sender(self._address)
         self._flows = Flows(self._project, self._policies)
         self._stores: dict[str, Store] = {}
         self._timeout = time_limit(timeout)
@@ -98,7 +108,7 @@ class Client:
         Raises EnqueueError when it is refused, BrokerUnavailable when the broker is away.
         """
         own = (id, delay, at, priority, attempts, backoff, timeout, expires, front, deduplication)
-        if own == NOTHING_OF_ITS_OWN:
+        if own == NOTHING_OF_ITS_OWN and self._sender is None:
             known = self._policies.get(queue)
             plain = record(known.policy, known.server_ms(), job, data) if known else None
             if known and plain:
@@ -232,6 +242,14 @@ class Client:
     def _enqueue(self, queue: str, jobs: Sequence[tuple[str, Any] | Wanted]) -> list[Accepted]:
         if not jobs:
             return []
+        if self._sender is None:
+            return self._put(queue, jobs)
+        with self._sender.sending(queue, [job[0] for job in jobs]) as sending:
+            answers = self._put(queue, [traced(job, sending.carrier) for job in jobs])
+            sending.sent(answers)
+            return answers
+
+    def _put(self, queue: str, jobs: Sequence[tuple[str, Any] | Wanted]) -> list[Accepted]:
         known = self._policies.get(queue) or self._learn(queue)
         answers: list[Accepted] = []
         rest = self._policies.batches(queue, known, jobs)

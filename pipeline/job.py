@@ -44,7 +44,8 @@ class Letter(Struct, frozen=True):
 class Options(Struct, frozen=True, omit_defaults=True):
     """What one job has of its own; `key` is its `until_done` deduplication key, to be freed at its end. One that did
     not begin until `expires` (ms since 1970) is cancelled. `dead_letter`: it is a copy of one that died. `flow` is the id
-    of the flow whose step it is. `keep`: how long its id stays taken, in ms, if not as long as its queue says.
+    of the flow whose step it is. `keep`: how long its id stays taken, in ms, if not as long as its queue says. `trace` is
+    the context of who put it in, as OpenTelemetry propagates it.
     """
 
     priority: int = 0
@@ -56,6 +57,7 @@ class Options(Struct, frozen=True, omit_defaults=True):
     dead_letter: Letter | None = None
     flow: str = ""
     keep: int | None = None
+    trace: dict[str, str] | None = None
 
     def kept(self, otherwise: int) -> int:
         """How long the job's id stays taken after its end, in ms."""

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -20,6 +20,10 @@ from pipeline.store.confirm import Confirm, of_file
 from pipeline.store.reader import JobView
 from pipeline.store.store import NewJob
 from pipeline.store.wire import Address, parse
+from pipeline.telemetry.switch import producers_trace
+
+if TYPE_CHECKING:
+    from pipeline.telemetry.send import Sender
 
 Checked = TypeVar("Checked")
 decode_policy = msgspec.json.Decoder(QueuePolicy).decode
@@ -128,6 +132,21 @@ class Policies:
             if queue not in self.file or known.policy is self.file[queue]:
                 raise
             return check(self.file[queue])
+
+
+def sender(address: Address) -> Sender | None:
+    """What traces the enqueues of a client; None where nobody wants it."""
+    if not producers_trace():
+        return None
+    from pipeline import __version__
+    from pipeline.telemetry.send import Sender
+
+    return Sender(address, __version__)
+
+
+def traced(job: tuple[str, Any] | Wanted, carrier: dict[str, str]) -> Wanted:
+    """The job with the context that it carries."""
+    return Wanted(*job)._replace(trace=carrier or None)
 
 
 def unknown_queue(queue: str, known: Iterable[str]) -> UnknownQueue:

@@ -57,6 +57,8 @@ class Wanted(NamedTuple):
     """The flow whose step it is."""
     keep: int | None = None
     """How long its id stays taken after its end, in ms, if not as long as its queue says."""
+    trace: dict[str, str] | None = None
+    """The context that goes with it; see telemetry/send.py."""
 
 
 class Plain(Struct, frozen=True):
@@ -213,8 +215,8 @@ def checked_record(queue: QueuePolicy, at: int, name: str, data: Any, options: O
 
 
 def _options(job: Wanted, priority: int, key: str, expires: int | None) -> Options:
-    own = (job.attempts, job.backoff, job.timeout, job.keep)
-    if not (priority or key or expires or job.flow) and own == (None, None, None, None):
+    own = (job.attempts, job.backoff, job.timeout, job.keep, job.trace)
+    if not (priority or key or expires or job.flow) and own == (None,) * 5:
         return NO_OPTIONS
     if job.attempts is not None and (type(job.attempts) is not int or job.attempts < 1):
         raise InvalidOption(
@@ -223,7 +225,17 @@ def _options(job: Wanted, priority: int, key: str, expires: int | None) -> Optio
     if job.backoff is not None:
         _check_backoff(job.backoff)
     timeout = Timeout(hard=_milliseconds("timeout", job.timeout)) if job.timeout is not None else None
-    return Options(priority, job.attempts, job.backoff, timeout, key, expires, flow=job.flow, keep=job.keep)
+    return Options(
+        priority,
+        job.attempts,
+        job.backoff,
+        timeout,
+        key,
+        expires,
+        flow=job.flow,
+        keep=job.keep,
+        trace=job.trace,
+    )
 
 
 def _check_backoff(backoff: Backoff) -> None:

@@ -30,10 +30,14 @@ class Totals(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """The totals when a minute (of all since 1970) began."""
+    """The totals when a minute (of all since 1970) began; of the time since the sample before it the longest wait that
+    was seen (ms, 0: none), and the histograms, as they are written."""
 
     minute: int
     totals: Totals
+    waited: int = 0
+    run: bytes = b"-"
+    wait: bytes = b"-"
 
 
 class Minute(NamedTuple):
@@ -53,8 +57,14 @@ def look(connection: BlockingConnection, project: str, queue: str, count: int) -
 
 def sample(line: bytes) -> Sample:
     """A line that minute.lua wrote."""
-    minute, *figures = map(int, line.split())
-    return Sample(minute, Totals(*figures))
+    fields = line.split()
+    totals = Totals(*map(int, fields[1:6]))
+    # An older version of this program wrote no more than the totals.
+    return (
+        Sample(int(fields[0]), totals, int(fields[6]), *fields[7:9])
+        if fields[6:]
+        else Sample(int(fields[0]), totals)
+    )
 
 
 def totals_of(counts: Counts) -> Totals:

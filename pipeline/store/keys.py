@@ -142,8 +142,28 @@ def meta(queue: str) -> str:
 
 
 def minutes(queue: str) -> str:
-    """list: the totals at the beginning of each minute in which they had changed, the newest last; a day of them."""
+    """list: what was counted until each minute in which something happened, the newest last; a day. See minute.lua."""
     return f"{queue}:minutes"
+
+
+def tens(queue: str) -> str:
+    """list: as `minutes`, of ten minutes each; two days."""
+    return f"{queue}:tens"
+
+
+def hours(queue: str) -> str:
+    """list: as `minutes`, of an hour each; ten days."""
+    return f"{queue}:hours"
+
+
+def quarters(queue: str) -> str:
+    """list: as `minutes`, of a quarter of a day each; 93 days."""
+    return f"{queue}:quarters"
+
+
+def charted(queue: str) -> str:
+    """hash: the histograms as they were at the last line of `minutes`."""
+    return f"{queue}:charted"
 
 
 def events(queue: str) -> str:
@@ -154,6 +174,11 @@ def events(queue: str) -> str:
 def stats(queue: str) -> str:
     """hash: totals that only rise, and the buckets of the histograms."""
     return f"{queue}:stats"
+
+
+def names(queue: str) -> str:
+    """hash: "outcome:name" -> how many attempts at jobs of that name ended so; without a name, of all others."""
+    return f"{queue}:names"
 
 
 def alerts(queue: str) -> str:
@@ -269,6 +294,11 @@ def audit(project: str) -> str:
 def signed_out(project: str) -> str:
     """hash: "user:<name>" -> since when that user's sessions do not count any more, "session:<id>" -> until when to know it."""
     return f"{{{project}}}:signed_out"
+
+
+def totals(project: str) -> str:
+    """hash: "kind:label:..." -> how often, of what belongs to no queue; see store/tally.py."""
+    return f"{{{project}}}:totals"
 
 
 def flows(project: str) -> str:

@@ -348,9 +348,10 @@ class Store:
         """A delayed job is due now; the result is the state that it was in."""
         return Call(script("hasten").command(queue=self.queue, id=id, level=level), _text)
 
-    def minute(self) -> Call[bool]:
-        """Keep the totals as they are at the first look in each minute. Whether there was anything to keep."""
-        return Call(script("minute").command(queue=self.queue), bool)
+    def minute(self, oldest: int = 0) -> Call[bool]:
+        """Keep what was counted until the first look in each minute; `oldest`: for how many ms a job has waited, 0 when
+        none waits. Whether there was anything to keep."""
+        return Call(script("minute").command(queue=self.queue, oldest=oldest), bool)
 
     def watch(self, ms: int) -> Call[str]:
         """Have what happens written to the queue's stream for so long; the result is the last event's id so far."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
 
@@ -63,6 +64,8 @@ class Alerts:
         self._rejected: str | None = None
         self._connection: Connection | None = None
         self.troubles: dict[str, str] = {}
+        self.sent: Counter[tuple[str, ...]] = Counter()
+        """How many arrived and how many failed: ("alerts", name, "sent" or "failed")."""
         self.pids: set[int] = set()
         """The commands that run."""
 
@@ -215,6 +218,7 @@ class Alerts:
         send = partial(deliver, name, plan.alerts[name], message, plan.root, self._logs.secrets, on_start)
         try:
             failed = await in_thread(send)
+            self.sent["alerts", name, "sent" if failed is None else "failed"] += 1
             if failed is None:
                 self.troubles.pop(name, None)
             elif self.troubles.get(name) != failed:

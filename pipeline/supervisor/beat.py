@@ -19,6 +19,7 @@ from pipeline.supervisor.link import Link
 from pipeline.supervisor.logs import Logs
 from pipeline.supervisor.minutes import Minutes
 from pipeline.supervisor.publish import Publisher
+from pipeline.supervisor.totals import Totals
 from pipeline.supervisor.upkeep import Upkeep
 
 SECONDS = 1.0
@@ -37,6 +38,7 @@ class Beat:
         publisher: Publisher,
         link: Link,
         logs: Logs,
+        totals: Totals,
         record: Callable[[], SupervisorState],
         on_denied: Callable[[BrokerDenied], None],
     ) -> None:
@@ -49,6 +51,7 @@ class Beat:
         self._publisher = publisher
         self._link = link
         self._logs = logs
+        self._totals = totals
         self._record = record
         self._on_denied = on_denied
         self.flows = FlowUpkeep(logs)
@@ -87,6 +90,7 @@ class Beat:
         await upkeep.sweep(connection, now)
         await self.flows.tend(connection, self._fleet.plan)
         await self._minutes.keep(connection, now)
+        await self._totals.tell(connection)
         await self._publisher.write(connection, self._fleet.plan, record)
 
     def _tell(self, error: BrokerError) -> None:

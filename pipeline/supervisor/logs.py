@@ -27,17 +27,50 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2
 
 class Line(Struct, frozen=True):
     """One line. `worker` is `payments.1`, or `supervisor`; `at` is ms since 1970. The supervisor has no queue, nor has
-    a worker of several."""
+    a worker of several. The rest is known of what was logged, with `--json`: by which logger, and for which job, or `ids`
+    of a batch."""
 
     at: int
     queue: str | None
     worker: str
     line: str
+    level: str | None = None
+    logger: str | None = None
+    job: str | None = None
+    id: str | None = None
+    attempt: int | None = None
+    ids: list[str] | None = None
+    traceback: str | None = None
+
+
+class Logged(Struct, frozen=True):
+    """A line as a worker logs it with `--json`: see log.JsonFormatter."""
+
+    at: int
+    level: str
+    logger: str
+    message: str
+    traceback: str | None
+    queue: str | None
+    job: str | None
+    id: str | None
+    attempt: int | None
+    ids: list[str] | None
 
 
 def harmless(text: str) -> str:
     """The text with control characters and changes of direction written out."""
     return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def logged_in(text: str) -> Logged | None:
+    """What was logged as JSON; None for whatever else a worker prints."""
+    if not text.startswith('{"at":'):
+        return None
+    try:
+        return msgspec.json.decode(text, type=Logged)
+    except msgspec.MsgspecError:
+        return None
 
 
 class Printer:
@@ -82,12 +115,34 @@ class Logs:
 
     def say_for(self, queue: str | None, worker: str, text: str) -> None:
         """A line of a worker."""
-        self._tell(queue, worker, text)
+        logged = logged_in(text) if self.json else None
+        if logged is None:
+            self._tell(queue, worker, text)
+        else:
+            self._show(self._line(queue, worker, logged))
 
     def _tell(self, queue: str | None, worker: str, text: str) -> None:
+        self._show(Line(now_ms(), queue, worker, self._clean(text)))
+
+    def _line(self, queue: str | None, worker: str, logged: Logged) -> Line:
+        return Line(
+            logged.at,
+            logged.queue or queue,
+            worker,
+            self._clean(logged.message),
+            logged.level,
+            logged.logger,
+            logged.job,
+            logged.id,
+            logged.attempt,
+            logged.ids,
+            None if logged.traceback is None else self._clean(logged.traceback),
+        )
+
+    def _clean(self, text: str) -> str:
         for secret in self.secrets:
             text = text.replace(secret, "***")
-        self._show(Line(now_ms(), queue, worker, harmless(text)))
+        return harmless(text)
 
     def follow(self, fd: int, queue: str | None, worker: str) -> Tap:
         """Show what comes out of a pipe until it ends or the tap is closed."""

@@ -40,6 +40,7 @@ from pipeline.supervisor.requests import Requests
 from pipeline.supervisor.schedules import Scheduler
 from pipeline.supervisor.signals import Bell, own_stacks
 from pipeline.supervisor.spawn import reap_strangers
+from pipeline.supervisor.totals import Totals
 from pipeline.supervisor.transition import Transition
 from pipeline.supervisor.upkeep import Gone, Upkeep, scenes_of
 from pipeline.supervisor.watch import Watcher
@@ -95,6 +96,7 @@ class Supervisor:
             self._publisher,
             link,
             logs,
+            Totals(self.fleet, self._alerts, self._reloader),
             self._record,
             self._denied,
         )

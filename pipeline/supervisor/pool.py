@@ -69,6 +69,8 @@ class Pool:
         self.reason: str | None = None
         self.children: list[Child] = []
         self.recycled: Counter[str] = Counter()
+        self.replaced: Counter[str] = Counter()
+        """How many workers were, and why: died, cannot_start, rolled, retired, or the limit that they reached."""
         self.ending = False
         self._rules = rules
         self._hire = hire
@@ -165,6 +167,7 @@ class Pool:
         """Replace every worker, one at a time; `first` is ready to be the first of the new ones."""
         for child in self.children:
             child.stale = True
+        self.replaced["rolled"] += len(self.children)
         self._ever_ready = True
         if first is not None and first.state != "gone":
             first.parent = self
@@ -191,6 +194,7 @@ class Pool:
             if reason is not None:
                 child.stale = True
                 self.recycled[reason] += 1
+                self.replaced[reason] += 1
                 self._logs.say(f"{child.label} is replaced: {reason} reached")
                 self.keep()
 
@@ -222,6 +226,7 @@ class Pool:
 
     def on_retiring(self, child: Child, reason: str) -> None:
         """A worker ends by itself: its replacement starts now."""
+        self.replaced["retired"] += 1
         self._logs.say(f"{child.label} is replaced: {reason}")
         self.keep()
 
@@ -244,6 +249,7 @@ class Pool:
 
     def _count(self, child: Child) -> None:
         if child.loaded:
+            self.replaced["died"] += 1
             self._logs.say(f"{child.label} died: {child.describe_end()}; its jobs go back")
             if self._restarts.is_barren(self.settled()):
                 self._give_up(f"{BARREN_DEATHS} workers died in a row without ending a job")
@@ -258,6 +264,7 @@ class Pool:
 
     def _failed(self, label: str, failed: Failed) -> None:
         self._restarts.failed()
+        self.replaced["cannot_start"] += 1
         self.reason = f"cannot start: {failed.reason}"
         self._logs.say(f"{label} {self.reason}\n{failed.traceback}".rstrip())
         if self._restarts.hopeless:

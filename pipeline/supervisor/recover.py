@@ -6,6 +6,8 @@ two supervisors may do it at once.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -24,6 +26,7 @@ from pipeline.job import (
 )
 from pipeline.policy import JobPolicy, QueuePolicy
 from pipeline.retry import Verdict, decide, way_back
+from pipeline.store import names
 from pipeline.store.letters import Death, copy_of
 from pipeline.store.store import Held, Move, Store, run
 from pipeline.store.wire import Connection
@@ -76,12 +79,34 @@ async def reclaim(
     moved = 0
     if moves:
         await _send_letters(store.project, connection, policy, held, moves)
-        names = set(map(_key, held))
-        reruns, failed = len(names & scene.rerun), len(names & scene.timed_out)
+        known = set(map(_key, held))
+        reruns, failed = len(known & scene.rerun), len(known & scene.timed_out)
         moved = await run(connection, store.reclaim(worker, moves, reruns, failed))
+        ends = _ends(list(reversed(jobs)), moves, scene)
+        if ends and moved == len(moves):
+            await run(connection, names.count(store.project, policy.name, ends))
     await run(connection, store.leave(worker))
     alone = sum(step.move == "alone" for step in moves)
     return Recovered(moved, alone, tuple(_id(step) for step in moves if step.move == "dead"))
+
+
+def _ends(jobs: Sequence[Held], moves: Sequence[Move], scene: Scene) -> Counter[str]:
+    """How the attempts that these moves follow ended, by the names of their jobs."""
+    found: Counter[str] = Counter()
+    for job, step in zip(jobs, moves, strict=True):
+        outcome = _outcome(job, step, scene)
+        if outcome is not None and job.record is not None:
+            found[names.field(outcome, decode_job(job.record).name)] += 1
+    return found
+
+
+def _outcome(job: Held, step: Move, scene: Scene) -> str | None:
+    """What an attempt is counted as; None for a job that had not begun, or runs again through no fault of its own."""
+    if step.move == "dead":
+        return "dead"
+    if _key(job) in scene.timed_out:
+        return "failed"
+    return "crashed" if _key(job) in (scene.crashed or ()) else None
 
 
 async def _send_letters(

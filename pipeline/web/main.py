@@ -21,10 +21,12 @@ from pipeline.clock import monotonic_ms
 from pipeline.errors import CANNOT_START, StartError
 from pipeline.log import configure
 from pipeline.plan import Plan, WebPlan
+from pipeline.telemetry.switch import begin
 from pipeline.web.app import App
 from pipeline.web.certificate import Certificate
 from pipeline.web.identity import Crowd
 from pipeline.web.ingress import Ingress
+from pipeline.web.received import Received
 from pipeline.web.serve import Server
 from pipeline.web.shop import Shop, Standing
 from pipeline.worker.boot import new_loop
@@ -52,7 +54,8 @@ class Web:
 
     async def run(self) -> None:
         """Serve until told to leave."""
-        beside = [asyncio.ensure_future(self.shop.line.run())]
+        received = Received(self.shop)
+        beside = [asyncio.ensure_future(self.shop.line.run()), asyncio.ensure_future(received.run())]
         if self._certificate is not None:
             beside.append(asyncio.ensure_future(self._certificate.follow()))
         for server in self._servers:
@@ -63,6 +66,7 @@ class Web:
         seconds = await self._drain_seconds
         self.shop.stopping.set()
         await asyncio.gather(*(server.stop(seconds) for server in self._servers))
+        await received.tell()
         for task in beside:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
@@ -104,7 +108,10 @@ def main(orders: int, events: int, listen: int, ingress: int) -> int:
     start = first_line(orders)
     plan = msgspec.json.decode(start.line, type=WebPlan)
     configure(json=plan.json_logs)
-    return new_loop().run_until_complete(serve(plan, orders, start, listen, ingress, up))
+    flush = begin(plan.plan.name, "web")
+    code = new_loop().run_until_complete(serve(plan, orders, start, listen, ingress, up))
+    flush()
+    return code
 
 
 if __name__ == "__main__":

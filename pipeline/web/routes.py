@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 from pipeline.web.audit import AUDIT
 from pipeline.web.health import HEALTH
+from pipeline.web.metrics import METRICS
 from pipeline.web.response import Refused
 from pipeline.web.route import Route
 from pipeline.web.signin import SESSION
 from pipeline.web.static import STATIC
 
-ROUTES: tuple[Route, ...] = (*HEALTH, *STATIC, *SESSION, *AUDIT)
+ROUTES: tuple[Route, ...] = (*HEALTH, *METRICS, *STATIC, *SESSION, *AUDIT)
 _PARAMETER = re.compile(r"\{([a-z_]+)\}")
 
 

@@ -21,11 +21,13 @@ from pipeline.job import LOG_LINE_BYTES, SENT, Job, encode
 from pipeline.lifespan import Lifespan
 from pipeline.log import configure
 from pipeline.policy import QueuePolicy
+from pipeline.telemetry.switch import begin
 from pipeline.worker import frames
 from pipeline.worker.attempt import Attempt, Buffered, Handlers, Refused, failure
 from pipeline.worker.boot import new_loop, reason_of, spare_the_collector
 from pipeline.worker.frames import Begun, Change, Ended, Failed, Frames, Note, Ready, Run, Soft, Start
 from pipeline.worker.slots import LoopSlots, ThreadSlots, now
+from pipeline.worker.surround import surroundings
 
 _PR_SET_PDEATHSIG = 1
 CRASHED = 1
@@ -135,13 +137,16 @@ def main(fd: int, begun: int, parent: int) -> int:
     try:
         sys.path.insert(0, start.root)
         lifespan.begin()
-        handlers = Handlers(_loaded_here(start.policy))
+        within = surroundings(start.worker, json_logs=start.json_logs)
+        handlers = Handlers(_loaded_here(start.policy), within)
     except BaseException as error:  # noqa: BLE001 - user code may raise anything, SystemExit too
         sock.sendall(frames.framed(Failed(**reason_of(error))))
         code = CRASHED
     else:
+        flush = begin(start.project, start.worker)
         spare_the_collector()
         loop.run_until_complete(serve(sock, handlers, Begun(begun)))
+        flush()
     lifespan.end(start.stop_timeout, code)
     return code
 

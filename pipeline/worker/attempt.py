@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 import traceback
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.errors import CANNOT_START, Discard, PipelineError, RateLimited, RetryLater, StartError
 from pipeline.handler import Handler, load
@@ -21,6 +22,12 @@ from pipeline.retry import Failure
 from pipeline.units import milliseconds, words
 
 STOP = b"!"
+
+
+class Within(Protocol):
+    """What goes around every handler of a process."""
+
+    def __call__(self, call: Callable[[Any], Any], *, is_async: bool) -> Callable[[Any], Any]: ...
 
 
 class Buffered(Struct, frozen=True, gc=False):
@@ -117,10 +124,12 @@ class Table(Struct, frozen=True):
 
 
 class Handlers:
-    """The handlers of a queue, each loaded once, and the policy that holds now: `table`."""
+    """The handlers of a queue, each loaded once, and the policy that holds now: `table`. `within` is what goes around all
+    of them, the innermost first."""
 
-    def __init__(self, policy: QueuePolicy) -> None:
+    def __init__(self, policy: QueuePolicy, within: Sequence[Within] = ()) -> None:
         self._loaded: dict[tuple[str, tuple[str, ...]], Handler] = {}
+        self._within = within
         self.note: Callable[[Job[Any], str, Any], Awaitable[None]] | None = None
         self.table = self.prepare(policy)
 
@@ -176,7 +185,7 @@ class Handlers:
             return Handling(elsewhere, policy, *seconds(policy.timeout))
         named = (policy.handler, policy.around)
         if named not in self._loaded:
-            self._loaded[named] = load(*named)
+            self._loaded[named] = enclosed(load(*named), self._within)
         handler = self._loaded[named]
         check_executor(handler, executor)
         return Handling(handler, policy, *seconds(policy.timeout))
@@ -184,6 +193,13 @@ class Handlers:
     def _refuse(self, held: Buffered, job: Job[Any], runs: Runs, reason: str) -> Refused:
         failure = Failure(AttemptError("UnknownJob", reason), discard=True)
         return Refused(held.id, held.lease, job, runs, self.table.queue.others or JobPolicy(), failure)
+
+
+def enclosed(handler: Handler, within: Sequence[Within]) -> Handler:
+    """The handler with what goes around it; by itself when that is nothing, so that it costs nothing."""
+    for around in within:
+        handler = replace(handler, call=around(handler.call, is_async=handler.is_async))
+    return handler
 
 
 def _elsewhere(job: Job[Any]) -> None:

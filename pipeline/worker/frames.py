@@ -30,6 +30,8 @@ class Start(Struct, tag=True):
     policy: QueuePolicy
     stop_timeout: int
     json_logs: bool = False
+    project: str = ""
+    worker: str = ""
 
 
 class Run(Struct, tag=True):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import compress
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -18,6 +19,7 @@ from pipeline.job import NO_RUNS, KeptError, Outcome, Runs, decode_runs, encode
 from pipeline.policy import QueuePolicy
 from pipeline.retry import Failure, decide, way_back
 from pipeline.store.letters import Death
+from pipeline.store.names import MARK, field
 from pipeline.store.scripts import Argument
 from pipeline.store.store import Move
 from pipeline.worker.attempt import Attempt, Buffered, Refused, retry_policy
@@ -62,6 +64,16 @@ class Dying(Struct, frozen=True):
 
 def blank() -> Page:
     return Page([], [], defaultdict(int))
+
+
+def counter_of(outcome: str, name: str) -> str:
+    """The counter of attempts at jobs of one name that ended one way."""
+    return MARK + field(outcome, name)
+
+
+def ended_as(move: Move, *, spent: bool) -> str:
+    """What an attempt that did not complete is counted as: it ended its job, failed, or is to be made later."""
+    return move.move if move.move in ("dead", "cancelled") else "failed" if spent else "postponed"
 
 
 class Ledger:
@@ -111,6 +123,7 @@ class Ledger:
             self.settle(move)
         if verdict.spent:
             self._page.counters["failed"] += 1
+        self._count(attempt, ended_as(move, spent=verdict.spent))
         if isinstance(attempt, Attempt):
             self._measure([attempt])
         return move
@@ -132,6 +145,7 @@ class Ledger:
 
     def stopped(self, attempt: Attempt) -> None:
         """A person cancelled a job while it ran: it goes back, and the broker cancels it."""
+        self._count(attempt, "cancelled")
         if attempt.job.options.flow and self.relay is not None:
             self.relay(self._back(attempt), attempt)
         else:
@@ -150,6 +164,7 @@ class Ledger:
             self._bury(move, attempt, error)
         else:
             self.settle(move)
+        self._count(attempt, "dead" if move.move == "dead" else "crashed")
         self._measure([attempt])
         return move
 
@@ -171,7 +186,9 @@ class Ledger:
 
     def take(self) -> Page:
         """Everything that ended since the last call."""
-        self._measure(self._page.done[self._measured :])
+        if done := self._page.done[self._measured :]:
+            for name, count in self._measure(done).items():
+                self._page.counters[counter_of("completed", name)] += count
         page, self._page, self._measured = self._page, blank(), 0
         return page
 
@@ -193,6 +210,12 @@ class Ledger:
             for name, by in page.counters.items():
                 self._page.counters[name] += by
         return Page(done, moves, page.counters, begun)
+
+    def lost(self, page: Page, refused: Collection[bytes]) -> None:
+        """The leases of some jobs of a page were lost: that they completed here does not count after all."""
+        for attempt in page.done:
+            if attempt.id in refused:
+                self._count(attempt, "completed", -1)
 
     def told(self, page: Page) -> dict[str, Any]:
         """What a turn says of a page: arguments of `Store.turn`."""
@@ -263,19 +286,39 @@ class Ledger:
     def _keep(self, attempt: Attempt | Refused) -> int | str:
         return "" if attempt.id.isdigit() else attempt.job.options.kept(self.policy.ids_keep)
 
-    def _measure(self, ended: list[Attempt]) -> None:
-        """Histograms of run and wait time: bucket i counts what took less than 2**i tenths of a ms."""
+    def _count(self, attempt: Attempt | Refused, outcome: str, by: int = 1) -> None:
+        self._page.counters[counter_of(outcome, attempt.job.name)] += by
+
+    def _measure(self, ended: list[Attempt]) -> dict[str, int]:
+        """Histograms of run and wait time, and their sums in microseconds: bucket i counts what took less than 2**i tenths
+        of a ms. The result is how many there are of each job name."""
         pace, offset = self.pace, self.offset
         run, wait = [0] * BUCKETS, [0] * BUCKETS
+        run_sum, wait_sum = 0.0, 0
+        names: defaultdict[str, int] = defaultdict(int)
         for attempt in ended:
-            ran = attempt.ended - attempt.begun
+            job, begun = attempt.job, attempt.begun
+            ran = attempt.ended - begun
             pace = ran if ran > pace else pace + (ran - pace) * 0.05
             run[int(ran * 10_000).bit_length()] += 1
-            waited = int((attempt.begun * 1000 + offset - attempt.job.enqueued_at) * 10)
-            wait[waited.bit_length() if waited > 0 else 0] += 1
+            run_sum += ran
+            waited = int((begun * 1000 + offset - job.enqueued_at) * 10)
+            if waited > 0:
+                wait[waited.bit_length()] += 1
+                wait_sum += waited
+            else:
+                wait[0] += 1
+            names[job.name] += 1
         self.pace = pace
         counters = self._page.counters
-        for name, counts in (("run", run), ("wait", wait)):
-            for bucket, count in enumerate(counts):
-                if count:
-                    counters[f"{name}:{bucket}"] += count
+        for bucket in compress(NUMBERS, run):
+            counters[RUN[bucket]] += run[bucket]
+        for bucket in compress(NUMBERS, wait):
+            counters[WAIT[bucket]] += wait[bucket]
+        counters["run_us"] += int(run_sum * 1_000_000)
+        counters["wait_us"] += wait_sum * 100
+        return names
+
+
+NUMBERS = range(BUCKETS)
+RUN, WAIT = ([f"{kind}:{bucket}" for bucket in NUMBERS] for kind in ("run", "wait"))

@@ -18,11 +18,13 @@ from pipeline.errors import CANNOT_START, StartError
 from pipeline.lifespan import Lifespan
 from pipeline.log import configure
 from pipeline.plan import WorkerPlan
+from pipeline.telemetry.switch import begin
 from pipeline.worker.attempt import Handlers
 from pipeline.worker.board import Board
 from pipeline.worker.boot import new_loop, reason_of, spare_the_collector
 from pipeline.worker.code import code_version
 from pipeline.worker.pipes import Start, Up, first_line, follow
+from pipeline.worker.surround import surroundings
 from pipeline.worker.worker import Worker
 
 
@@ -30,7 +32,8 @@ def prepare(plan: WorkerPlan, lifespan: Lifespan) -> list[Handlers]:
     """Import the user's code, for each queue. Raises whatever that raises."""
     sys.path.insert(0, plan.root)
     lifespan.begin()
-    return [Handlers(policy) for policy in plan.queues]
+    within = surroundings(plan.worker, json_logs=plan.json_logs)
+    return [Handlers(policy, within) for policy in plan.queues]
 
 
 async def serve(
@@ -69,7 +72,10 @@ def main(orders: int, events: int, *boards: int) -> int:
     except BaseException as error:  # noqa: BLE001 - user code may raise anything, SystemExit too
         up.tell("failed", **reason_of(error))
     else:
+        flush = begin(plan.project, plan.worker) if here else None
         code = loop.run_until_complete(serve(plan, queues, [Board(fd) for fd in boards], orders, start, up))
+        if flush is not None:
+            flush()
     lifespan.end(plan.stop_timeout, code)
     return code
 

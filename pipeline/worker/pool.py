@@ -199,7 +199,7 @@ class Pool:
         if page is not None:
             self._hand.let_go(page)
         if refused:
-            log.warning("lost the lease of %s: what they did does not count", listed(refused))
+            self._lost(refused, page)
         if ids:
             leases = [lease] * len(ids)
             self._receive(list(map(Buffered, ids, leases, records, runs or [None] * len(ids))))
@@ -226,6 +226,11 @@ class Pool:
             or rung
         ):
             self.kick()
+
+    def _lost(self, refused: list[bytes], page: Page | None) -> None:
+        log.warning("lost the lease of %s: what they did does not count", listed(refused))
+        if page is not None:
+            self.ledger.lost(page, refused)
 
     def _serves(self) -> None:
         if not self._served:

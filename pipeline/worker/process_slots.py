@@ -261,7 +261,8 @@ class ProcessSlots:
         """A process that has loaded the handlers; None when there is none to be had."""
         plan = self._plan
         try:
-            process = Process(Start(plan.root, plan.setup, self._policy, plan.stop_timeout, plan.json_logs))
+            own = (plan.json_logs, plan.project, plan.worker)
+            process = Process(Start(plan.root, plan.setup, self._policy, plan.stop_timeout, *own))
         except OSError as error:
             self._give_up(NotLoaded(f"no process can be started: {error.strerror}", ""))
             return None

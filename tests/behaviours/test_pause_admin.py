@@ -20,7 +20,18 @@ from pipeline.supervisor.upkeep import _sweep_all
 from tests.behaviours.conftest import behaviour
 from tests.worker.shop import PATIENCE, Shop, shop, until
 
-COUNTERS = {"meta", "stats", "last_id", "last_lease", "turns", "workers", "idle", "active:w1", "outcomes"}
+COUNTERS = {
+    "meta",
+    "stats",
+    "names",
+    "last_id",
+    "last_lease",
+    "turns",
+    "workers",
+    "idle",
+    "active:w1",
+    "outcomes",
+}
 """What stays of a queue that ran empty: its figures, its worker, and what pads a hash."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 import time
@@ -84,6 +85,14 @@ async def die(job: Job[Any]) -> None:
 async def fail(job: Job[Any]) -> None:
     note("begin", job)
     raise ValueError("no")
+
+
+async def say(job: Job[Any]) -> None:
+    """Logs a line, and one more in a thread; the first attempt fails."""
+    logging.getLogger("shop").warning("on the loop")
+    await asyncio.to_thread(logging.getLogger("shop").info, "in a thread")
+    if job.attempt == 1:
+        raise ValueError("no")
 
 
 async def fail_late(job: Job[Any]) -> None:

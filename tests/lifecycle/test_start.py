@@ -117,10 +117,22 @@ def test_a_queue_that_nobody_declared_is_a_usage_error(project):
 def test_json_logs_are_json_on_every_line(project):
     import json
 
-    project.queue("a", "hands:fail")
-    project.enqueue("a", {})
+    project.queue("a", "hands:say", attempts=2)
+    (job,) = project.enqueue("a", {})
     run = project.run("--until-empty", "--json")
-    assert run.ends() == 1
+    assert run.ends() == 0
     lines = [json.loads(line) for line in run.output.splitlines()]
     assert {line["worker"] for line in lines} == {"supervisor", "a.1"}
-    assert all(set(line) == {"at", "queue", "worker", "line"} for line in lines)
+    assert len({tuple(line) for line in lines}) == 1, "each has every field"
+    of_a_job = [line for line in lines if line["id"] is not None]
+    assert {line["id"] for line in of_a_job} == {job}
+    assert [
+        (line["logger"], line["line"], line["attempt"]) for line in of_a_job if "shop" in line["logger"]
+    ] == [
+        ("shop", "on the loop", 1),
+        ("shop", "in a thread", 1),
+        ("shop", "on the loop", 2),
+        ("shop", "in a thread", 2),
+    ]
+    (failed,) = [line for line in of_a_job if line["logger"] == "pipeline.worker"]
+    assert (failed["level"], failed["queue"], failed["job"], failed["attempt"]) == ("warning", "a", "job", 1)

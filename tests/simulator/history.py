@@ -25,6 +25,7 @@ LEFT = {
     "last_id",
     "last_lease",
     "stats",
+    "names",
     "meta",
     "jobs",
     "runs",

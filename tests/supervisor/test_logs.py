@@ -7,6 +7,8 @@ import io
 import json
 import os
 
+import pytest
+
 from pipeline.supervisor.logs import LINE_BYTES, Line, Logs, Printer, harmless
 
 
@@ -52,7 +54,40 @@ def test_lines_for_people_have_a_time_and_a_padded_name():
 def test_lines_for_programs_are_json():
     out = io.StringIO()
     Printer(out, json=True)(Line(5, None, "supervisor", "hello"))
-    assert json.loads(out.getvalue()) == {"at": 5, "queue": None, "worker": "supervisor", "line": "hello"}
+    told = json.loads(out.getvalue())
+    assert {name: value for name, value in told.items() if value is not None} == {
+        "at": 5, "worker": "supervisor", "line": "hello",
+    }  # fmt: skip
+    assert told.keys() == set(Line.__struct_fields__)
+
+
+def told(text: str, *, json: bool = True) -> Line:
+    """How a line of a worker is shown."""
+    lines: list[Line] = []
+    Logs(lines.append, json=json, secrets=["hunter2"]).say_for("a", "a.1", text)
+    return lines[0]
+
+
+LOGGED = {
+    "at": 5, "level": "error", "logger": "shop", "message": "hunter2\x1b[2J", "traceback": "Trace: hunter2",
+    "queue": "b", "job": "send", "id": "17", "attempt": 2, "ids": None,
+}  # fmt: skip
+
+
+def test_what_a_worker_logged_as_json_is_told_field_by_field_and_clean():
+    assert told(json.dumps(LOGGED)) == Line(
+        5, "b", "a.1", "***\\x1b[2J", "error", "shop", "send", "17", 2, None, "Trace: ***"
+    )
+
+
+@pytest.mark.parametrize("text", ['{"at": 5}', '{"at":5}', '{"at":"x"}', '{"at":5', "[]"])
+def test_any_other_json_that_a_handler_prints_is_text(text):
+    assert told(text).line == text
+    assert told(text).level is None
+
+
+def test_lines_for_people_are_not_taken_apart():
+    assert told(json.dumps(LOGGED), json=False).line.startswith("{")
 
 
 def test_a_reader_that_left_is_not_missed():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from pipeline.job import NO_RUNS, Options, Runs, decode_outcome, decode_runs, encode
 from pipeline.policy import Backoff, JobPolicy, QueuePolicy, RetryPolicy, Timeout
-from pipeline.store import keys
+from pipeline.store import keys, names
 from pipeline.store.store import Held, Store, run
 from pipeline.supervisor.recover import HOST_DIED, Scene, move, reclaim, relieve
 from pipeline.worker.board import Board
@@ -156,3 +157,21 @@ async def test_what_had_begun_and_must_run_again_is_counted(connection):
     await given(connection, "w", "1", "2")
     await reclaim(STORE, connection, "w", "dead", policy(), Scene(rerun=frozenset({("1", 1)})), NOW)
     assert await connection.call(("HGET", keys.stats(STORE.queue), "reruns")) == b"1"
+
+
+async def test_how_the_attempts_of_a_lost_worker_ended_is_counted_by_the_names_of_their_jobs(connection):
+    await given(connection, "w", "1", "2", "3", "4")
+    await connection.call(("HSET", keys.runs(STORE.queue), "2", encode(Runs(0, 2))))
+    scene = Scene(crashed=frozenset({("1", 1), ("2", 2)}), timed_out=frozenset({("3", 3)}))
+    await reclaim(STORE, connection, "w", "dead", policy(), scene, NOW)
+    await reclaim(STORE, connection, "w", "dead", policy(), scene, NOW)
+    found = await run(connection, names.ends("test", "a"))
+    assert found == {("crashed", "job"): 1, ("dead", "job"): 1, ("failed", "job"): 1}
+
+
+async def test_two_supervisors_at_once_count_an_attempt_once(connection):
+    await given(connection, "w", "1")
+    scene = Scene(crashed=frozenset({("1", 1)}))
+    both = (reclaim(STORE, connection, "w", "dead", policy(), scene, NOW) for _ in range(2))
+    assert sorted(one.moved for one in await asyncio.gather(*both)) == [0, 1]
+    assert await run(connection, names.ends("test", "a")) == {("crashed", "job"): 1}

@@ -184,8 +184,9 @@ def test_run_and_wait_times_are_counted_in_powers_of_two_of_a_tenth_ms(ledger: L
     ledger.complete(attempt("1"))
     fail(ledger, attempt("2"))
     counters = ledger.take().counters
-    # It ran for 2,500 tenths of a ms, and waited for 10,000: below 2**12 and 2**14.
-    assert counters == {"run:12": 2, "wait:14": 2, "failed": 1}
+    # Each ran for 2,500 tenths of a ms, and waited for 10,000: below 2**12 and 2**14.
+    times = {"run:12": 2, "wait:14": 2, "run_us": 500_000, "wait_us": 2_000_000}
+    assert counters == {**times, "failed": 1, "=completed:send": 1, "=failed:send": 1}
 
 
 def test_a_clock_that_is_off_makes_no_wait_below_nothing(ledger: Ledger) -> None:
@@ -231,3 +232,50 @@ def test_a_few_ms_of_work_are_held_ahead_and_none_under_a_limit(
 ) -> None:
     ledger.pace, ledger.policy = pace, QueuePolicy("emails", max_active=max_active)
     assert ledger.ahead(10) == jobs
+
+
+# --- counted by name -----------------------------------------------------------------------------------
+
+
+def names_in(counters: dict[str, int]) -> dict[str, int]:
+    return {name.removeprefix("="): by for name, by in counters.items() if name.startswith("=")}
+
+
+def refused(id: str) -> Refused:
+    return Refused(id.encode(), 7, attempt(id).job, Runs(), RETRY, Failure(describe(ValueError("no"))))
+
+
+def test_attempts_are_counted_by_the_name_of_their_job_and_how_they_ended(ledger: Ledger) -> None:
+    ledger.complete(attempt("1"))
+    fail(ledger, attempt("2"))
+    fail(ledger, attempt("3", runs=Runs(2)))
+    fail(ledger, attempt("4"), later=30_000)
+    ledger.fail(refused("5"), Failure(describe(ValueError("late")), expired=True))
+    ledger.stopped(attempt("6"))
+    ledger.crash(attempt("7"), "it was killed")
+    ledger.give_back([attempt("8")])
+    assert names_in(ledger.take().counters) == {
+        "completed:send": 1, "failed:send": 1, "dead:send": 1, "postponed:send": 1, "cancelled:send": 2,
+        "crashed:send": 1,
+    }  # fmt: skip
+
+
+def test_a_job_whose_lease_was_lost_is_taken_off_again(ledger: Ledger) -> None:
+    ledger.complete(attempt("1"))
+    ledger.complete(attempt("2"))
+    page = ledger.take()
+    assert names_in(page.counters) == {"completed:send": 2}
+    ledger.lost(page, [b"2"])
+    ledger.complete(attempt("3"))
+    assert names_in(ledger.take().counters) == {"completed:send": 0}
+
+
+def test_what_a_lost_turn_counted_is_counted_again_only_if_it_was_not_carried_out(ledger: Ledger) -> None:
+    ledger.complete(attempt("1"))
+    page = ledger.take()
+    ledger.restore(page, {})
+    assert names_in(ledger.take().counters) == {}
+    ledger.complete(attempt("2"))
+    page = ledger.take()
+    ledger.restore(page, {b"2": 7})
+    assert names_in(ledger.take().counters) == {"completed:send": 1}

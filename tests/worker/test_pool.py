@@ -13,6 +13,7 @@ from faults.proxy import Proxy
 from pipeline import Discard, Job, RetryLater, SoftTimeout
 from pipeline.errors import LeaseLost
 from pipeline.policy import Backoff, RetryPolicy, Timeout
+from pipeline.store import names
 from pipeline.store.store import Move, Store, run_blocking
 from pipeline.store.wire import BlockingConnection, parse
 from tests.worker.shop import PATIENCE, shop, until
@@ -450,6 +451,31 @@ async def test_a_handler_whose_note_is_refused_is_cancelled_and_its_job_runs_els
         await it.ends_as(id, "completed")
         await stopped.wait()
         assert (await it.counts()).stats["lost_leases"] == 1
+
+
+async def test_a_job_that_completes_after_its_lease_was_lost_is_not_counted_by_its_name(broker: str) -> None:
+    gate = asyncio.Event()
+    begun = []
+
+    async def slow(job: Job[Any]) -> None:
+        begun.append(job.id)
+        if len(begun) == 1:
+            await gate.wait()
+
+    async with shop(broker, slow, concurrency=1) as it:
+        it.worker()
+        id = await it.enqueue("slow")
+        await until(lambda: it.pools[0]._running)
+        (attempt,) = it.pools[0]._running.values()
+        take_back(broker, "w1", id, attempt.lease)
+        gate.set()  # it ends, and does not count; then it runs again, and does
+        await it.ends_as(id, "completed")
+        await it.ends_as(await it.enqueue("slow"), "completed")
+        counts = await it.counts()
+        assert (counts.stats["completed"], counts.stats["lost_leases"]) == (2, 1)
+        connection = BlockingConnection(parse(broker))
+        assert run_blocking(connection, names.ends("shop", "q")) == {("completed", "slow"): 2}
+        connection.close()
 
 
 async def test_a_plain_handler_is_told_by_its_next_note(broker: str) -> None:

@@ -27,10 +27,11 @@
 -- include room
 -- include next_lease
 -- include started
+-- include named
 local queue = unpack(KEYS)
 local worker, number, want, park, holds, source, keep, done, runs, kept, unlocks, moves = unpack(ARGV)
 -- rest: the completed jobs (see complete), (id, key, keep) of those that hold something, the moves (see settle), then
--- (counter, by) pairs
+-- (counter, by) pairs: totals, and with = in front what is counted by the names of jobs
 
 local last = redis.call('HGET', queue .. ':turns', worker)
 if not last then
@@ -62,7 +63,12 @@ if done + moves > 0 and keep >= 0 then
   if over > 0 then drop(queue, redis.call('RPOP', queue .. ':completed', over)) end
 end
 for i = at + 9 * moves + 1, #ARGV, 2 do
-  redis.call('HINCRBY', stats, ARGV[i], ARGV[i + 1])
+  local counter, by = ARGV[i], ARGV[i + 1]
+  if string.sub(counter, 1, 1) == '=' then
+    named(queue, string.sub(counter, 2), by)
+  else
+    redis.call('HINCRBY', stats, counter, by)
+  end
 end
 
 local paused, limited, rate, held, watched, lanes =
