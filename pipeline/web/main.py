@@ -71,6 +71,7 @@ class Web:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
         await self.shop.client.close()
+        self.shop.desk.close()
 
     def obey(self, order: dict[str, Any]) -> None:
         """What comes down the pipe."""
