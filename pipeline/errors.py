@@ -25,6 +25,9 @@ PipelineError
 │   │   └── BrokerDenied   the login is wrong, or may not do this
 │   └── BrokerUnfit        too old, or set up to lose jobs
 ├── UnknownAlert           the file declares no alert of this name
+├── UnknownSchedule        nor a schedule
+├── NotKept                the broker does not remember that generation
+├── NotRun                 no worker process serves the queue
 ├── NotSent                an alert did not reach its receiver
 ├── LeaseLost              the job or worker was reclaimed meanwhile
 └── WorkerCrashed          what a job died of that took its process along
@@ -205,6 +208,24 @@ class UnknownAlert(PipelineError):
     """The file declares no alert of this name."""
 
     code = "unknown_alert"
+
+
+class UnknownSchedule(PipelineError):
+    """No schedule of that name, in the file or with the supervisor."""
+
+    code = "unknown_schedule"
+
+
+class NotKept(PipelineError):
+    """The broker does not remember that generation."""
+
+    code = "not_found"
+
+
+class NotRun(PipelineError):
+    """No worker process serves the queue."""
+
+    code = "not_run"
 
 
 class NotSent(PipelineError):

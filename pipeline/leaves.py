@@ -114,6 +114,7 @@ def of_queue(policy: QueuePolicy) -> Leaves:
         "executor.max_jobs": policy.executor_max_jobs,
         **_batch(policy.batch),
         "paused": policy.paused,
+        "redact": _list(policy.redact or None),
         "max_crashes": policy.max_crashes,
         "max_payload": size_words(policy.max_payload),
         "ids.keep": words(policy.ids_keep),

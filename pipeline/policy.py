@@ -135,6 +135,8 @@ class QueuePolicy(Struct, frozen=True):
     """After so many jobs the process of a slot is replaced."""
     batch: Batching | None = None
     paused: bool = False
+    redact: tuple[str, ...] = ()
+    """What the web never shows of its jobs: `data.card`, `data.items.*.email`."""
 
     @property
     def at_once(self) -> int:

@@ -93,6 +93,7 @@ ELSEWHERE = [
     ("queues.emails.retention.completed.age", NOTHING, None, ["~ queues.emails.retention.completed.age  1h -> none  (hot)"]),
     ("queues.emails.retention.dead.count", NOTHING, 7, ["~ queues.emails.retention.dead.count  10000 -> 7  (hot)"]),
     ("queues.emails.retention.dead.age", NOTHING, "1w", ["~ queues.emails.retention.dead.age  2w -> 1w  (hot)"]),
+    ("queues.emails.redact", NOTHING, ["data.card"], ["~ queues.emails.redact  none -> [data.card]  (hot)"]),
     ("queues.a.pool", "small", NOTHING, ["~ queues.a.pool  small -> none  (rolling)"]),
     ("flows.order.timeout", NOTHING, "1h", ["~ flows.order.timeout  none -> 1h  (hot)"]),
     ("flows.order.retention.count", NOTHING, 7, ["~ flows.order.retention.count  1000 -> 7  (hot)"]),

@@ -9,20 +9,12 @@ import click
 
 from pipeline.cli.output import console, print_json
 from pipeline.cli.project import as_json, at_work, connected, takes_config
-from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
     from pipeline.diff import Change
-    from pipeline.plan import Plan
     from pipeline.store.history import Applied
 
 SHOWN = 2
-
-
-class NotKept(PipelineError):
-    """The broker does not remember that generation."""
-
-    code = "not_found"
 
 
 @click.command(short_help="The generations that were applied: who, when, and what changed.")
@@ -47,6 +39,7 @@ def history(
     if generation is not None and between is not None:
         raise click.UsageError("give GENERATION or --diff A B, not both")
     from pipeline.diff import diff
+    from pipeline.status.generations import one_of
 
     kept, running = read(config_)
     if between is not None:
@@ -71,29 +64,6 @@ def read(config: str | None) -> tuple[dict[int, Applied], set[int]]:
     return {one.generation: one for one in kept}, {one.generation for one in live}
 
 
-def one_of(kept: dict[int, Applied], number: int) -> Applied:
-    """A generation that is kept. Raises NotKept."""
-    if number not in kept:
-        raise NotKept(
-            f"generation {number} is not kept", f"there are: {', '.join(map(str, kept)) or 'none yet'}"
-        )
-    return kept[number]
-
-
-def changes_of(one: Applied, kept: dict[int, Applied]) -> tuple[Change, ...] | None:
-    """What a generation changed; None when the one before is not kept any more."""
-    from msgspec.structs import replace
-
-    from pipeline.diff import diff
-
-    before: Plan | None = None
-    if one.generation == 1:
-        before = replace(one.plan, queues={}, pools={})
-    elif one.generation - 1 in kept:
-        before = kept[one.generation - 1].plan
-    return None if before is None else diff(before, one.plan)
-
-
 def origin_of(one: Applied) -> str:
     """Why a generation was applied."""
     return f"{one.origin} to {one.to}" if one.to is not None else one.origin
@@ -101,7 +71,7 @@ def origin_of(one: Applied) -> str:
 
 def told(one: Applied, kept: dict[int, Applied], running: set[int]) -> dict[str, Any]:
     """A generation for programs."""
-    from pipeline.cli.plan import change_json
+    from pipeline.status.generations import change_json, changes_of
 
     changes = changes_of(one, kept)
     return {
@@ -119,8 +89,9 @@ def told(one: Applied, kept: dict[int, Applied], running: set[int]) -> dict[str,
 
 def show_changes(changes: Sequence[Change], *, as_json: bool) -> None:
     """All changes, a line each."""
-    from pipeline.cli.plan import change_json, lines
+    from pipeline.cli.plan import lines
     from pipeline.status.compare import Judged
+    from pipeline.status.generations import change_json
 
     if as_json:
         print_json({"changes": [change_json(change) for change in changes]})
@@ -135,6 +106,7 @@ def show_one(one: Applied, kept: dict[int, Applied], running: set[int], *, as_js
     from pipeline.cli.draw import when
     from pipeline.cli.output import harmless
     from pipeline.cli.status import short
+    from pipeline.status.generations import changes_of
 
     if as_json:
         print_json(told(one, kept, running))
@@ -155,6 +127,7 @@ def show_all(some: list[Applied], kept: dict[int, Applied], running: set[int], *
     from rich.text import Text
 
     from pipeline.cli.draw import when
+    from pipeline.status.generations import changes_of
     from pipeline.status.text import clean
 
     if as_json:

@@ -57,6 +57,7 @@ def plan(ctx: click.Context, file: str | None, config_: str | None, exit_code: b
 def told(found: Comparison) -> dict[str, Any]:
     """What `plan --json` prints."""
     from pipeline.diff import restart_required
+    from pipeline.status.generations import change_json
 
     return {
         "changes": [
@@ -65,17 +66,6 @@ def told(found: Comparison) -> dict[str, Any]:
         "restart_required": restart_required(tuple(one.change for one in found.changes)),
         "generation": found.generation,
         "running": found.live,
-    }
-
-
-def change_json(change: Change) -> dict[str, Any]:
-    """A change for programs."""
-    return {
-        "path": change.path,
-        "kind": change.kind,
-        "from": change.from_,
-        "to": change.to,
-        "class": change.change_class,
     }
 
 

@@ -13,22 +13,15 @@ from pipeline.cli.enqueue import client, print_answer
 from pipeline.cli.names import schedule_names
 from pipeline.cli.output import console, print_json
 from pipeline.cli.project import as_json, at_work, connected, takes_config, takes_file
-from pipeline.errors import PipelineError
 from pipeline.state import me
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from pipeline.plan import Plan, SchedulePlan
+    from pipeline.plan import Plan
     from pipeline.status.schedules import ScheduleState
 
 takes_name = click.argument("name", shell_complete=schedule_names)
-
-
-class UnknownSchedule(PipelineError):
-    """No schedule of that name, in the file or with the supervisor."""
-
-    code = "unknown_schedule"
 
 
 @click.group(cls=Commands, short_help="Jobs that go in by themselves: next runs, run now, pause.")
@@ -75,6 +68,7 @@ async def _look(plan: Plan) -> dict[str, ScheduleState]:
 def run(name: str, as_json: bool, config_: str | None) -> None:  # noqa: FBT001
     """Enqueue the job of schedule NAME now, out of turn, also while it is paused. Prints the job's id."""
     from pipeline.clock import now_ms
+    from pipeline.status.schedules import one_of
 
     plan, _ = at_work(None, config_)
     schedule = one_of(plan, name)
@@ -102,36 +96,20 @@ def resume(name: str, as_json: bool, config_: str | None) -> None:  # noqa: FBT0
 
 
 def _halt(name: str, config: str | None, *, paused: bool, as_json: bool) -> None:
-    from pipeline.job import encode
-    from pipeline.store.overrides import Pause
+    from pipeline.status.schedules import halting
     from pipeline.store.reader import server_time
-    from pipeline.store.schedules import Schedules
     from pipeline.store.store import run_blocking
 
     plan, _ = at_work(None, config)
-    standing = Schedules(plan.name, one_of(plan, name).queue)
     with connected(plan) as connection:
-        by = encode(Pause(me(), run_blocking(connection, server_time())))
-        changed = run_blocking(connection, standing.pause(name, by) if paused else standing.resume(name))
-    if changed is None:
-        raise UnknownSchedule(
-            f"no supervisor has applied the schedule {name!r} yet", "pipeline reload, or pipeline run"
-        )
+        now = run_blocking(connection, server_time())
+        changed = run_blocking(connection, halting(plan, name, me(), now, paused=paused))
     if as_json:
         print_json({"name": name, "paused": paused, "changed": changed})
     elif paused:
         click.echo(f"{name} {'is paused' if changed else 'was paused already'}")
     else:
         click.echo(f"{name} goes on" if changed else f"{name} was not paused")
-
-
-def one_of(plan: Plan, name: str) -> SchedulePlan:
-    """The schedule of that name. Raises UnknownSchedule."""
-    from pipeline.config.suggest import did_you_mean
-
-    if name not in plan.schedules:
-        raise UnknownSchedule(f"there is no schedule {name!r}", did_you_mean(name, plan.schedules))
-    return plan.schedules[name]
 
 
 def lines(found: dict[str, ScheduleState]) -> Iterator[Text]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pipeline.store.events import Event, Missed, Watch
     from pipeline.store.wire import BlockingConnection
 
-FAILED = ("retry", "dead", "reclaimed")
 PAUSE_SECONDS = 0.5
 CONNECT_SECONDS = 5.0
 COLORS = {"completed": "green", "dead": "red", "retry": "yellow", "reclaimed": "red", "active": "cyan"}
@@ -35,6 +34,8 @@ def tail(queues: tuple[str, ...], failed: bool, as_json: bool, config_: str | No
 
     Nothing is written for it in the broker while nobody follows. Ctrl-C ends it.
     """
+    from pipeline.status.events import FAILED
+    from pipeline.status.events import told as as_object
     from pipeline.store.events import Missed, Watch
 
     plan, _ = at_work(None, config_)
@@ -101,32 +102,9 @@ def follow(watch: Watch, way: Way) -> Iterator[Event | Missed]:
             time.sleep(PAUSE_SECONDS)
 
 
-def as_object(told: Event) -> dict[str, Any]:
-    """An event for programs."""
-    job = told.job
-    error = job.error if job is not None and told.event in FAILED else None
-    return {
-        "at": told.at,
-        "queue": told.queue,
-        "id": told.id,
-        "event": told.event,
-        "name": job.name if job else None,
-        "attempt": job.attempt if job else None,
-        "duration_ms": duration(told),
-        "error": {"type": error.type, "message": error.message} if error else None,
-    }
-
-
-def duration(told: Event) -> int | None:
-    """How long the attempt took that ended a job, in ms, as far as it is kept."""
-    job = told.job
-    if job is None or told.event != job.state or job.finished_at is None or job.started_at is None:
-        return None
-    return job.finished_at - job.started_at
-
-
 def line(told: Event) -> str:
     """An event for people."""
+    from pipeline.status.events import told as as_object
     from pipeline.status.figures import span
 
     shown = as_object(told)

@@ -148,6 +148,8 @@ CODES: dict[str, str] = {
     "P363": "A proxy that has signed the user in names them in a header. It is believed only when it comes from one of the networks "
     "in `from`, because everybody can send headers. Let the proxy remove that header from what comes in.",
     "P364": 'A password is kept as a hash, which `pipeline password` makes: {password: "scrypt:15:8:1:..."}.',
+    "P319": "`redact` lists what the dashboard never shows of a queue's jobs: data.card, data.items.*.email, result.token, "
+    "progress.x, where * is any key or place in a list; or error or logs, which are hidden as a whole.",
     "P365": "What listens beyond this host needs a sign-in and HTTPS: a certificate (`tls`), or a proxy that speaks HTTPS and whose "
     "networks are named in `proxy.from`; plain HTTP is then spoken to that proxy only. `auth: none` is for 127.0.0.1.",
     "P366": "Who may sign in, and how, contradicts itself: a user needs a password or a proxy with a `header`, and with `auth: none` "

@@ -40,7 +40,7 @@ _EXAMPLES = {
     "rate_limit": "{max: 50, per: 1s}", "rate_limit.max": "50", "per": "1s",
     "lanes": '{key: "{data.sku}", order: strict}', "lanes.key": '"{data.sku}"', "order": "strict",
     "batch": "{size: 100, wait: 200ms}", "size": "100", "wait": "200ms",
-    "executor": "{type: process, max_jobs: 100}", "executor.type": "process",
+    "executor": "{type: process, max_jobs: 100}", "executor.type": "process", "redact": "[data.card, data.customer.*.email]",
     "recycle": "{max_jobs: 10000, max_memory: 512MiB, max_age: 1d}", "pools.*": "{processes: 2}", "pool": "quick",
     "defaults": "{concurrency: 10, timeout: 30s}", "queues.*": "{handler: handlers.emails:send, concurrency: 20}",
     "jobs.*": "{handler: handlers.payments:capture, timeout: 20s}", "raises": "[TimeoutError, null]",

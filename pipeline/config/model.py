@@ -37,6 +37,7 @@ from pipeline.config.fields import (
     whole,
 )
 from pipeline.config.flow_blocks import FlowBlock
+from pipeline.config.hidden import RedactPath
 from pipeline.config.http import HttpBlock
 from pipeline.config.receivers import AlertBlock, DeadLetterBlock, WaitLimitBlock
 from pipeline.config.webhook_blocks import WebhookBlock
@@ -288,6 +289,11 @@ class QueueSettings(JobSettings, PoolSettings):
         "rolling", "Handlers get a list of jobs; `concurrency` counts such calls."
     )
     paused: Flag = optional("hot", "Whether the queue stands still.", _POLICY.paused)
+    redact: tuple[RedactPath, ...] = optional(
+        "hot",
+        "What the dashboard and its API never show of a job; * is any key or place in a list.",
+        _POLICY.redact,
+    )
 
 
 class QueueBlock(QueueSettings):

@@ -183,6 +183,7 @@ def _queue(name: str, queue: QueueBlock, schemas: Schemas) -> QueuePolicy:
         executor_max_jobs=queue.executor.max_jobs if isinstance(queue.executor, ExecutorBlock) else None,
         batch=batch_of(queue.batch),
         paused=queue.paused,
+        redact=queue.redact,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline import units
 from pipeline.config.block import Block
@@ -36,13 +36,32 @@ def effective(loaded: Loaded, queue: str | None = None, *, origin: bool = False)
     config = loaded.config
     if queue is not None:
         config = config.model_copy(update={"queues": {queue: config.queues[queue]}})
-    data = {name: value for name, value in _data(config).items() if name not in _MERGED}
-    lines = list(_block(data, ()))
+    lines = list(_lines(config))
     if not origin:
         return "".join(f"{text}\n" for text, _ in lines)
     width = min(60, max(len(text) for text, _ in lines))
     places = {path: _origin(path, loaded) for _, path in lines if path}
     return "".join(f"{text:<{width}}  # {places[path]}\n" if path else f"{text}\n" for text, path in lines)
+
+
+class Line(NamedTuple):
+    """A line of the effective config, the path of the value that stands on it, and where that was written; neither for the
+    key of a block."""
+
+    text: str
+    path: Path | None
+    origin: str | None
+
+
+def effective_lines(loaded: Loaded) -> list[Line]:
+    """The effective config as lines. There are none when the file has errors."""
+    if loaded.config is None:
+        return []
+    return [Line(text, path, _origin(path, loaded) if path else None) for text, path in _lines(loaded.config)]
+
+
+def _lines(config: Config) -> Iterator[tuple[str, Path | None]]:
+    return _block({name: value for name, value in _data(config).items() if name not in _MERGED}, ())
 
 
 def at(loaded: Loaded, path: Path) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
@@ -28,22 +28,30 @@ class Failure(Struct, frozen=True):
     error: str
 
 
-async def newest(connection: Connection, project: str, queues: Iterable[str]) -> list[Failure]:
-    """The last failures of these queues, newest first. Raises BrokerError."""
-    found = await asyncio.gather(*(_of_queue(connection, Reader(project, queue)) for queue in queues))
+async def newest(
+    connection: Connection,
+    project: str,
+    queues: Iterable[str],
+    seen: Callable[[JobView], JobView] = lambda job: job,
+) -> list[Failure]:
+    """The last failures of these queues, newest first, as `seen` shows their jobs. Raises BrokerError."""
+    found = await asyncio.gather(*(_of_queue(connection, Reader(project, queue), seen) for queue in queues))
     failures = [failure for some in found for failure in some]
     return sorted(failures, key=lambda failure: -failure.at)
 
 
-async def _of_queue(connection: Connection, reader: Reader) -> list[Failure]:
+async def _of_queue(
+    connection: Connection, reader: Reader, seen: Callable[[JobView], JobView]
+) -> list[Failure]:
     dead, delayed, policy = await asyncio.gather(
         connection.call(("ZREVRANGE", keys.dead(reader.queue), 0, EACH - 1)),
         connection.call(("ZREVRANGE", keys.delayed(reader.queue), 0, EACH - 1)),
         run(connection, reader.policy()),
     )
     ids = [id.decode() for id in (*dead, *delayed)]
-    jobs = await run(connection, reader.show(ids, policy)) if ids else []
-    return [_failure(job, job.error) for job in jobs if job is not None and job.error is not None]
+    kept = await run(connection, reader.show(ids, policy)) if ids else []
+    jobs = [seen(job) for job in kept if job is not None]
+    return [_failure(job, job.error) for job in jobs if job.error is not None]
 
 
 def _failure(job: JobView, error: ShownError) -> Failure:

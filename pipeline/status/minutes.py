@@ -1,9 +1,10 @@
 """What a queue did in each of the last minutes, from the totals that its supervisors keep (minute.lua). Pure, but for
-`look`.
+`look` and `look_back`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -12,10 +13,11 @@ from typing import NamedTuple
 
 from pipeline.store import keys
 from pipeline.store.reader import Counts, Reader
-from pipeline.store.store import run_blocking
-from pipeline.store.wire import BlockingConnection
+from pipeline.store.store import run, run_blocking
+from pipeline.store.wire import BlockingConnection, Connection
 
 MINUTE_MS = 60_000
+HOUR = 60
 DAY = 1_440
 
 
@@ -52,6 +54,16 @@ def look(connection: BlockingConnection, project: str, queue: str, count: int) -
     reader = Reader(project, queue)
     kept = connection.call(("LRANGE", keys.minutes(reader.queue), 0, -1))
     counts = run_blocking(connection, reader.counts())
+    return minutes([sample(line) for line in kept], totals_of(counts), counts.time, count)
+
+
+async def look_back(connection: Connection, project: str, queue: str, count: int) -> list[Minute]:
+    """As `look`, from a loop, and only what is needed of what is kept."""
+    reader = Reader(project, queue)
+    kept, counts = await asyncio.gather(
+        connection.call(("LRANGE", keys.minutes(reader.queue), -count - 1, -1)),
+        run(connection, reader.counts()),
+    )
     return minutes([sample(line) for line in kept], totals_of(counts), counts.time, count)
 
 

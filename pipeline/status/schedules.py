@@ -7,12 +7,16 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from pipeline.config.suggest import did_you_mean
+from pipeline.errors import UnknownSchedule
+from pipeline.job import encode
 from pipeline.plan import Plan, SchedulePlan
 from pipeline.schedule import jittered, next_tick, rhythm, when
+from pipeline.store.overrides import Pause
 from pipeline.store.reader import Reader
 from pipeline.store.schedules import Schedules, Standing
-from pipeline.store.store import run
-from pipeline.store.wire import Connection
+from pipeline.store.store import Call, run
+from pipeline.store.wire import Connection, Reply
 
 
 class ScheduleState(Struct, frozen=True, kw_only=True):
@@ -38,6 +42,30 @@ class ScheduleState(Struct, frozen=True, kw_only=True):
     paused: bool
     paused_by: str | None
     paused_at: int | None
+
+
+def one_of(plan: Plan, name: str) -> SchedulePlan:
+    """The schedule of that name. Raises UnknownSchedule."""
+    if name not in plan.schedules:
+        raise UnknownSchedule(f"there is no schedule {name!r}", did_you_mean(name, plan.schedules))
+    return plan.schedules[name]
+
+
+def halting(plan: Plan, name: str, by: str, now: int, *, paused: bool) -> Call[bool]:
+    """Let a schedule stand still, or go on; the result is whether that changes anything. `by` is who, `now` the server's
+    time. Raises UnknownSchedule, here or when it is read, for one that no supervisor has applied."""
+    standing = Schedules(plan.name, one_of(plan, name).queue)
+    call = standing.pause(name, encode(Pause(by, now))) if paused else standing.resume(name)
+
+    def read(reply: Reply) -> bool:
+        changed = call.read(reply)
+        if changed is None:
+            raise UnknownSchedule(
+                f"no supervisor has applied the schedule {name!r} yet", "pipeline reload, or pipeline run"
+            )
+        return changed
+
+    return Call(call.command, read)
 
 
 async def look_at_schedules(connection: Connection, plan: Plan) -> dict[str, ScheduleState]:

@@ -26,14 +26,26 @@ class PoolState(Struct, frozen=True):
     recycled: dict[str, int] = {}
 
 
+class RunningState(Struct, frozen=True):
+    """A job that a worker runs, since when and until when, in ms since 1970."""
+
+    queue: str
+    id: str
+    since_at: int
+    deadline_at: int | None = None
+
+
 class WorkerState(Struct, frozen=True):
-    """A worker process: the jobs it runs, its memory in bytes, and which of the user's code it loaded."""
+    """A worker process: how many jobs it runs, its memory in bytes, and which of the user's code it loaded. `jobs` are
+    some of those that it runs, told only while somebody looks."""
 
     name: str
     pid: int
     running: int
     memory: int | None = None
     code: str | None = None
+    started_at: int | None = None
+    jobs: list[RunningState] | None = None
 
 
 class WebState(Struct, frozen=True):

@@ -19,12 +19,13 @@ from pipeline.status.failures import Failure
 from pipeline.status.feed import Look
 from pipeline.status.figures import BARS, PLAIN_BARS, clock, rate, size, span, spans, spark
 from pipeline.status.history import History, Pace
+from pipeline.status.notices import SUPERVISOR_STYLES, place
 from pipeline.status.queues import QueueState
 from pipeline.status.schedules import ScheduleState
 from pipeline.status.snapshot import Snapshot
 from pipeline.status.supervisors import SupervisorState
 from pipeline.status.text import clean
-from pipeline.status.troubles import SUPERVISOR_STYLES, line, place, troubles
+from pipeline.status.troubles import line, troubles
 
 LANE = 16
 """Characters of a lane's name."""

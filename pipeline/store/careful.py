@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from msgspec import Struct
 
-from pipeline.store.bulk import Progress
+from pipeline.store.bulk import Progress, never
 from pipeline.store.operator import Operator
 from pipeline.store.reader import JobView
 from pipeline.store.store import run_blocking
@@ -17,6 +17,7 @@ from pipeline.units import words
 CHUNK = 500
 TICK_SECONDS = 0.1
 LOOK_SECONDS = 0.5
+STOPPED = "a person stopped it"
 Item = TypeVar("Item")
 
 
@@ -42,12 +43,22 @@ class Report(Struct, frozen=True):
 
 
 class Careful:
-    """One redrive. `progress` gets the jobs sent since the last call."""
+    """One redrive. `progress` gets the jobs sent since the last call. `stop` is asked before each step, and `pause` waits
+    so many seconds, or until there is no need to."""
 
-    def __init__(self, hands: Operator, care: Care, progress: Progress) -> None:
+    def __init__(
+        self,
+        hands: Operator,
+        care: Care,
+        progress: Progress,
+        stop: Callable[[], bool] = never,
+        pause: Callable[[float], object] = time.sleep,
+    ) -> None:
         self._hands = hands
         self._care = care
         self._progress = progress
+        self._stop = stop
+        self._pause = pause
         self._open: list[str] = []
         self._sent = self._died = 0
         self._kept: dict[str, str] = {}
@@ -58,6 +69,9 @@ class Careful:
         stopped = self._probe(first) if first else None
         left = len(rest)
         for chunk in self._paced(rest) if stopped is None else ():
+            if self._stop():
+                stopped = STOPPED
+                break
             self._send(chunk)
             left -= len(chunk)
             stopped = self._verdict()
@@ -69,9 +83,11 @@ class Careful:
         """Send a few and wait until they have ended; why no more should be sent, or None."""
         self._send(jobs)
         until = time.monotonic() + self._care.patience / 1000
-        while self._open and time.monotonic() < until:
-            time.sleep(TICK_SECONDS)
+        while self._open and time.monotonic() < until and not self._stop():
+            self._pause(TICK_SECONDS)
             self._look()
+        if self._stop():
+            return STOPPED
         if self._open:
             waited = words(self._care.patience)
             return f"{len(self._open)} of the first {len(jobs)} have not ended within {waited}"
@@ -84,7 +100,7 @@ class Careful:
         begun = time.monotonic()
         for first in range(0, len(jobs), size):
             if rate is not None:
-                time.sleep(max(begun + first / rate - time.monotonic(), 0))
+                self._pause(max(begun + first / rate - time.monotonic(), 0))
             yield jobs[first : first + size]
 
     def _send(self, jobs: Sequence[JobView]) -> None:

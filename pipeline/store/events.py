@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 from msgspec import Struct
 
 from pipeline.store import keys
+from pipeline.store.listing import look_at
 from pipeline.store.reader import JobView, Reader
-from pipeline.store.store import Store, run_blocking, run_many
+from pipeline.store.store import Store, run_many
 from pipeline.store.wire import BlockingConnection, Reply
 
 WATCH_MS = 15_000
@@ -41,14 +42,29 @@ class Missed(Struct, frozen=True):
 class Watch:
     """Watches queues over one connection, which it may lose: `connect` it anew then, and it goes on where it was."""
 
-    def __init__(self, project: str, queues: Sequence[str]) -> None:
-        self._readers = {queue: Reader(project, queue) for queue in queues}
-        self._stores = {queue: Store(project, queue) for queue in queues}
-        self._streams = {keys.events(store.queue).encode(): queue for queue, store in self._stores.items()}
+    def __init__(
+        self, project: str, queues: Sequence[str], seen: Callable[[JobView], JobView] = lambda job: job
+    ) -> None:
+        """`seen` is what is shown of a job."""
+        self._project = project
+        self._seen = seen
         self._last: dict[str, bytes] = {}
         self._renewed: float | None = None
-        self._due = True
         self._missed: list[str] = []
+        self.follow(queues)
+
+    def follow(self, queues: Sequence[str]) -> None:
+        """Watch these queues from now on; those that were watched already go on where they were."""
+        self._readers = {queue: Reader(self._project, queue) for queue in queues}
+        self._stores = {queue: Store(self._project, queue) for queue in queues}
+        self._streams = {keys.events(store.queue).encode(): queue for queue, store in self._stores.items()}
+        self._last = {queue: last for queue, last in self._last.items() if queue in self._stores}
+        self._due = True
+
+    @property
+    def queues(self) -> list[str]:
+        """The queues that are watched."""
+        return list(self._stores)
 
     def renew(self, connection: BlockingConnection, now: float) -> None:
         """Say that somebody watches, when it is time to (`now` in seconds, by any clock that only goes on)."""
@@ -91,8 +107,8 @@ class Watch:
         ids = list(dict.fromkeys(id for _, id, _ in rows))
         jobs: dict[str, JobView] = {}
         for first in range(0, len(ids), ENTRIES):
-            found = run_blocking(connection, self._readers[queue].show(ids[first : first + ENTRIES]))
-            jobs |= {job.id: job for job in found if job is not None}
+            found = look_at(connection, self._readers[queue], ids[first : first + ENTRIES])
+            jobs |= {job.id: self._seen(job) for job in found if job is not None}
         for at, id, event in rows:
             yield Event(at, queue, id, event, jobs.get(id))
 

@@ -266,6 +266,11 @@ def last_lease(queue: str) -> str:
     return f"{queue}:last_lease"
 
 
+def looked(project: str) -> str:
+    """string: somebody looks at what the workers run."""
+    return f"{{{project}}}:looked"
+
+
 def supervisors(project: str) -> str:
     """hash: supervisor -> its record."""
     return f"{{{project}}}:supervisors"

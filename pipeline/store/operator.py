@@ -5,7 +5,7 @@ Each move first reads the records that it needs: a job's level and deduplication
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 
 from msgspec import Struct
@@ -14,7 +14,7 @@ from pipeline.errors import JobNotFound, WrongState
 from pipeline.job import Options, State, decode_job, encode
 from pipeline.policy import QueuePolicy
 from pipeline.store import listing, overrides
-from pipeline.store.bulk import Progress, again, cancelling, kept, move_many, silent
+from pipeline.store.bulk import Progress, again, cancelling, kept, move_many, never, silent
 from pipeline.store.listing import Filter
 from pipeline.store.overrides import Overrides, Pause, Scale
 from pipeline.store.reader import JobView, Reader, server_time
@@ -52,19 +52,22 @@ class Operator:
         return self._find(id)
 
     def jobs(
-        self, states: Sequence[State] = listing.LISTED, only: Filter = listing.ALL, after: str | None = None
+        self,
+        states: Sequence[State] = listing.LISTED,
+        only: Filter = listing.ALL,
+        after: str | None = None,
+        deepest: int | None = None,
     ) -> Iterator[JobView]:
         """The jobs in these states, newest first; see `listing.list_jobs`."""
         policy = self.policy()
-        return listing.list_jobs(self.connection, self.reader, policy, states, only=only, after=after)
+        return listing.list_jobs(
+            self.connection, self.reader, policy, states, only=only, after=after, deepest=deepest
+        )
 
     def look(self, ids: Sequence[str]) -> list[JobView]:
         """Those of these jobs that are kept."""
-        if not ids:
-            return []
-        return [
-            job for job in run_blocking(self.connection, self.reader.show(ids, self._known_policy)) if job
-        ]
+        found = listing.look_at(self.connection, self.reader, ids, self._known_policy)
+        return [job for job in found if job is not None]
 
     @cached_property
     def _known_policy(self) -> QueuePolicy:
@@ -143,10 +146,10 @@ class Operator:
         """What people changed by hand, and holds now."""
         return run_blocking(self.connection, overrides.read(self.project, self.queue))
 
-    def purge(self, progress: Progress = silent) -> int:
-        """Delete all waiting jobs, in chunks; the result counts them."""
+    def purge(self, progress: Progress = silent, stop: Callable[[], bool] = never) -> int:
+        """Delete all waiting jobs, in chunks, before each of which `stop` is asked; the result counts them."""
         purged, more = 0, True
-        while more:
+        while more and not stop():
             jobs, more = run_blocking(self.connection, self.store.purge(PURGE_CHUNK))
             ended = [(id.decode(), decode_job(record).options) for id, record in jobs]
             held = [(id, own.key, self._keep(id, own)) for id, own in ended if own.key or not id.isdigit()]

@@ -22,7 +22,7 @@ from pipeline.job import (
     decode_outcome,
     decode_runs,
 )
-from pipeline.policy import QueuePolicy
+from pipeline.policy import Backoff, QueuePolicy, Timeout
 from pipeline.store import keys
 from pipeline.store.scripts import script
 from pipeline.store.store import Call
@@ -43,7 +43,8 @@ class JobView(Struct, frozen=True, kw_only=True):
     `attempt` is the one that runs or ran last, 0 before the first. `due_at` is set while it is delayed,
     `worker` while it is active, `key` as long as it holds a deduplication key until its end, `keep` when its id
     stays taken for another time after its end than its queue says, in ms. `dead_letter` tells
-    whose copy a job of a dead-letter queue is; only where there is one redrives are counted in `redriven`.
+    whose copy a job of a dead-letter queue is; only where there is one redrives are counted in `redriven`. `flow` is the
+    id of the flow whose step it is; at `expires_at` it is cancelled if it has not begun; `backoff` and `timeout` are its own.
     """
 
     id: str
@@ -70,6 +71,10 @@ class JobView(Struct, frozen=True, kw_only=True):
     keep: int | None = None
     redriven: int = 0
     dead_letter: Letter | None = None
+    flow: str | None = None
+    expires_at: int | None = None
+    backoff: Backoff | None = None
+    timeout: Timeout | None = None
 
 
 class Counts(Struct, frozen=True):
@@ -247,6 +252,10 @@ def _view(
         keep=job.options.keep,
         redriven=runs.redriven,
         dead_letter=job.options.dead_letter,
+        flow=job.options.flow or None,
+        expires_at=job.options.expires,
+        backoff=job.options.backoff,
+        timeout=job.options.timeout,
     )
 
 

@@ -25,12 +25,14 @@ class Search:
         states: Sequence[State] = LISTED,
         after: str | None = None,
         stop: Callable[[], bool] = never,
+        deepest: int | None = None,
     ) -> None:
         self._operator = operator
         self._only = only
         self._states = states
         self._after = after
         self._stop = stop
+        self._deepest = deepest
         self.stopped = False
         self.looked = 0
         self.last: str | None = None
@@ -48,7 +50,7 @@ class Search:
                 return
 
     def _listed(self) -> Iterator[JobView]:
-        return self._operator.jobs(self._states, after=self._after)
+        return self._operator.jobs(self._states, after=self._after, deepest=self._deepest)
 
     def _by_id(self, begin: str) -> Iterator[JobView]:
         """The broker looks through the ids alone, so many at a time."""
@@ -60,4 +62,7 @@ class Search:
             seen.update(fresh)
             yield from (job for job in self._operator.look(fresh) if job.state in self._states)
             if cursor == b"0":
+                return
+            if not fresh and self._stop():
+                self.stopped = True
                 return

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from pipeline.errors import BrokerDenied, BrokerError, BrokerUnavailable
 from pipeline.status.supervisors import SupervisorState
+from pipeline.store.keys import looked
 from pipeline.store.reader import server_time
 from pipeline.store.store import run
 from pipeline.store.wire import Connection
@@ -19,6 +20,7 @@ from pipeline.supervisor.link import Link
 from pipeline.supervisor.logs import Logs
 from pipeline.supervisor.minutes import Minutes
 from pipeline.supervisor.publish import Publisher
+from pipeline.supervisor.report import with_jobs
 from pipeline.supervisor.totals import Totals
 from pipeline.supervisor.upkeep import Upkeep
 
@@ -90,6 +92,8 @@ class Beat:
         await upkeep.sweep(connection, now)
         await self.flows.tend(connection, self._fleet.plan)
         await self._minutes.keep(connection, now)
+        if await connection.call(("EXISTS", looked(self._fleet.plan.name))):
+            record = with_jobs(record, self._fleet, now)
         await self._totals.tell(connection)
         await self._publisher.write(connection, self._fleet.plan, record)
 

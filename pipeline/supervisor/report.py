@@ -6,8 +6,12 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
+from msgspec.structs import replace
+
+from pipeline.clock import monotonic_ms, now_ms
 from pipeline.plan import Plan
-from pipeline.status.supervisors import SupervisorState, WebState, WorkerState
+from pipeline.status.supervisors import RunningState, SupervisorState, WebState, WorkerState
+from pipeline.supervisor.child import Child
 from pipeline.supervisor.fitness import Fitness
 from pipeline.supervisor.fleet import Fleet
 from pipeline.supervisor.host import host_name
@@ -17,6 +21,8 @@ from pipeline.supervisor.reload import Reloader
 
 Standing = Literal["ready", "stale", "behind", "stopping"]
 BEHIND = "a newer file runs elsewhere"
+SHOWN_JOBS = 20
+"""Of one worker."""
 
 
 def start_lines(
@@ -56,10 +62,7 @@ def record_of(
         reason=reason,
         started_at=started_at,
         pools=[record for pool in fleet.pools for record in pool.records()],
-        workers=[
-            WorkerState(child.label, child.pid, child.busy, child.memory(), child.code_version)
-            for child in fleet.children
-        ],
+        workers=[worker_of(child, now_ms()) for child in fleet.children],
         profile=fleet.plan.profile,
         held=reloader.held,
         reloads_total=reloader.applied,
@@ -68,6 +71,28 @@ def record_of(
         alerts=dict(alerts),
         web=web,
     )
+
+
+def worker_of(child: Child, now: int) -> WorkerState:
+    """A worker. `now` is ms since 1970."""
+    started = now - (monotonic_ms() - child.started)
+    return WorkerState(child.label, child.pid, child.busy, child.memory(), child.code_version, started)
+
+
+def with_jobs(record: SupervisorState, fleet: Fleet, now: int) -> SupervisorState:
+    """The record with what each worker runs, those that run longest first. `now` is the server's time."""
+    workers = [replace(worker_of(child, now), jobs=_jobs(child, now)) for child in fleet.children]
+    return replace(record, workers=workers)
+
+
+def _jobs(child: Child, now: int) -> list[RunningState]:
+    off = now - monotonic_ms()
+    found = [
+        RunningState(queue, job.id, job.begun + off, job.deadline + off if job.deadline else None)
+        for queue, jobs in child.running().items()
+        for job in jobs
+    ]
+    return sorted(found, key=lambda job: job.since_at)[:SHOWN_JOBS]
 
 
 def _standing(published: Published, reloader: Reloader, *, stopping: bool) -> tuple[Standing, str | None]:

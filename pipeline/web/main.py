@@ -72,6 +72,7 @@ class Web:
         await asyncio.gather(*beside, return_exceptions=True)
         await self._ingress.close()
         await self.shop.client.close()
+        self.shop.desk.close()
 
     def obey(self, order: dict[str, Any]) -> None:
         """What comes down the pipe."""

@@ -60,15 +60,16 @@ def as_json(value: Any, status: int = 200, headers: tuple[tuple[str, str], ...] 
     """A value as JSON; integers that a browser could not hold go out as text."""
     body = msgspec.json.encode(value)
     if _LONG_NUMBER.search(body):
-        body = msgspec.json.encode(_exact(msgspec.to_builtins(value)))
+        body = msgspec.json.encode(exact(msgspec.to_builtins(value)))
     return Response(status, body, headers=headers)
 
 
-def _exact(value: Any) -> Any:
+def exact(value: Any) -> Any:
+    """The value with integers that a browser could not hold as text."""
     if isinstance(value, dict):
-        return {name: _exact(one) for name, one in value.items()}
+        return {name: exact(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_exact(one) for one in value]
+        return [exact(one) for one in value]
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > _MOST_EXACT:
         return str(value)
     return value
@@ -80,6 +81,9 @@ _STATUS: tuple[tuple[type[errors.PipelineError], int], ...] = (
     (errors.FlowNotFound, 404),
     (errors.UnknownQueue, 404),
     (errors.UnknownFlow, 404),
+    (errors.UnknownSchedule, 404),
+    (errors.NotKept, 404),
+    (errors.NotRun, 409),
     (errors.WrongState, 409),
     (errors.PayloadTooLarge, 413),
     (errors.NoPolicy, 503),

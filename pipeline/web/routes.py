@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from pipeline.web.api import openapi
+from pipeline.web.api.table import API
 from pipeline.web.audit import AUDIT
 from pipeline.web.health import HEALTH
 from pipeline.web.metrics import METRICS
@@ -13,7 +15,8 @@ from pipeline.web.route import Route
 from pipeline.web.signin import SESSION
 from pipeline.web.static import STATIC
 
-ROUTES: tuple[Route, ...] = (*HEALTH, *METRICS, *STATIC, *SESSION, *AUDIT)
+_OWN: tuple[Route, ...] = (*HEALTH, *METRICS, *STATIC, *SESSION, *AUDIT, *API)
+ROUTES: tuple[Route, ...] = (*_OWN, openapi.route_of(_OWN))
 _PARAMETER = re.compile(r"\{([a-z_]+)\}")
 
 

@@ -13,6 +13,7 @@ from pipeline.clock import now_ms
 from pipeline.plan import HttpPlan, Plan, WebPlan
 from pipeline.store.wire import Connection
 from pipeline.web.access import Access
+from pipeline.web.desk import Desk
 from pipeline.web.kept import Kept
 from pipeline.web.line import Line
 
@@ -38,6 +39,7 @@ class Shop:
         self.received: dict[tuple[str, str], int] = {}
         """How many requests came in for a webhook ("" for none), by what became of them: (webhook, outcome) -> count."""
         self.stopping = asyncio.Event()
+        self.desk = Desk(self, web.broker, clock)
         self.kept = Kept()
 
     @property

@@ -159,6 +159,7 @@ VALUES = {
     "batch.size": (2, 3),
     "wait": ("1s", "2s"),
     "paused": (False, True),
+    "redact": (["data.card"], ["data.card", "data.email"]),
     "queues": ({"a": {"handler": "hands:work"}}, {"a": {"handler": "hands:work", "concurrency": 7}}),
     "queues.*": ({"handler": "hands:work"}, {"handler": "hands:work", "concurrency": 8}),
     "handler": ("hands:work", "hands:other"),
