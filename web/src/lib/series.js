@@ -1,29 +1,18 @@
 // What the charts draw, of what the API tells. Pure.
 
 const COUNTS = ['enqueued', 'completed', 'failed_attempts', 'dead', 'cancelled'];
-const LATENCIES = ['run_ms', 'wait_ms'];
 
-// The API's answer, for one queue or all summed up: { at, step_ms, counts, run_ms, wait_ms, oldest_waiting_ms }
-export function seriesOf(answer) {
-  const parts = Array.isArray(answer.queues) ? [answer] : Object.values(answer.queues);
-  const at = answer.at;
-  return {
-    at, step_ms: answer.step_ms, known_from_at: answer.known_from_at ?? null,
-    ...Object.fromEntries(COUNTS.map((name) => [name, merged(at, parts.map((part) => part[name]), add)])),
-    // Percentiles of several queues do not add up: the worst of them is told.
-    ...Object.fromEntries(LATENCIES.map((name) => [name, Object.fromEntries(['p50', 'p95', 'p99'].map((p) => [p, merged(at, parts.map((part) => part[name][p]), most)]))])),
-    oldest_waiting_ms: merged(at, parts.map((part) => part.oldest_waiting_ms), most),
-  };
+// The API's answer, without figures of a time of which nothing was written down: there is no line then, and not one at 0.
+export function known(answer) {
+  const from = answer.known_from_at;
+  const blank = (values) => values.map((n, i) => (from === null || answer.at[i] + answer.step_ms <= from ? null : n));
+  return { ...answer, ...Object.fromEntries(COUNTS.map((name) => [name, blank(answer[name])])) };
 }
 
-const add = (a, b) => (a ?? 0) + (b ?? 0);
-const most = (a, b) => (a === null ? b : b === null ? a : Math.max(a, b));
-const merged = (at, lists, join) => at.map((_, n) => lists.map((list) => list?.[n] ?? null).reduce(join, null));
-
 // Counts of steps as a rate a second. The last step is not over yet: it is told by what has passed of it.
-export function perSecond(values, at, stepMs, now) {
+export function perSecond(values, { at, step_ms: step, until_at: until }) {
   return values.map((n, i) => {
-    const passed = i === at.length - 1 ? Math.max(1000, Math.min(stepMs, now - at[i])) : stepMs;
+    const passed = i === at.length - 1 ? Math.max(1000, Math.min(step, until - at[i])) : step;
     return n === null ? null : (n * 1000) / passed;
   });
 }

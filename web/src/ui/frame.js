@@ -26,7 +26,7 @@ export function Frame({ at, children }) {
     <div class=${`frame ${menu ? 'menu-open' : ''}`}>
       <header class="rail" aria-label="The dashboard">
         <div class="rail-top">
-          <a class="home" href=${to()} aria-label="Overview"><${Brand} project=${session.get().project} /></a>
+          <a class="home" href=${to()}><${Brand} project=${session.get().project} /></a>
           <button type="button" class="quiet square menu-button" aria-expanded=${String(menu)} aria-label="Menu" onClick=${() => setMenu(!menu)}>
             <${Icon} name=${menu ? 'close' : 'menu'} /></button>
         </div>
