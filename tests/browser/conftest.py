@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.running import USERS, Shop, fill
-from tests.browser.seeing import QUIET, Visitor, find_chromium
-from tests.conftest import start_server
+from tests.browser.seeing import PATIENCE_MS, QUIET, Visitor, find_chromium
+
+expect.set_options(timeout=PATIENCE_MS)
 
 Open = Callable[..., Visitor]
 
@@ -34,15 +35,12 @@ def browser() -> Iterator[Browser]:
 def shop() -> Iterator[Shop]:
     """The shop, full of jobs. Tests use queues and jobs of their own in it."""
     folder = Path(tempfile.mkdtemp(prefix="pq-"))
-    server = start_server(folder)
-    running = Shop(folder / "shop", server.url)
+    running = Shop(folder / "shop", "embedded")
     try:
         fill(running)
         yield running
     finally:
         running.stop()
-        server.process.kill()
-        server.process.wait()
         shutil.rmtree(folder)
 
 

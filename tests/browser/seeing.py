@@ -17,6 +17,7 @@ QUIET = (
 SIZES = {"light": (1440, 900), "dark": (1440, 900), "phone": (390, 844)}
 # An answer that is no 2xx is told on the console by Chromium itself; what a page makes of it is looked at elsewhere.
 ANSWERS = "Failed to load resource"
+PATIENCE_MS = 30_000
 
 
 def find_chromium() -> str | None:
@@ -60,7 +61,7 @@ class Visitor:
             storage_state=state,
             permissions=["clipboard-read", "clipboard-write"],
         )
-        self.context.set_default_timeout(20_000)
+        self.context.set_default_timeout(PATIENCE_MS)
         self.account = Account(base)
         self.page = self.context.new_page()
         self.account.watch(self.page)

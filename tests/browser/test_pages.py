@@ -12,7 +12,7 @@ from tests.browser.conftest import Open
 from tests.browser.running import Shop
 from tests.browser.seeing import SIZES, Visitor
 
-pytestmark = pytest.mark.world
+pytestmark = [pytest.mark.world, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
@@ -59,6 +59,7 @@ def test_a_page_is_sound_and_fit_for_everybody(name: str, kind: str, visit: Open
     visitor = visit(kind=kind)
     page = visitor.open(PAGES[name])
     visitor.settled()
+    page.get_by_text("asking …").wait_for(state="detached")
     page.wait_for_timeout(300)
     keep_picture(visitor, f"{name}-{kind}")
     assert faults_of(visitor) == []

@@ -1,25 +1,13 @@
 // JSON as text and as an example. Pure.
+import { misfit } from './json-place.js';
 
 // Where a text stops being JSON: { line, column, message }, or null when it is fine.
 export function mistake(text) {
-  try {
-    JSON.parse(text);
-    return null;
-  } catch (error) {
-    const at = positionOf(error.message, text);
-    const before = text.slice(0, at).split('\n');
-    return { line: before.length, column: before.at(-1).length + 1, message: wordsOf(error.message) };
-  }
+  const found = misfit(text);
+  if (!found) return null;
+  const before = text.slice(0, found.at).split('\n');
+  return { line: before.length, column: before.at(-1).length + 1, message: found.message };
 }
-
-function positionOf(message, text) {
-  const place = /line ([0-9]+) column ([0-9]+)/.exec(message);
-  if (place) return text.split('\n').slice(0, place[1] - 1).reduce((sum, line) => sum + line.length + 1, 0) + Number(place[2]) - 1;
-  const position = /position ([0-9]+)/.exec(message);
-  return position ? Number(position[1]) : text.length;
-}
-
-const wordsOf = (message) => message.replace(/^JSON\.parse: /, '').replace(/,? ?(in JSON )?at (position|line).*$/s, '').replace(/, "[^]*$/, '');
 
 export const pretty = (value) => JSON.stringify(value, null, 2);
 

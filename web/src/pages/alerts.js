@@ -20,7 +20,7 @@ function Alert({ of: { name, kind, events, throttle_ms: throttle, queues, proble
   return html`<${Panel} title=${name} side=${html`<span class="chip">${kind}</span>`}>
     ${problem && html`<p class="notice is-bad"><${Icon} name="alert" />It does not arrive: ${problem}</p>`}
     <${Facts} of=${[['Queues', queues.length ? links(queues) : 'none'], ['Also of', events.join(', ')], ['At most one of a kind in', duration(throttle)]]} />
-    ${told.length ? html`<ul class="plain-list">${told.map(({ queue, what, at }) => html`<li key=${`${queue} ${what} ${at}`}>${what}${queue && html` in <a href=${to('queues', queue)}>${queue}</a>`}, <${Time} at=${at} /></li>`)}</ul>`
+    ${told.some(({ at }) => at) ? html`<ul class="plain-list">${told.filter(({ at }) => at).map(({ queue, what, at }) => html`<li key=${`${queue} ${what} ${at}`}>${what}${queue && html` in <a href=${to('queues', queue)}>${queue}</a>`}, <${Time} at=${at} /></li>`)}</ul>`
       : html`<p class="hint">Nothing was told yet.</p>`}
   </${Panel}>`;
 }

@@ -4,7 +4,8 @@ import { Panel } from '../ui/bits.js';
 import { Copy } from '../ui/json.js';
 import { Empty } from '../ui/message.js';
 
-export function EffectiveConfig({ of: { lines, error } }) {
+export function EffectiveConfig({ of: { lines, error, file } }) {
+  const folder = file.slice(0, file.lastIndexOf('/') + 1);
   const [find, setFind] = useState('');
   const [own, setOwn] = useState(false);
   if (error) return html`<${Panel} title="The file has mistakes"><pre class="code" tabindex="0">${error}</pre></${Panel}>`;
@@ -14,7 +15,7 @@ export function EffectiveConfig({ of: { lines, error } }) {
     <${Copy} text=${() => lines.map(({ text }) => text).join('\n')} what="the config" />`;
   return html`<${Panel} title="With all defaults, passwords hidden" side=${side} className="flush">
     ${shown.length ? html`<div class="config" tabindex="0" role="group" aria-label="The effective config">${shown.map(({ n, text, origin }) => html`
-      <div key=${n} class=${`config-line ${origin === 'built-in' ? 'is-given' : ''}`}><span class="config-number" aria-hidden="true">${n}</span><${Text} of=${text} /><span class="config-origin">${origin ?? ''}</span></div>`)}</div>`
+      <div key=${n} class=${`config-line ${origin === 'built-in' ? 'is-given' : ''}`}><span class="config-number" aria-hidden="true">${n}</span><${Text} of=${text} /><span class="config-origin" title=${origin}>${(origin ?? '').replace(folder, '')}</span></div>`)}</div>`
       : html`<${Empty} title="No line has that." />`}
   </${Panel}>`;
 }

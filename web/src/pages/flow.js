@@ -55,7 +55,7 @@ const COLUMNS = [
   { key: 'state', label: 'State', cell: ({ state }) => html`<${FlowState} state=${state} />` },
   { key: 'job', label: 'Job', cell: ({ queue, job }) => html`<a href=${to('queues', queue)}>${queue}</a> ${job}` },
   { key: 'needs', label: 'Needs', cell: ({ needs }) => needs.join(', ') || '–' },
-  { key: 'done', label: 'Done', num: true, cell: ({ done, total, failed }) => html`${done} of ${total}${failed > 0 && html`, <span class="is-dead">${failed} failed</span>`}` },
+  { key: 'done', label: 'Done', num: true, cell: ({ done, total, failed }) => total && html`${done} of ${total}${failed > 0 && html`, <span class="is-dead">${failed} failed</span>`}` },
   { key: 'ids', label: 'Jobs', cell: ({ queue, ids }) => html`${ids.slice(0, 5).map((id) => html`<a key=${id} href=${to('queues', queue, 'jobs', id)}>${id}</a> `)}${ids.length > 5 && `and ${ids.length - 5} more`}` },
   { key: 'error', label: 'Error', className: 'grow', cell: ({ error }) => error && html`<span class="error-text"><b>${error.type}</b> ${error.message}</span>` },
 ];

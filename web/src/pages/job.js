@@ -28,7 +28,7 @@ export function JobPage({ queue, id }) {
 function HeadFacts({ of: { job } }) {
   const { state, name, attempt, attempts, worker, started_at: began, finished_at: ended, due_at: due, crashes, redriven } = job;
   return html`<${State} state=${state} /><span><b>${name}</b></span><span>attempt <b>${attempt}</b> of ${attempts}</span>
-    ${state === 'active' && html`<span>runs for <b><${Since} at=${began} /></b>${worker && ` on ${worker}`}</span>`}
+    ${state === 'active' && html`<span>runs ${began && html`for <b><${Since} at=${began} /></b> `}${worker && `on ${worker}`}</span>`}
     ${state === 'delayed' && html`<span>due <b><${Time} at=${due} /></b></span>`}
     ${ended && began && html`<span>took <b>${duration(ended - began)}</b></span>`}
     ${crashes > 0 && html`<span class="is-dead">${count(crashes)} crashes</span>`}${redriven > 0 && html`<span>redriven ${count(redriven)} times</span>`}`;

@@ -1,7 +1,7 @@
 // Small things that every page uses.
 import { now, useNow } from '../lib/clock.js';
 import { absolute, count, duration, relative, short } from '../lib/format.js';
-import { html } from '../lib/html.js';
+import { html, useEffect, useRef } from '../lib/html.js';
 import { settings } from '../lib/settings.js';
 import { useStore } from '../lib/store.js';
 import { Icon } from './icon.js';
@@ -57,7 +57,13 @@ export function Page({ title, above, facts, actions, children }) {
 }
 
 export function Tabs({ of, chosen, label }) {
-  return html`<nav class="tabs" aria-label=${label}>${of.map(([key, text, href, n]) => html`
+  const row = useRef(null);
+  // On a phone the row is longer than the window.
+  useEffect(() => {
+    const tab = row.current.querySelector('[aria-current]');
+    if (tab) row.current.scrollLeft = tab.offsetLeft - row.current.offsetLeft - 40;
+  }, [chosen]);
+  return html`<nav class="tabs" ref=${row} aria-label=${label}>${of.map(([key, text, href, n]) => html`
     <a key=${key} href=${href} class="tab" aria-current=${key === chosen ? 'page' : null}>
       ${text}${n !== undefined && html`<${Count} n=${n} kind=${key} />`}</a>`)}</nav>`;
 }

@@ -5,8 +5,8 @@ import { Table } from './table.js';
 
 const COLUMNS = [
   { key: 'path', label: 'Key', className: 'wide-cell', cell: ({ path }) => html`<code class="name">${path}</code>` },
-  { key: 'from', label: 'From', className: 'grow', cell: ({ kind, from }) => (kind === 'added' ? '–' : html`<del>${text(from)}</del>`) },
-  { key: 'to', label: 'To', className: 'grow', cell: ({ kind, to }) => (kind === 'removed' ? '–' : html`<ins>${text(to)}</ins>`) },
+  { key: 'from', label: 'From', className: 'grow', cell: ({ kind, from }) => (kind === 'added' ? '–' : html`<del>${kind === 'removed' && from === null ? 'gone' : text(from)}</del>`) },
+  { key: 'to', label: 'To', className: 'grow', cell: ({ kind, to }) => (kind === 'removed' ? '–' : html`<ins>${kind === 'added' && to === null ? 'new' : text(to)}</ins>`) },
   { key: 'class', label: 'Class', cell: ({ class: kind }) => html`<span class=${`chip class-${kind}`} title=${MEANS[kind]}>${kind}</span>` },
 ];
 

@@ -22,7 +22,7 @@ function Box({ step, x, y, here }) {
   const link = ids.length ? to('queues', queue, 'jobs', ids[0]) : queue && to('queues', queue);
   const note = total > 1 ? `${done} of ${total} jobs` : `${queue} · ${job}`;
   const words = `${name}: ${state ?? 'step'}, ${job} of ${queue}${total > 1 ? `, ${done} of ${total} jobs done` : ''}`;
-  return html`<a href=${link} aria-label=${words} aria-current=${here ? 'step' : null}><g class=${`graph-box is-${state ?? 'plain'} ${here ? 'is-here' : ''}`} transform=${`translate(${x} ${y})`}>
+  return html`<a href=${link} aria-current=${here ? 'step' : null}><g class=${`graph-box is-${state ?? 'plain'} ${here ? 'is-here' : ''}`} transform=${`translate(${x} ${y})`}>
     <rect class="graph-back" width=${BOX.width} height=${BOX.height} rx="7" /><rect class="graph-edge" width="5" height=${BOX.height} rx="2.5" />
     <text class="graph-name" x="15" y="21">${cut(name, 20)}</text><text class="graph-note" x="15" y="38">${cut(note, 26)}</text>
     ${state && html`<text class="graph-state" x=${BOX.width - 9} y="21" text-anchor="end">${state}</text>`}<title>${words}</title></g></a>`;
