@@ -78,7 +78,7 @@ class Shop:
     def _address(self) -> str | None:
         assert self.process.poll() is None, self.output
         found = re.findall(r"dashboard https?://([^/\s]+)", self.output)
-        return found[-1] if found else None
+        return str(found[-1]) if found else None
 
     @property
     def output(self) -> str:
@@ -88,12 +88,14 @@ class Shop:
     @property
     def token(self) -> str:
         """The token that was printed at the first start."""
-        return re.findall(r"sign in with the token (\S+)", self.output)[-1]
+        return str(re.findall(r"sign in with the token (\S+)", self.output)[-1])
 
     def web_pid(self) -> int:
         """The process that serves."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        [pid] = [child for child in children if b"pipeline.web.main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+        [pid] = [
+            child for child in children if b"pipeline.web.main" in Path(f"/proc/{child}/cmdline").read_bytes()
+        ]
         return int(pid)
 
     def state(self, queue: str, id: str) -> str | None:
@@ -132,7 +134,9 @@ def fill(shop: Shop) -> None:
     for n in range(12):
         client.enqueue("payments", "capture", {"charge": f"ch_b{n}", **card, "fate": "busy"}, id=f"busy-{n}")
     for n in range(5):
-        client.enqueue("payments", "capture", {"charge": f"ch_d{n}", **card, "fate": "declined"}, id=f"declined-{n}")
+        client.enqueue(
+            "payments", "capture", {"charge": f"ch_d{n}", **card, "fate": "declined"}, id=f"declined-{n}"
+        )
     client.enqueue("payments", "refund", {"charge": "ch_r", **card, "fate": "busy"}, id="refund-1")
     for n in range(4):
         client.enqueue("mail.digest", "weekly", {"to": f"{n}@example.com"}, id=f"later-{n}", delay="3h")

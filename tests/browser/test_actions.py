@@ -64,7 +64,7 @@ def test_a_running_job_is_cancelled(visit: Open, shop: Shop) -> None:
     page = visit("olga").open("queues/reports/jobs/report-2")
     press(page, "Cancel it, running")
     agree(page, "Cancel it")
-    told(page, "Its worker is told")
+    told(page, re.compile("Its worker is told|It is cancelled"))
     shop.comes("reports", "report-2", "cancelled")
     page.locator(".head-facts").get_by_text("cancelled").wait_for()
 
@@ -116,14 +116,14 @@ def test_selected_jobs_are_removed_with_progress(visit: Open, shop: Shop) -> Non
 
 
 def test_all_that_fit_the_filters_are_moved_at_once(visit: Open, shop: Shop) -> None:
-    for n in range(120):
+    for n in range(80):
         shop.client.enqueue("mail.digest", "sweep", {"n": n}, id=f"sweep-{n}", delay=LATER)
     page = visit("olga").open("queues/mail.digest?state=delayed&job=sweep")
     page.get_by_label("all that fit the filters").check()
     press(page, "Cancel")
     agree(page, "Cancel")
-    page.locator(".task").filter(has_text="120 moved").wait_for()
-    assert {shop.state("mail.digest", f"sweep-{n}") for n in range(120)} == {"cancelled"}
+    page.locator(".task").filter(has_text="80 moved").wait_for()
+    assert {shop.state("mail.digest", f"sweep-{n}") for n in range(80)} == {"cancelled"}
 
 
 def test_dead_jobs_of_one_cause_are_redriven_a_few_first(visit: Open, shop: Shop) -> None:
@@ -144,7 +144,7 @@ def test_a_queue_is_paused_for_a_while_and_resumed(visit: Open, shop: Shop) -> N
     window.get_by_label("For how long").fill("1h")
     window.get_by_role("button", name="Pause").click()
     told(page, "archive is paused until")
-    page.locator(".head-facts").get_by_text("paused", exact=True).wait_for()
+    page.locator(".head-facts .health").filter(has_text="paused").wait_for()
     press(page, "Resume")
     told(page, "archive goes on.")
 
@@ -166,16 +166,16 @@ def test_a_queue_is_scaled_and_goes_back_to_the_file(visit: Open, shop: Shop) ->
 
 
 def test_a_purge_wants_the_name_of_the_queue(visit: Open, shop: Shop) -> None:
-    shop.client.enqueue("mail.digest", "weekly", {}, id="to-be-purged", delay=LATER)
-    page = visit("alice").open("queues/mail.digest")
+    shop.client.enqueue("attic", "store", {}, id="to-be-purged")
+    page = visit("alice").open("queues/attic")
     press(page, "More")
     press(page, "Purge …")
     window = page.get_by_role("dialog")
     expect(window.get_by_role("button", name="Delete them")).to_be_disabled()
-    window.get_by_label("Type mail.digest").fill("mail.digest")
+    window.get_by_label("Type attic").fill("attic")
     agree(page, "Delete them")
     page.locator(".task").filter(has_text="purge").wait_for()
-    shop.comes("mail.digest", "to-be-purged", None)
+    shop.comes("attic", "to-be-purged", None)
 
 
 def test_a_schedule_is_run_paused_and_resumed(visit: Open, shop: Shop) -> None:
@@ -193,7 +193,9 @@ def test_a_flow_is_started_retried_and_cancelled(visit: Open, shop: Shop) -> Non
     page = visit("olga").open("flows")
     press(page, "Start one …")
     window = page.get_by_role("dialog")
-    window.get_by_label(re.compile("Data")).fill('{"order": "ch_by_hand", "sku": "sku-7", "fate": "declined"}')
+    window.get_by_label(re.compile("Data")).fill(
+        '{"order": "ch_by_hand", "sku": "sku-7", "fate": "declined"}'
+    )
     window.get_by_label("Own id").fill("by-hand")
     window.get_by_role("button", name="Start", exact=True).click()
     told(page, "checkout:by-hand runs.")

@@ -31,7 +31,9 @@ def small(broker: str) -> Iterator[Shop]:
         running.stop()
 
 
-def test_the_token_that_was_printed_opens_the_overview_and_nothing_strange_happens(browser: Browser, small: Shop) -> None:
+def test_the_token_that_was_printed_opens_the_overview_and_nothing_strange_happens(
+    browser: Browser, small: Shop
+) -> None:
     visitor = Visitor(browser, small.url)
     page = visitor.page
     page.goto(small.url)

@@ -84,7 +84,7 @@ def test_a_window_over_the_page_is_sound_and_gives_the_focus_back(button: str, v
     opener = page.get_by_role("button", name=button)
     opener.click()
     page.get_by_role("dialog").wait_for()
-    keep_picture(visitor, f"window-{button.split()[0].lower()}-light")
+    keep_picture(visitor, f"window-{button.split(maxsplit=1)[0].lower()}-light")
     assert faults_of(visitor) == []
     page.keyboard.press("Escape")
     page.get_by_role("dialog").wait_for(state="detached")

@@ -39,10 +39,11 @@ export async function call(method, address, body, { signal, raw, headers } = {})
 
 async function send(method, address, body, signal, more) {
   const headers = { accept: 'application/json', ...more };
-  if (method !== 'GET') headers['content-type'] = 'application/json';
+  const bodied = method !== 'GET' && method !== 'DELETE';
+  if (bodied) headers['content-type'] = 'application/json';
   if (method !== 'GET' && proof) headers['x-csrf-token'] = proof;
   try {
-    return await fetch(address, { method, headers, body: method === 'GET' ? undefined : body ?? '{}', signal, credentials: 'same-origin' });
+    return await fetch(address, { method, headers, body: bodied ? body ?? '{}' : undefined, signal, credentials: 'same-origin' });
   } catch (error) {
     if (error.name === 'AbortError') throw error;
     throw new Refusal(0, SILENT);

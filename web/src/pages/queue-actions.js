@@ -47,9 +47,9 @@ async function reset(name) {
   return `${name} is as the file says again: ${removed.map(({ field }) => field).join(', ') || 'it was already'}.`;
 }
 
-const purgeQuestion = ({ name, waiting, delayed }) => ({
+const purgeQuestion = ({ name, waiting }) => ({
   title: `Purge ${name}?`,
-  text: `Deletes every job that waits: about ${count(waiting + delayed)}. They do not run, and they do not come back. Running and ended jobs stay.`,
+  text: `Deletes every job that waits: about ${count(waiting)}. They do not run, and they do not come back. Delayed, running and ended jobs stay.`,
   action: 'Delete them', danger: true, type: name,
 });
 
