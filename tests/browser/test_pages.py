@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +108,11 @@ def overflows(visitor: Visitor) -> int:
 
 
 def keep_picture(visitor: Visitor, name: str) -> None:
-    """With PIPELINE_SCREENSHOTS=<folder>: a picture of the window, on a phone of what one can scroll to."""
+    """With PIPELINE_SCREENSHOTS=<folder>: a picture of the window, small where there is a pngquant."""
     folder = os.environ.get("PIPELINE_SCREENSHOTS")
-    if folder:
-        visitor.page.screenshot(path=Path(folder) / f"{name}.png", animations="disabled")
+    if not folder:
+        return
+    path = Path(folder) / f"{name}.png"
+    visitor.page.screenshot(path=path, animations="disabled")
+    if (squeeze := shutil.which("pngquant")) is not None:
+        subprocess.run([squeeze, "--force", "--ext", ".png", "64", path], check=True)

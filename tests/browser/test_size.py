@@ -35,14 +35,16 @@ def large() -> Iterator[Shop]:
     folder = Path(tempfile.mkdtemp(prefix="pq-"))
     server = start_server(folder)
     shop = Shop(folder / "shop", server.url, text=FILE)
-    with closing(Client(str(shop.file), timeout=60)) as client:
-        for start in range(0, MANY, BATCH):
-            client.enqueue_many("archive", [("store", {"n": n}) for n in range(start, start + BATCH)])
-    yield shop
-    shop.stop()
-    server.process.kill()
-    server.process.wait()
-    shutil.rmtree(folder)
+    try:
+        with closing(Client(str(shop.file), timeout=30)) as client:
+            for start in range(0, MANY, BATCH):
+                client.enqueue_many("archive", [("store", {"n": n}) for n in range(start, start + BATCH)])
+        yield shop
+    finally:
+        shop.stop()
+        server.process.kill()
+        server.process.wait()
+        shutil.rmtree(folder)
 
 
 @pytest.mark.timeout(600)

@@ -67,7 +67,7 @@ def ids(page: Page) -> set[str]:
         ("id=declined-&state=dead", {f"declined-{n}" for n in range(5)}),
         ("job=refund&state=delayed", {"refund-1"}),
         ("error=CardDeclined", set()),
-        ("state=dead&error=the card was declined", {f"declined-{n}" for n in range(5)}),
+        ("state=dead&error=the card was declined&id=declined", {f"declined-{n}" for n in range(5)}),
         ("text=ch_d2", {"declined-2"}),
         ("text=4242", set()),
         ("state=dead&until=1h", set()),
@@ -135,7 +135,7 @@ def test_a_theme_that_was_chosen_stays(visit: Open) -> None:
 def test_queues_are_sorted_and_groups_fold(visit: Open) -> None:
     page = visit().open()
     table = page.get_by_role("table", name="Queues")
-    table.get_by_role("button", name="Waiting").click()
+    table.get_by_role("button", name="Waiting", exact=True).click()
     assert table.locator("td .name").first.inner_text() == "archive"
     expect(table.get_by_role("columnheader", name="Waiting")).to_have_attribute("aria-sort", "descending")
     table.get_by_role("button", name=re.compile("^mail")).click()
@@ -192,7 +192,7 @@ def test_below_a_prefix_live_and_through_outages(browser: Browser, own: Own) -> 
     expect(row.get_by_role("link", name="1", exact=True)).to_be_visible()
 
     os.kill(own.shop.web_pid(), signal.SIGKILL)
-    page.get_by_text("Not live").wait_for()
+    page.get_by_text("Not live", exact=True).wait_for()
     page.locator(".live.is-live").wait_for()
 
     own.end_server()

@@ -1,5 +1,5 @@
 // Who looks, and what they may.
-import { get, path, post, prove, remove, signedOut } from './api.js';
+import { get, path, post, prove, remove, search, signedOut } from './api.js';
 import { connect, stop } from './live.js';
 import { store } from './store.js';
 
@@ -29,8 +29,9 @@ export async function signIn(given) {
   enter(await post(path('session'), given));
 }
 
-export async function signOut() {
-  await remove(path('session'));
+// Here, or with every session of this user on every device.
+export async function signOut(everywhere) {
+  await remove(everywhere ? search(path('session'), { everywhere: true }) : path('session'));
   stop();
   await begin();
 }

@@ -19,7 +19,7 @@ export function Settings() {
   return html`<${Page} title="Settings" facts=${html`<span>For this browser only.</span>`}>
     <${Panel} title="How it looks">${CHOICES.map(([name, label, of]) => html`<${Choice} key=${name} name=${name} label=${label} of=${of} chosen=${now[name]} />`)}</${Panel}>
     <${Panel} title="Who you are"><${Facts} of=${[['Name', user ?? 'anybody'], ['Role', role], ['Signed in by', auth]]} />
-      ${auth !== 'none' && html`<p><button type="button" onClick=${signOut}>Sign out</button></p>`}</${Panel}>
+      ${auth !== 'none' && html`<p class="actions"><button type="button" onClick=${() => signOut()}>Sign out</button><button type="button" onClick=${() => signOut(true)}>Sign out on every device</button></p>`}</${Panel}>
     <p class="hint">Made with Preact, htm and uPlot: <a href="licenses.txt">their licences</a>.</p>
   </${Page}>`;
 }

@@ -89,13 +89,13 @@ function Foot() {
   return html`<div class="foot">
     <p class=${`live is-${state}`} role="status"><span class="dot" aria-hidden="true"></span>${WORDS[state]}
       ${state !== 'live' && state !== 'connecting' && html` for <${Since} at=${since} />`}
-      ${seen && html`<span class="generation" title="The generation of the config that runs">gen ${seen.generation ?? '–'}</span>`}</p>
+      ${' '}${seen && html`<span class="generation" title="The generation of the config that runs">gen ${seen.generation ?? '–'}</span>`}</p>
     <p class="who"><span><b>${who.user ?? 'anybody'}</b> ${who.role}</span></p>
     <p class="foot-buttons">
       <button type="button" class="quiet square" onClick=${toggleTheme} aria-label=${dark ? 'Light colours' : 'Dark colours'}><${Icon} name=${dark ? 'sun' : 'moon'} /></button>
       <a class="button quiet square" href=${to('settings')} aria-label="Settings"><${Icon} name="settings" /></a>
       <button type="button" class="quiet square" onClick=${() => opened.set('help')} aria-label="Keys"><b aria-hidden="true">?</b></button>
-      ${who.auth !== 'none' && html`<button type="button" class="quiet square" onClick=${signOut} aria-label="Sign out"><${Icon} name="out" /></button>`}
+      ${who.auth !== 'none' && html`<button type="button" class="quiet square" onClick=${() => signOut()} aria-label="Sign out"><${Icon} name="out" /></button>`}
     </p>
   </div>`;
 }
