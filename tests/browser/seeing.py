@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (
@@ -82,7 +82,7 @@ class Visitor:
 
     def settled(self) -> Page:
         """The page once it asks for nothing any more."""
-        self.page.locator(".message.loading").wait_for(state="detached")
+        expect(self.page.locator(".message.loading")).to_have_count(0)
         return self.page
 
     def ask(self, script: str, argument: Any = None) -> Any:

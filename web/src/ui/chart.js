@@ -44,9 +44,16 @@ function options(width, series, words, synced) {
     scales: { y: { range: (_, low, high) => [0, high > 0 ? high * 1.08 : 1] } },
     axes: [{ ...axis, space: 64, values: timeTicks }, { ...axis, size: 58, values: (_, ticks) => ticks.map(words) }],
     series: [{ value: (_, at) => (at === null ? '' : absolute(at * 1000)) }, ...series.map(({ label, colour: name, fill, dash }) => ({
-      label, stroke: colour(name), width: 1.6, dash, fill: fill ? colour(`${name}-soft`) : undefined, points: { size: 4 }, spanGaps: false, value: (_, n) => (n === null ? '–' : words(n)),
+      label, stroke: colour(name), width: 1.6, dash, fill: fill ? colour(`${name}-soft`) : undefined, points: { size: 5, show: () => false, filter: lonely }, spanGaps: false, value: (_, n) => (n === null ? '–' : words(n)),
     }))],
   };
+}
+
+// A value without neighbours is no line: it is drawn as a point.
+function lonely(plot, n) {
+  const values = plot.data[n];
+  const none = (i) => (values[i] ?? null) === null;
+  return [...values.keys()].filter((i) => !none(i) && none(i - 1) && none(i + 1));
 }
 
 // Days need their date, hours do not.
