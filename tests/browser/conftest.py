@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from tests.browser.past import give_past
 from tests.browser.running import USERS, Shop, fill
 from tests.browser.seeing import PATIENCE_MS, QUIET, Visitor, find_chromium
 
@@ -37,6 +38,8 @@ def shop() -> Iterator[Shop]:
     folder = Path(tempfile.mkdtemp(prefix="pq-"))
     running = Shop(folder / "shop", "embedded")
     try:
+        give_past(running.root, "shop", "payments", rate=400, failing=60)
+        give_past(running.root, "shop", "mail.receipts", rate=900, failing=10)
         fill(running)
         yield running
     finally:

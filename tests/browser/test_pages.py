@@ -35,7 +35,7 @@ PAGES = {
     "flows": "flows",
     "flow": "flows/checkout/failed",
     "workers": "workers",
-    "charts": "charts?minutes=60",
+    "charts": "charts?minutes=180",
     "config": "config",
     "config-changes": "config?view=changes",
     "generations": "config?view=history",
