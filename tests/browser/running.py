@@ -116,8 +116,7 @@ class Shop:
 
     def _end(self) -> None:
         with contextlib.suppress(ProcessLookupError):
-            self.process.send_signal(signal.SIGINT)
-            self.process.send_signal(signal.SIGINT)
+            self.process.send_signal(signal.SIGQUIT)
         try:
             self.process.wait(20)
         except subprocess.TimeoutExpired:

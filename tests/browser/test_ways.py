@@ -83,6 +83,7 @@ def test_jobs_are_found_by_id_name_error_payload_and_time(query: str, found: set
 
 def test_typing_narrows_the_list_and_the_address_keeps_the_search(visit: Open) -> None:
     page = visit().open("queues/payments")
+    page.get_by_role("row").nth(1).wait_for()
     page.keyboard.press("/")
     page.keyboard.type("busy-4")
     page.get_by_role("link", name="busy-4").wait_for()
