@@ -26,7 +26,9 @@ def body(request: Request, kind: type[T]) -> T:
     if not request.body:
         return fitted({}, kind)
     if (request.header("content-type") or "").partition(";")[0].strip().lower() != JSON:
-        raise Refused(415, "unsupported_media_type", "the body must be JSON", "send Content-Type: application/json")
+        raise Refused(
+            415, "unsupported_media_type", "the body must be JSON", "send Content-Type: application/json"
+        )
     return fitted(parse(request.body), kind)
 
 
@@ -42,7 +44,11 @@ def parse(text: bytes) -> Any:
     """JSON as it is meant by all who read it: no key twice, no NaN, no number out of range. Raises Refused (400)."""
     try:
         value = json.loads(
-            text.decode(), object_pairs_hook=_once, parse_constant=_no_number, parse_float=_float, parse_int=_integer
+            text.decode(),
+            object_pairs_hook=_once,
+            parse_constant=_no_number,
+            parse_float=_float,
+            parse_int=_integer,
         )
     except (ValueError, RecursionError) as error:
         said = "it is nested too deeply" if isinstance(error, RecursionError) else error
