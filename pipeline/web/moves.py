@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import TypeVar
 
 from msgspec.structs import replace
 
+from pipeline.errors import JobNotFound
 from pipeline.job import State
 from pipeline.plan import Plan
 from pipeline.store.bulk import DEEDS, Kind, move_many
@@ -49,21 +51,40 @@ def meant(hold: Hold, kind: Kind, states: Sequence[State], only: Filter, *, ever
         now = hands.time()
         mine = replace(only, until=now if only.until is None else min(only.until, now))
         total = count(hands, states) if everything else None
-        seen: set[str] = set()
-        while not run.stopped():
-            found = (job.id for job in hands.jobs(states, mine) if job.id not in seen)
-            ids = list(islice(_until(found, run), ROUND))
-            if not ids:
-                break
-            run.goes_on(total if everything else run.task.done + len(ids))
-            before = run.task.moved
-            seen.update(_move(hands, run, kind, ids, states, mine))
-            # What is left of them now cannot be moved, or moves by itself.
-            if run.task.moved == before:
-                break
-        run.goes_on(run.task.done)
+        for state in states:
+            _rounds(hands, run, kind, state, mine, total)
+        task = run.task
+        if run.stopped():
+            task.left = max((task.total or 0) - task.done, 0)
+        else:
+            run.goes_on(task.done)
 
     return work
+
+
+def _rounds(hands: Operator, run: Run, kind: Kind, state: State, only: Filter, total: int | None) -> None:
+    """Move the jobs of one state, a round at a time, until a round moves none."""
+    seen: set[str] = set()
+    last: str | None = None
+    while not run.stopped():
+        found = (job.id for job in _go_on(hands, state, only, last) if job.id not in seen)
+        ids = list(islice(_until(found, run), ROUND))
+        if not ids:
+            return
+        run.goes_on(total if total is not None else run.task.done + len(ids))
+        before, last = run.task.moved, ids[-1]
+        seen.update(_move(hands, run, kind, ids, (state,), only))
+        # What is left of them now cannot be moved, or moves by itself.
+        if run.task.moved == before:
+            return
+
+
+def _go_on(hands: Operator, state: State, only: Filter, last: str | None) -> Iterator[JobView]:
+    """The jobs that are left. Those that waited leave their entries behind, and these are not looked through again."""
+    if state == "waiting" and last is not None:
+        with suppress(JobNotFound):
+            return hands.jobs((state,), only, last, deepest=0)
+    return hands.jobs((state,), only)
 
 
 def with_care(hold: Hold, which: Filter | Sequence[str], care: Care) -> Work:
