@@ -31,7 +31,7 @@ from tests.store.conftest import Bench as StoreBench
 from tests.web.conftest import Answer, Site
 
 ROLES = ("viewer", "operator", "admin")
-SHOP = {
+SHOP: dict[str, Any] = {
     "name": "shop",
     "http": {},
     "alerts": {"oncall": {"url": "https://hooks.example.com/T0/secret-part"}},
@@ -183,7 +183,7 @@ async def publish(plan: Plan, broker: str, generation: int = 1) -> None:
 @pytest.fixture
 async def api(opened: Open) -> Api:
     """The API of the shop."""
-    return await opened()  # type: ignore[no-any-return]
+    return await opened()
 
 
 @pytest.fixture

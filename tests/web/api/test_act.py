@@ -54,7 +54,7 @@ async def test_a_job_is_deleted_and_copied(api: Api, bench: Bench) -> None:
 async def test_a_move_that_makes_no_sense_is_a_conflict_that_names_the_state(
     api: Api, bench: Bench, state: str, move: str
 ) -> None:
-    make = {"completed": bench.completed, "waiting": bench.put, "dead": bench.dead}[state]
+    make: Any = {"completed": bench.completed, "waiting": bench.put, "dead": bench.dead}[state]
     answer = await api.ask("POST", f"{JOB}/{make({})}/{move}")
     assert (answer.status, answer.code) == (409, "wrong_state")
     assert state in answer.json["error"]["message"]

@@ -53,7 +53,9 @@ async def test_a_queue_page_has_what_the_file_says(api: Api) -> None:
 async def test_a_queue_is_paused_for_a_while_and_goes_on(api: Api, bench: Bench) -> None:
     paused = await api.do("queues/emails/pause", {"for": "1h"})
     assert (paused["paused"], paused["changed"], paused["until_at"] is not None) == (True, True, True)
-    assert bench.operator.overrides().pause.by == "admin@web"
+    pause = bench.operator.overrides().pause
+    assert pause is not None
+    assert pause.by == "admin@web"
     assert await api.do("queues/emails/resume") == {
         "queue": "emails",
         "paused": False,
