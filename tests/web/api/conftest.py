@@ -183,11 +183,12 @@ async def publish(plan: Plan, broker: str, generation: int = 1) -> None:
 @pytest.fixture
 async def api(opened: Open) -> Api:
     """The API of the shop."""
-    return await opened()
+    api: Api = await opened()
+    return api
 
 
 @pytest.fixture
-def bench(api: Api, broker: str):  # type: ignore[no-untyped-def]
+def bench(api: Api, broker: str):
     bench = Bench(broker)
     yield bench
     bench.client.close()
