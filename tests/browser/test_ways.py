@@ -184,6 +184,20 @@ def test_a_wrong_password_is_told_and_signing_out_ends_the_session(browser: Brow
     visitor.close()
 
 
+def test_a_window_that_nobody_looks_at_holds_no_connection(visit: Open) -> None:
+    visitor = visit()
+    page = visitor.page
+    page.clock.install()
+    visitor.open()
+    page.locator(".live.is-live").wait_for()
+    look = "hidden => { Object.defineProperty(document, 'hidden', {value: hidden, configurable: true}); document.dispatchEvent(new Event('visibilitychange')); }"
+    with page.expect_event("requestfailed", lambda request: "/stream" in request.url):
+        visitor.ask(look, True)
+        page.clock.fast_forward(31_000)
+    with page.expect_request("**/stream*"):
+        visitor.ask(look, False)
+
+
 def test_below_a_prefix_live_and_through_outages(browser: Browser, own: Own) -> None:
     visitor = Visitor(browser, own.base)
     visitor.sign_in("alice")

@@ -10,18 +10,26 @@ export const tasks = store(new Map());
 
 const PAUSES = [500, 1000, 2000, 5000, 10_000];
 const SILENCE = 20_000;
+const UNSEEN = 30_000;
 const listeners = new Map();
 let source;
 let failures = 0;
 let heardAt = 0;
 let timer;
+let resting;
+let wanted = false;
 
 function become(state) {
   if (live.get().state !== state) live.set({ state, since: Date.now() });
 }
 
 export function connect() {
-  stop();
+  wanted = true;
+  open();
+}
+
+function open() {
+  close();
   source = new EventSource(search(path('stream'), { queue: [...listeners.keys()].join(',') }));
   source.addEventListener('open', seen);
   source.addEventListener('overview', ({ data }) => take(JSON.parse(data)));
@@ -57,9 +65,9 @@ function tell(event) {
 
 // The browser's own way to connect again gives up after an answer such as 503.
 function again() {
-  stop();
+  close();
   become('lost');
-  timer = setTimeout(connect, PAUSES[Math.min(failures, PAUSES.length - 1)]);
+  timer = setTimeout(open, PAUSES[Math.min(failures, PAUSES.length - 1)]);
   failures += 1;
 }
 
@@ -74,6 +82,18 @@ setInterval(async () => {
 }, 5000);
 
 export function stop() {
+  wanted = false;
+  close();
+}
+
+// A browser has six connections to a host, for all its windows: one that nobody looks at needs none.
+document.addEventListener('visibilitychange', () => {
+  clearTimeout(resting);
+  if (document.hidden) resting = setTimeout(close, UNSEEN);
+  else if (wanted && !source) open();
+});
+
+function close() {
   clearTimeout(timer);
   source?.close();
   source = undefined;
