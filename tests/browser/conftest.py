@@ -20,9 +20,10 @@ expect.set_options(timeout=PATIENCE_MS)
 Open = Callable[..., Visitor]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium, without a window. Where there is none the test says how to get it."""
+    """Chromium, without a window. Where there is none the test says how to get it. While it is driven a loop runs in this
+    thread, which no test of another module could bear."""
     found = find_chromium()
     if found is None:
         pytest.skip("no Chromium here: `sh scripts/world-setup` gets it, or PIPELINE_CHROMIUM names one")
@@ -47,7 +48,7 @@ def shop() -> Iterator[Shop]:
         shutil.rmtree(folder)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cookies(browser: Browser, shop: Shop) -> dict[str, Any]:
     """Of each user, what a browser keeps of having signed in."""
     found = {}

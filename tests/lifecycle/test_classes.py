@@ -407,8 +407,8 @@ def is_worker(pid: int) -> bool:
 
 
 def test_without_http_in_the_file_there_is_no_web_process(running):
-    assert [one.web for one in running.records()] == [None]
-    assert "dashboard" not in running.runs[0].output
+    apply(running, BASE)
+    eventually(lambda: [one.web for one in running.records()] == [None], "no web process")
 
 
 @pytest.mark.parametrize("path", [path for path in classes() if not path.startswith("tests.*")])

@@ -24,7 +24,7 @@ queues:
   a: {jobs: {work: {handler: 'hands:work'}, fail: {handler: 'hands:fail'}}}
   b: {handler: 'hands:work', dead_letter: {alert: oncall}}
 flows: {round: {steps: {only: {queue: a, job: work, data: {}}}}}
-webhooks: {hook: {path: /hook, verify: {type: none}, allow_unsigned: true, queue: a, job: work}}
+webhooks: {hook: {path: /hook, verify: {type: none, allow_unsigned: true}, queue: a, job: work}}
 """
 OPEN = "application/openmetrics-text; version=1.0.0"
 Samples = dict[str, list[tuple[dict[str, str], float]]]
