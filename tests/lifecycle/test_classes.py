@@ -406,11 +406,6 @@ def is_worker(pid: int) -> bool:
         return False
 
 
-def test_without_http_in_the_file_there_is_no_web_process(running):
-    apply(running, BASE)
-    eventually(lambda: [one.web for one in running.records()] == [None], "no web process")
-
-
 @pytest.mark.parametrize("path", [path for path in classes() if not path.startswith("tests.*")])
 def test_every_key_changes_in_its_class(running, path):
     before, after = values_of(path)

@@ -65,6 +65,14 @@ def test_a_file_with_http_has_a_web_process_that_lives_and_says_when_jobs_are_wo
     assert f"dashboard http://{at}/" in shop.pipeline("status").stdout
 
 
+def test_a_file_without_http_has_none(written):
+    run = written.up(QUEUE)
+    written.eventually(written.records, "the supervisor's word")
+    assert [one.web for one in written.records()] == [None]
+    assert run.stop() == 0
+    assert "dashboard" not in run.output
+
+
 def test_a_change_of_http_needs_a_restart_and_leaves_everything_as_it_is(shop):
     at = address(shop)
     refused = shop.reload(ANYWHERE.replace("}", ", path: /queues}") + QUEUE)
