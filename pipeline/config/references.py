@@ -50,6 +50,15 @@ class References:
             return
         self._lost.setdefault((home, name), []).append(use)
 
+    def has(self, written: Tree, home: Path, name: str, use: Use) -> bool:
+        """Whether `name` is declared at `home`; then it is used, and otherwise missed, as `use` says."""
+        names = find(written, home)
+        if not isinstance(names, Tree) or name in names.entries:
+            self.use(home, name)
+            return True
+        self.miss(home, name, use)
+        return False
+
     def tell(self, written: Tree) -> None:
         """Report every name that is used and not declared."""
         report = self._report

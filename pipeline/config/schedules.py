@@ -154,14 +154,10 @@ def _is_there(
     schedule: _Schedule, step: str, name: str, home: Path, written: Tree, references: References
 ) -> bool:
     """Whether `name` is a key of the map at `home`."""
-    names = find(written, home)
-    if not isinstance(names, Tree) or name in names.entries:
-        references.use(home, name)
-        return True
     message = f"the file has no queue '{name}'" if step == "queue" else f"the queue has no job '{name}'"
-    place = value_span(schedule.node, (step,))
-    references.miss(home, name, Use("P221", message, place, (*schedule.path, step)))
-    return False
+    return references.has(
+        written, home, name, Use("P221", message, value_span(schedule.node, (step,)), (*schedule.path, step))
+    )
 
 
 def _job(schedule: _Schedule, scope: Scope, queue: Scope, schemas: Schemas) -> None:

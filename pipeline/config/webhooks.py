@@ -230,13 +230,8 @@ def _is_there(
     hook: _Webhook, step: str, name: str, home: Path, written: Tree, references: References
 ) -> bool:
     """Whether `name` is a key of the map at `home`."""
-    names = find(written, home)
-    if not isinstance(names, Tree) or name in names.entries:
-        references.use(home, name)
-        return True
     message = f"the file has no queue '{name}'" if step == "queue" else f"the queue has no job '{name}'"
-    references.miss(home, name, Use("P375", message, hook.place(step), (*hook.path, step)))
-    return False
+    return references.has(written, home, name, Use("P375", message, hook.place(step), (*hook.path, step)))
 
 
 def _check_size(hook: _Webhook, queues: Mapping[str, Scope]) -> None:

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import signal
-import sys
 from collections import deque
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
 from pipeline.clock import monotonic_ms
-from pipeline.exits import Exit, kill_group
 from pipeline.plan import WorkerPlan
 from pipeline.policy import QueuePolicy
 from pipeline.supervisor.logs import Logs
-from pipeline.supervisor.pipes import Down, Up
-from pipeline.supervisor.spawn import spawn
+from pipeline.supervisor.piped import Piped, end_of
 from pipeline.worker.board import Board, Running
 
 PLANNED, CANNOT_START, RECLAIMED = 0, 78, 75
@@ -97,29 +91,23 @@ class Child:
         self._start(plan, logs)
 
     def _start(self, plan: WorkerPlan, logs: Logs) -> None:
-        orders, down = os.pipe()
-        up, events = os.pipe()
-        output, printed = os.pipe()
-        inherited = (orders, events, *(board.fd for board in self.boards.values()))
-        command = [sys.executable, "-m", "pipeline.worker.main", *map(str, inherited)]
+        queue = None if len(plan.queues) > 1 else plan.queues[0].name
+        boards = [board.fd for board in self.boards.values()]
         try:
-            self._process = spawn(
-                command, output=printed, pass_fds=inherited, environment={"PYTHONUNBUFFERED": "1"}
+            self._process = Piped(
+                "pipeline.worker.main",
+                boards,
+                self._heard,
+                self._ended,
+                logs=logs,
+                label=self.label,
+                queue=queue,
             )
         except OSError:
-            for fd in (down, up, output):
-                os.close(fd)
             self.forget()
             raise
-        finally:
-            for fd in (orders, events, printed):
-                os.close(fd)
         self.pid = self._process.pid
-        self._down = Down(down)
-        self._up = Up(up, self._heard)
-        self._tap = logs.follow(output, None if len(plan.queues) > 1 else plan.queues[0].name, self.label)
-        self._exit = Exit(asyncio.get_running_loop(), self._process, self._ended)
-        self._down.tell(plan)
+        self._process.tell(plan)
 
     # --- what it says ----------------------------------------------------------------------------------
 
@@ -160,9 +148,6 @@ class Child:
 
     def _ended(self, code: int) -> None:
         self.code = code
-        self._up.close()
-        self._tap.close()
-        self._down.close()
         self.state = "gone"
         for told in self._applied:
             told.set_result(None)
@@ -172,19 +157,19 @@ class Child:
 
     def go(self) -> None:
         """Begin to take jobs."""
-        self._down.tell({"do": "go"})
+        self._process.tell({"do": "go"})
 
     def apply(self, queues: Iterable[QueuePolicy], stop_timeout: int) -> asyncio.Future[None]:
         """Go by these policies from the next job on; the result comes when it does, or is gone."""
         told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._applied.append(told)
-        self._down.tell({"do": "policy", "queues": list(queues), "stop_timeout": stop_timeout})
+        self._process.tell({"do": "policy", "queues": list(queues), "stop_timeout": stop_timeout})
         return told
 
     def hush(self) -> None:
         """Take no new jobs."""
         self.quiet = True
-        self._down.tell({"do": "quiet"})
+        self._process.tell({"do": "quiet"})
 
     def drain(self, timeout: int | None) -> None:
         """End what runs within `timeout` ms, then release the rest and exit; None waits for all of it."""
@@ -192,7 +177,7 @@ class Child:
         if timeout is not None:
             until = monotonic_ms() + timeout
             self.leaves_by = until if self.leaves_by is None else min(self.leaves_by, until)
-        self._down.tell({"do": "drain", "timeout": timeout})
+        self._process.tell({"do": "drain", "timeout": timeout})
 
     def overtake(self, timeout: int) -> None:
         """Another generation comes: one that is on its way out has no more than `timeout` ms from now on."""
@@ -203,16 +188,16 @@ class Child:
     def release(self) -> None:
         """Give back what runs and exit."""
         self.state = "stopping" if self.state != "gone" else self.state
-        self._down.tell({"do": "release"})
+        self._process.tell({"do": "release"})
 
     def dump_stacks(self) -> None:
         """Print what every thread is doing."""
-        self._down.tell({"do": "stacks"})
+        self._process.tell({"do": "stacks"})
 
     def kill(self, *, blameless: bool = True) -> None:
         """End it now, with all that it started."""
         self.blameless = self.blameless or blameless
-        kill_group(self._process)
+        self._process.kill()
 
     # --- what is known ---------------------------------------------------------------------------------
 
@@ -242,11 +227,7 @@ class Child:
 
     def memory(self) -> int | None:
         """Its resident memory in bytes, where the system says."""
-        try:
-            pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
-        except (OSError, IndexError):
-            return None
-        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+        return self._process.memory()
 
     def forget(self) -> None:
         """Free what is left of it, once its jobs are taken care of."""
@@ -259,7 +240,5 @@ class Child:
             return self.failed.reason
         if self.code == RECLAIMED:
             return "it lost its lease"
-        if self.code is None or self.code >= 0:
-            return f"exit code {self.code}"
-        name = signal.Signals(-self.code).name
+        name = end_of(self.code)
         return f"{name} (out of memory?)" if name == "SIGKILL" and not self.blameless else name

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from pipeline.clock import monotonic_ms
-from pipeline.exits import Exit, kill_group
 from pipeline.plan import Plan, WebPlan
 from pipeline.supervisor.logs import Logs
-from pipeline.supervisor.pipes import Down, Up
+from pipeline.supervisor.piped import Piped, end_of
 from pipeline.supervisor.sockets import Sockets
-from pipeline.supervisor.spawn import spawn
 
 LABEL = "web"
 
@@ -33,28 +27,12 @@ class WebChild:
         self._reason: str | None = None
         self._on_change = on_change
         self._applied: list[asyncio.Future[None]] = []
-        orders, down = os.pipe()
-        up, events = os.pipe()
-        output, printed = os.pipe()
-        inherited = (orders, events, *(sock.fileno() for sock in sockets.both))
-        command = [sys.executable, "-m", "pipeline.web.main", *map(str, inherited)]
-        try:
-            self._process = spawn(
-                command, output=printed, pass_fds=inherited, environment={"PYTHONUNBUFFERED": "1"}
-            )
-        except OSError:
-            for fd in (down, up, output):
-                os.close(fd)
-            raise
-        finally:
-            for fd in (orders, events, printed):
-                os.close(fd)
+        descriptors = [sock.fileno() for sock in sockets.both]
+        self._process = Piped(
+            "pipeline.web.main", descriptors, self._heard, self._ended, logs=logs, label=LABEL
+        )
         self.pid = self._process.pid
-        self._down = Down(down)
-        self._up = Up(up, self._heard)
-        self._tap = logs.follow(output, None, LABEL)
-        self._exit = Exit(asyncio.get_running_loop(), self._process, self._ended)
-        self._down.tell(plan)
+        self._process.tell(plan)
 
     def _heard(self, event: dict[str, Any]) -> None:
         match event["event"]:
@@ -69,9 +47,6 @@ class WebChild:
     def _ended(self, code: int) -> None:
         self.code = code
         self.serving = False
-        self._up.close()
-        self._tap.close()
-        self._down.close()
         for told in self._applied:
             told.set_result(None)
         self._on_change()
@@ -84,37 +59,29 @@ class WebChild:
             told.set_result(None)
             return told
         self._applied.append(told)
-        self._down.tell({"do": "plan", "plan": plan, "generation": generation})
+        self._process.tell({"do": "plan", "plan": plan, "generation": generation})
         return told
 
     def stand(self, reason: str | None) -> None:
         """Whether jobs are worked: None, or why not."""
         if self.code is None:
-            self._down.tell({"do": "standing", "reason": reason})
+            self._process.tell({"do": "standing", "reason": reason})
 
     def leave(self, timeout: int) -> None:
         """Answer what was asked within `timeout` ms, and exit."""
         self.leaving = True
         if self.code is None:
-            self._down.tell({"do": "drain", "timeout": timeout})
+            self._process.tell({"do": "drain", "timeout": timeout})
 
     def kill(self) -> None:
         """End it now."""
         if self.code is None:
-            kill_group(self._process)
+            self._process.kill()
 
     def memory(self) -> int | None:
         """Its resident memory in bytes, where the system says."""
-        try:
-            pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
-        except (OSError, IndexError):
-            return None
-        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+        return self._process.memory()
 
     def describe_end(self) -> str:
         """How it ended, for people."""
-        if self._reason is not None:
-            return self._reason
-        if self.code is None or self.code >= 0:
-            return f"exit code {self.code}"
-        return signal.Signals(-self.code).name
+        return self._reason if self._reason is not None else end_of(self.code)
