@@ -7,15 +7,8 @@ from dataclasses import dataclass
 
 from pipeline import units
 from pipeline.config.findings import has_password
-from pipeline.config.model import (
-    ExecutorBlock,
-    JobBlock,
-    QueueBlock,
-    RateLimitBlock,
-    RetryBlock,
-    SupervisorBlock,
-    TimeoutBlock,
-)
+from pipeline.config.model import ExecutorBlock, JobBlock, QueueBlock, SupervisorBlock
+from pipeline.config.policy_blocks import RateLimitBlock, RetryBlock, TimeoutBlock
 from pipeline.config.report import Report
 from pipeline.config.resolve import executor_of, rate_of, retry_of, timeout_of
 from pipeline.config.suggest import near

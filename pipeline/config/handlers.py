@@ -19,7 +19,8 @@ import pipeline
 from pipeline.config.cases import CaseBlock
 from pipeline.config.findings import Finding
 from pipeline.config.load import Loaded
-from pipeline.config.model import Config, JobSettings, RetryBlock
+from pipeline.config.model import Config, JobSettings
+from pipeline.config.policy_blocks import RetryBlock
 from pipeline.config.report import Report
 from pipeline.config.suggest import near
 from pipeline.config.tree import TOP, dotted

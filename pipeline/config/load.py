@@ -23,7 +23,8 @@ from pipeline.config.flow_checks import check_flows
 from pipeline.config.include import Files
 from pipeline.config.layers import Layers, block
 from pipeline.config.lints import check_cases, check_pools, check_secrets
-from pipeline.config.model import Config, PoolBlock, QueueBlock, RetryBlock, SupervisorBlock
+from pipeline.config.model import Config, PoolBlock, QueueBlock, SupervisorBlock
+from pipeline.config.policy_blocks import RetryBlock
 from pipeline.config.profiles import choose, split
 from pipeline.config.references import References
 from pipeline.config.report import Report, TooManyErrors

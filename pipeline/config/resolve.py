@@ -12,21 +12,23 @@ import msgspec
 from pipeline.config.flow_blocks import FlowBlock
 from pipeline.config.http import HttpBlock
 from pipeline.config.model import (
-    BackoffBlock,
     BatchBlock,
     BrokerBlock,
     Config,
-    DeduplicationBlock,
     DurabilityBlock,
     ExecutorBlock,
     JobBlock,
     JobSettings,
-    LanesBlock,
     QueueBlock,
-    RateLimitBlock,
-    RetryBlock,
     ScheduleBlock,
     SecretBlock,
+)
+from pipeline.config.policy_blocks import (
+    BackoffBlock,
+    DeduplicationBlock,
+    LanesBlock,
+    RateLimitBlock,
+    RetryBlock,
     TimeoutBlock,
 )
 from pipeline.config.receivers import AlertBlock, AlertSecret, WaitLimitBlock
