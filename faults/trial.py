@@ -23,8 +23,8 @@ from faults.producer import Producer, Sent
 from faults.proxy import Proxy
 from faults.shop import NAME, WORK, Shop, Supervisor
 from pipeline.store import keys
+from pipeline.store.call import run_blocking
 from pipeline.store.reader import Reader, queue_names
-from pipeline.store.store import run_blocking
 
 STUCK = 20.0
 """Seconds in which something must end once the fault is over, as long as anything is left."""

@@ -45,9 +45,10 @@ from pipeline.producer import (
     record,
 )
 from pipeline.store.bulk import cancelling
+from pipeline.store.call import Call, StalePolicy, answer
 from pipeline.store.confirm import Confirm, Confirming
 from pipeline.store.reader import JobView, Reader, server_time
-from pipeline.store.store import Accepted, Call, Mark, StalePolicy, Store, answer
+from pipeline.store.store import Accepted, Mark, Store
 from pipeline.store.wire import Command, Connection, Reply, connect
 from pipeline.ways import Sure, Way, walk_async
 

@@ -24,8 +24,9 @@ from pipeline.producer import (
     due_of,
 )
 from pipeline.store.bulk import again
+from pipeline.store.call import Call
 from pipeline.store.reader import JobView, Reader, server_time
-from pipeline.store.store import Call, Store
+from pipeline.store.store import Store
 
 Result = TypeVar("Result")
 Steps = Generator[Call[Any], Any, Result]

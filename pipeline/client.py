@@ -35,9 +35,10 @@ from pipeline.policies import (
 from pipeline.policy import Backoff, Deduplication
 from pipeline.producer import FIRST_PAUSE, LONGEST_PAUSE, Batch, Duration, Wanted, record
 from pipeline.store.bulk import cancelling
+from pipeline.store.call import Call, StalePolicy, run_blocking
 from pipeline.store.confirm import Confirm, run_confirmed
 from pipeline.store.reader import JobView, Reader, server_time
-from pipeline.store.store import Accepted, Call, StalePolicy, Store, run_blocking
+from pipeline.store.store import Accepted, Store
 from pipeline.store.wire import BlockingConnection
 from pipeline.ways import Sure, Way, walk
 

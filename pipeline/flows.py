@@ -36,6 +36,7 @@ from pipeline.flowview import FlowView, view_of
 from pipeline.job import KeptError, decode_outcome, encode, has_nan
 from pipeline.policies import Policies
 from pipeline.store.bulk import cancelling
+from pipeline.store.call import StalePolicy
 from pipeline.store.confirm import Confirm
 from pipeline.store.flows import (
     OVER,
@@ -49,7 +50,7 @@ from pipeline.store.flows import (
     trace,
 )
 from pipeline.store.reader import Reader, server_time
-from pipeline.store.store import StalePolicy, Store
+from pipeline.store.store import Store
 from pipeline.ways import Sure, Way
 
 SHOWN = 100

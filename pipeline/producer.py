@@ -24,7 +24,8 @@ from pipeline.policy import (
     QueuePolicy,
     Timeout,
 )
-from pipeline.store.store import Accepted, Call, Mark, NewJob, Store
+from pipeline.store.call import Call
+from pipeline.store.store import Accepted, Mark, NewJob, Store
 from pipeline.template import render
 from pipeline.units import milliseconds
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any, NamedTuple, TypeVar
 
+from pipeline.store.call import Call, StalePolicy
 from pipeline.store.confirm import Confirm
-from pipeline.store.store import Call, StalePolicy
 
 Result = TypeVar("Result")
 

@@ -27,8 +27,9 @@ from pipeline.errors import (
 )
 from pipeline.policies import Known
 from pipeline.policy import Deduplication, JobPolicy, QueuePolicy
+from pipeline.store.call import run_blocking
 from pipeline.store.reader import Counts, Reader
-from pipeline.store.store import Accepted, Store, run_blocking
+from pipeline.store.store import Accepted, Store
 from pipeline.store.wire import BlockingConnection, parse
 
 EMAILS = QueuePolicy("emails", jobs={"send": JobPolicy(), "receipt": JobPolicy()})

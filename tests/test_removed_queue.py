@@ -14,8 +14,9 @@ import pytest
 from pipeline import AsyncClient, Client
 from pipeline.errors import QueueRemoved
 from pipeline.policy import QueuePolicy
+from pipeline.store.call import run_blocking
 from pipeline.store.operator import Operator
-from pipeline.store.store import Store, run_blocking
+from pipeline.store.store import Store
 from tests.test_client import EMAILS, Broker, file  # noqa: F401 - a fixture
 
 

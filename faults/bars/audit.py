@@ -10,8 +10,8 @@ from faults.bars.load import QUEUE
 from faults.broker import Broker
 from faults.shop import NAME
 from pipeline.store import keys
+from pipeline.store.call import run_blocking
 from pipeline.store.reader import Counts, Reader
-from pipeline.store.store import run_blocking
 
 BASE = keys.base(NAME, QUEUE)
 SLACK = 5_000

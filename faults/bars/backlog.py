@@ -23,7 +23,8 @@ from faults.processes import eventually
 from faults.shop import NAME
 from pipeline.clock import now_ms
 from pipeline.job import encode_record
-from pipeline.store.store import Store, run_blocking
+from pipeline.store.call import run_blocking
+from pipeline.store.store import Store
 
 ROUNDS, WARM_UP = 100, 50
 JOBS = 1_000_000

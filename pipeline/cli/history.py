@@ -55,7 +55,7 @@ def read(config: str | None) -> tuple[dict[int, Applied], set[int]]:
     """The generations that are kept, the newest first, and the numbers of those that run. Raises BrokerUnavailable."""
     from pipeline.status.compare import live_supervisors
     from pipeline.store import history
-    from pipeline.store.store import run_blocking
+    from pipeline.store.call import run_blocking
 
     plan, _ = at_work(None, config)
     with connected(plan) as connection:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 @takes_config
 def lanes(queue: str, limit: int, as_json: bool, config_: str | None) -> None:  # noqa: FBT001
     """The fullest lanes of QUEUE, and what holds each."""
+    from pipeline.store.call import run_blocking
     from pipeline.store.lanes import fullest
-    from pipeline.store.store import run_blocking
 
     with operator(config_, queue) as hands:
         found = run_blocking(hands.connection, fullest(hands.project, queue, limit))

@@ -160,8 +160,8 @@ def operator(config: str | None, queue: str) -> Iterator[Operator]:
 def check_queue(connection: Any, plan: Plan, queue: str) -> None:
     """Raises UnknownQueue, with near names, for a queue that neither the file nor the broker knows."""
     from pipeline.config.suggest import did_you_mean
+    from pipeline.store.call import run_blocking
     from pipeline.store.reader import queue_names
-    from pipeline.store.store import run_blocking
 
     if queue not in plan.queues:
         known = {*plan.queues, *run_blocking(connection, queue_names(plan.name))}

@@ -66,7 +66,7 @@ def resume(queue: str, as_json: bool, config_: str | None) -> None:  # noqa: FBT
 @takes_config
 def purge(queue: str, yes: bool, as_json: bool, config_: str | None) -> None:  # noqa: FBT001
     """Delete all waiting jobs of QUEUE. Delayed, running and ended ones stay."""
-    from pipeline.store.store import run_blocking
+    from pipeline.store.call import run_blocking
 
     with operator(config_, queue) as hands:
         waiting = run_blocking(hands.connection, hands.reader.counts()).waiting

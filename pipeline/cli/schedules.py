@@ -97,8 +97,8 @@ def resume(name: str, as_json: bool, config_: str | None) -> None:  # noqa: FBT0
 
 def _halt(name: str, config: str | None, *, paused: bool, as_json: bool) -> None:
     from pipeline.status.schedules import halting
+    from pipeline.store.call import run_blocking
     from pipeline.store.reader import server_time
-    from pipeline.store.store import run_blocking
 
     plan, _ = at_work(None, config)
     with connected(plan) as connection:

@@ -75,8 +75,8 @@ class Way:
 
 def every_queue(connection: BlockingConnection, plan: Plan) -> list[str]:
     """The queues of the file, and those that the broker knows besides."""
+    from pipeline.store.call import run_blocking
     from pipeline.store.reader import queue_names
-    from pipeline.store.store import run_blocking
 
     return sorted({*plan.queues, *run_blocking(connection, queue_names(plan.name))})
 

@@ -15,8 +15,8 @@ from msgspec import Struct
 from pipeline.status.histogram import buckets_of, quantile
 from pipeline.status.minutes import MINUTE_MS, Sample, Totals, sample, totals_of
 from pipeline.store import keys
+from pipeline.store.call import run
 from pipeline.store.reader import Counts, Reader
-from pipeline.store.store import run
 from pipeline.store.wire import Connection, Reply
 
 LONGEST = 90 * 1_440

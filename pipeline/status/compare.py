@@ -22,9 +22,9 @@ from pipeline.status.effects import LOOKED_AT, Facts, asks_for_names, asks_for_r
 from pipeline.status.histogram import buckets_of
 from pipeline.status.supervisors import SupervisorState
 from pipeline.store import history, reader
+from pipeline.store.call import run_blocking
 from pipeline.store.listing import list_jobs
 from pipeline.store.reader import Reader
-from pipeline.store.store import run_blocking
 from pipeline.store.wire import BlockingConnection, parse
 
 SECONDS = 30.0

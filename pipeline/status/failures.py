@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 
 from pipeline.store import keys
+from pipeline.store.call import run
 from pipeline.store.reader import JobView, Reader, ShownError
-from pipeline.store.store import run
 from pipeline.store.wire import Connection
 
 EACH = 5

@@ -7,8 +7,8 @@ import asyncio
 from msgspec import Struct
 
 from pipeline.plan import Plan
+from pipeline.store.call import run
 from pipeline.store.flows import FlowStore, flow_names
-from pipeline.store.store import run
 from pipeline.store.wire import Connection
 
 

@@ -15,8 +15,8 @@ from pipeline.status import supervisors
 from pipeline.status.flows import FlowFigures, look_at_flows
 from pipeline.status.supervisors import SupervisorState
 from pipeline.store import names, reader, tally
+from pipeline.store.call import run
 from pipeline.store.reader import Counts, Reader
-from pipeline.store.store import run
 from pipeline.store.tally import Totals
 from pipeline.store.wire import Connection, Reply
 

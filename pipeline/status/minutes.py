@@ -12,8 +12,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from pipeline.store import keys
+from pipeline.store.call import run, run_blocking
 from pipeline.store.reader import Counts, Reader
-from pipeline.store.store import run, run_blocking
 from pipeline.store.wire import BlockingConnection, Connection
 
 MINUTE_MS = 60_000

@@ -12,10 +12,10 @@ from pipeline.errors import UnknownSchedule
 from pipeline.job import encode
 from pipeline.plan import Plan, SchedulePlan
 from pipeline.schedule import jittered, next_tick, rhythm, when
+from pipeline.store.call import Call, run
 from pipeline.store.overrides import Pause
 from pipeline.store.reader import Reader
 from pipeline.store.schedules import Schedules, Standing
-from pipeline.store.store import Call, run
 from pipeline.store.wire import Connection, Reply
 
 

@@ -17,8 +17,8 @@ from pipeline.status.queues import QueueState, queue_state
 from pipeline.status.schedules import ScheduleState, look_at_schedules
 from pipeline.status.supervisors import SupervisorState
 from pipeline.store import reader
+from pipeline.store.call import run
 from pipeline.store.reader import Reader
-from pipeline.store.store import run
 from pipeline.store.wire import Connection
 
 

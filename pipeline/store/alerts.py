@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pipeline.store import keys
+from pipeline.store.call import Call
 from pipeline.store.scripts import script
-from pipeline.store.store import Call
 
 SETTLED, LATER = None, -1
 

@@ -9,9 +9,9 @@ from typing import TypeVar
 from msgspec import Struct
 
 from pipeline.store.bulk import Progress, never
+from pipeline.store.call import run_blocking
 from pipeline.store.operator import Operator
 from pipeline.store.reader import JobView
-from pipeline.store.store import run_blocking
 from pipeline.units import words
 
 CHUNK = 500

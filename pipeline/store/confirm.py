@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from pipeline.errors import BrokerRefused, BrokerUnavailable, Unconfirmed
 from pipeline.plan import BrokerPlan
-from pipeline.store.store import Call, translate
+from pipeline.store.call import Call, translate
 from pipeline.store.wire import BlockingConnection, Command, Connection, Reply
 
 LONGEST_SECONDS = 1.0

@@ -8,9 +8,10 @@ from typing import Literal
 from msgspec import Struct
 
 from pipeline.store import keys
+from pipeline.store.call import run_many
 from pipeline.store.listing import look_at
 from pipeline.store.reader import JobView, Reader
-from pipeline.store.store import Store, run_many
+from pipeline.store.store import Store
 from pipeline.store.wire import BlockingConnection, Reply
 
 WATCH_MS = 15_000

@@ -5,8 +5,8 @@ from __future__ import annotations
 from msgspec import Struct
 
 from pipeline.plan import Plan
+from pipeline.store.call import run_blocking
 from pipeline.store.flows import OVER, FlowStore, flow_names
-from pipeline.store.store import run_blocking
 from pipeline.store.wire import BlockingConnection
 
 SCANNED = 5_000

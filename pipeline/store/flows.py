@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from pipeline.flow import FlowPolicy, Member, StepPolicy
 from pipeline.store import keys
+from pipeline.store.call import Call
 from pipeline.store.scripts import script
-from pipeline.store.store import Call
 from pipeline.store.wire import Reply
 
 FlowState = Literal["running", "failing", "handling", "cancelling", "completed", "failed", "cancelled"]

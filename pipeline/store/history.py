@@ -14,7 +14,8 @@ from msgspec.structs import replace
 
 from pipeline.plan import Plan
 from pipeline.store import keys
-from pipeline.store.store import Call, run, write
+from pipeline.store.call import Call, run
+from pipeline.store.store import write
 from pipeline.store.wire import Connection, Reply
 
 KEPT = 20

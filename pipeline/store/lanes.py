@@ -5,8 +5,8 @@ from __future__ import annotations
 from msgspec import Struct
 
 from pipeline.store import keys
+from pipeline.store.call import Call
 from pipeline.store.scripts import script
-from pipeline.store.store import Call
 from pipeline.store.wire import Reply
 
 

@@ -14,8 +14,8 @@ from pipeline.fingerprint import fingerprint
 from pipeline.job import State, encode
 from pipeline.policy import QueuePolicy
 from pipeline.store import keys
+from pipeline.store.call import run_blocking
 from pipeline.store.reader import JobView, Reader
-from pipeline.store.store import run_blocking
 from pipeline.store.wire import BlockingConnection, checked
 
 LISTED: tuple[State, ...] = ("waiting", "delayed", "active", "completed", "dead", "cancelled")

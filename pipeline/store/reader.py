@@ -24,8 +24,8 @@ from pipeline.job import (
 )
 from pipeline.policy import Backoff, QueuePolicy, Timeout
 from pipeline.store import keys
+from pipeline.store.call import Call
 from pipeline.store.scripts import script
-from pipeline.store.store import Call
 from pipeline.store.wire import Reply
 
 

@@ -11,9 +11,10 @@ from msgspec import Struct
 from pipeline.plan import SchedulePlan
 from pipeline.schedule import bounds, rhythm
 from pipeline.store import keys
+from pipeline.store.call import Call
 from pipeline.store.overrides import Pause, decode
 from pipeline.store.scripts import Argument, script
-from pipeline.store.store import Call, NewJob
+from pipeline.store.store import NewJob
 from pipeline.store.wire import Reply
 
 

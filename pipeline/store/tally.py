@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections import Counter
 
 from pipeline.store import keys
+from pipeline.store.call import Call, run
 from pipeline.store.scripts import script
-from pipeline.store.store import Call, run
 from pipeline.store.wire import Connection, Reply
 
 Totals = dict[tuple[str, ...], int]

@@ -9,7 +9,8 @@ import msgspec
 from msgspec import Struct
 
 from pipeline.store import keys
-from pipeline.store.store import Call, run, write
+from pipeline.store.call import Call, run
+from pipeline.store.store import write
 from pipeline.store.wire import Connection, Reply
 
 KEPT = 10_000

@@ -23,9 +23,9 @@ from pipeline.errors import BrokerError, NotSent
 from pipeline.policy import QueuePolicy
 from pipeline.store import alerts as told
 from pipeline.store import keys
+from pipeline.store.call import run
 from pipeline.store.groups import grouped, newest
 from pipeline.store.reader import server_time
-from pipeline.store.store import run
 from pipeline.store.wire import Connection
 from pipeline.supervisor.fleet import Fleet
 from pipeline.supervisor.host import host_name

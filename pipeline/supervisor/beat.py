@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from pipeline.errors import BrokerDenied, BrokerError, BrokerUnavailable
 from pipeline.status.supervisors import SupervisorState
+from pipeline.store.call import run
 from pipeline.store.keys import looked
 from pipeline.store.reader import server_time
-from pipeline.store.store import run
 from pipeline.store.wire import Connection
 from pipeline.supervisor.alerts import Alerts
 from pipeline.supervisor.drift import Drift

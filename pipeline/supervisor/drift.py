@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from pipeline.store import overrides
-from pipeline.store.store import run
+from pipeline.store.call import run
 from pipeline.store.wire import Connection
 from pipeline.supervisor.fleet import Fleet
 from pipeline.supervisor.logs import Logs

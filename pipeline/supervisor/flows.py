@@ -15,8 +15,9 @@ from pipeline.flows import Flows
 from pipeline.plan import Plan
 from pipeline.policies import Policies
 from pipeline.store import keys
+from pipeline.store.call import Call, run
 from pipeline.store.flows import FlowStore, flow_names
-from pipeline.store.store import Call, run, write
+from pipeline.store.store import write
 from pipeline.store.wire import Connection
 from pipeline.supervisor.logs import Logs
 from pipeline.units import words

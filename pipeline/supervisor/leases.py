@@ -7,8 +7,8 @@ import contextlib
 
 from pipeline.clock import boot_ms
 from pipeline.errors import BrokerError
+from pipeline.store.call import run
 from pipeline.store.reader import server_time
-from pipeline.store.store import run
 from pipeline.store.wire import Connection
 from pipeline.supervisor.fleet import Fleet
 from pipeline.supervisor.link import Link

@@ -13,8 +13,8 @@ from pipeline.errors import BrokerDenied, BrokerError, StartError
 from pipeline.plan import Plan
 from pipeline.state import me, state_folder
 from pipeline.status.supervisors import SupervisorState
+from pipeline.store.call import run
 from pipeline.store.reader import Counts, Reader
-from pipeline.store.store import run
 from pipeline.store.wire import Connection
 from pipeline.supervisor.alerts import Alerts
 from pipeline.supervisor.beat import Beat

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from pipeline.store.call import run
 from pipeline.store.reader import Reader
-from pipeline.store.store import Store, run
+from pipeline.store.store import Store
 from pipeline.store.wire import Connection
 from pipeline.supervisor.fleet import Fleet
 

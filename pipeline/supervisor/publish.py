@@ -14,12 +14,13 @@ from pipeline.plan import Plan, SchedulePlan
 from pipeline.policy import QueuePolicy, Rate
 from pipeline.status.supervisors import SupervisorState
 from pipeline.store import history, keys
+from pipeline.store.call import run
 from pipeline.store.confirm import Confirm
 from pipeline.store.history import Applied, Cause
 from pipeline.store.overrides import BY_FILE, Pause
 from pipeline.store.reader import server_time
 from pipeline.store.schedules import Schedules
-from pipeline.store.store import Store, run, write
+from pipeline.store.store import Store, write
 from pipeline.store.wire import Connection
 from pipeline.supervisor.flows import publish_flows
 from pipeline.supervisor.records import read_records, write_record

@@ -8,7 +8,8 @@ import msgspec
 
 from pipeline.status.supervisors import SupervisorState
 from pipeline.store import keys
-from pipeline.store.store import run, write
+from pipeline.store.call import run
+from pipeline.store.store import write
 from pipeline.store.wire import Connection
 
 RECORD_MS = 5_000

@@ -27,8 +27,9 @@ from pipeline.job import (
 from pipeline.policy import JobPolicy, QueuePolicy
 from pipeline.retry import Verdict, decide, way_back
 from pipeline.store import names
+from pipeline.store.call import run
 from pipeline.store.letters import Death, copy_of
-from pipeline.store.store import Held, Move, Store, run
+from pipeline.store.store import Held, Move, Store
 from pipeline.store.wire import Connection
 from pipeline.worker.attempt import retry_policy, timed_out
 from pipeline.worker.board import Board

@@ -18,8 +18,8 @@ from pipeline.errors import BrokerError
 from pipeline.plan import Plan
 from pipeline.status.disk import nearby
 from pipeline.store import history
+from pipeline.store.call import run
 from pipeline.store.history import Applied, Cause
-from pipeline.store.store import run
 from pipeline.supervisor.fleet import Fleet
 from pipeline.supervisor.link import Link
 from pipeline.supervisor.logs import Logs

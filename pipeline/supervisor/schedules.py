@@ -17,9 +17,10 @@ from pipeline.plan import Plan, SchedulePlan
 from pipeline.producer import Wanted, new_job
 from pipeline.schedule import Step, jittered, next_tick, rhythm, steps
 from pipeline.store.bulk import cancelled
+from pipeline.store.call import StalePolicy, run
 from pipeline.store.reader import Reader
 from pipeline.store.schedules import NOTHING, Cancel, Schedules, Standing
-from pipeline.store.store import NewJob, StalePolicy, run
+from pipeline.store.store import NewJob
 from pipeline.store.wire import Connection
 from pipeline.supervisor.fleet import Fleet
 from pipeline.supervisor.leases import Leases

@@ -14,8 +14,9 @@ from pipeline.clock import monotonic_ms
 from pipeline.job import decode_outcome
 from pipeline.policy import QueuePolicy
 from pipeline.store import keys
+from pipeline.store.call import run
 from pipeline.store.reader import server_time
-from pipeline.store.store import Store, run
+from pipeline.store.store import Store
 from pipeline.store.wire import Connection
 from pipeline.supervisor.child import Child
 from pipeline.supervisor.fleet import Fleet

@@ -10,8 +10,8 @@ from collections import deque
 from typing import NamedTuple
 
 from pipeline.store import keys
+from pipeline.store.call import run
 from pipeline.store.reader import Reader
-from pipeline.store.store import run
 from pipeline.store.wire import Connection
 
 MARKS = 10

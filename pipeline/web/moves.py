@@ -13,11 +13,11 @@ from pipeline.errors import JobNotFound
 from pipeline.job import State
 from pipeline.plan import Plan
 from pipeline.store.bulk import DEEDS, Kind, move_many
+from pipeline.store.call import run_blocking
 from pipeline.store.careful import Care, Careful
 from pipeline.store.listing import ALL, Filter
 from pipeline.store.operator import Operator
 from pipeline.store.reader import JobView
-from pipeline.store.store import run_blocking
 from pipeline.store.wire import BlockingConnection
 from pipeline.web.tasks import Run, Work
 

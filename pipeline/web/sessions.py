@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from pipeline.errors import BrokerError
 from pipeline.store import web as store
-from pipeline.store.store import run
+from pipeline.store.call import run
 from pipeline.store.wire import Connection
 from pipeline.web.request import Request
 

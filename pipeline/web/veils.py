@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from pipeline.plan import Plan
 from pipeline.store import history
+from pipeline.store.call import run
 from pipeline.store.reader import JobView
-from pipeline.store.store import run
 from pipeline.web.redact import NONE, Mask, Rules, Veiled, mask_of, rules, veil, veil_line
 from pipeline.web.source import Source
 

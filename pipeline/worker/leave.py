@@ -7,7 +7,7 @@ import logging
 from typing import Protocol
 
 from pipeline.errors import BrokerError, LeaseLost
-from pipeline.store.store import Call, run
+from pipeline.store.call import Call, run
 from pipeline.worker.hand import Hand
 from pipeline.worker.ledger import Ledger
 from pipeline.worker.link import Link

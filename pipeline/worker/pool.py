@@ -13,7 +13,8 @@ from pipeline.errors import BrokerError, LeaseLost
 from pipeline.plan import WorkerPlan
 from pipeline.policy import QueuePolicy
 from pipeline.store import keys
-from pipeline.store.store import Store, run
+from pipeline.store.call import run
+from pipeline.store.store import Store
 from pipeline.store.wire import Command, Connection, Reply, parse
 from pipeline.worker.attempt import (
     Attempt,

@@ -18,8 +18,9 @@ from pipeline.flowread import CHUNK, failures, needs
 from pipeline.flows import ByStep, Flows, told_error
 from pipeline.job import Job, decode_runs
 from pipeline.policies import Policies
+from pipeline.store.call import Call, run
 from pipeline.store.flows import Answer, ended_error
-from pipeline.store.store import Call, Move, run
+from pipeline.store.store import Move
 from pipeline.ways import Sure, Way, walk_async
 from pipeline.worker.attempt import Attempt, Refused
 from pipeline.worker.ledger import Ledger

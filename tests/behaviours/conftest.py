@@ -9,9 +9,10 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline.policy import QueuePolicy
+from pipeline.store.call import run, run_blocking
 from pipeline.store.operator import Operator
 from pipeline.store.reader import server_time
-from pipeline.store.store import Move, Store, run, run_blocking
+from pipeline.store.store import Move, Store
 from pipeline.store.wire import BlockingConnection, connect, parse
 from pipeline.supervisor.publish import publish_queue
 from pipeline.supervisor.recover import HOST_DIED, Recovered, reclaim

@@ -13,8 +13,8 @@ from faults.proxy import Proxy
 from pipeline import AsyncClient, Job
 from pipeline.errors import BrokerUnavailable
 from pipeline.policy import DeadLetter, Retention
+from pipeline.store.call import run_blocking
 from pipeline.store.operator import Operator
-from pipeline.store.store import run_blocking
 from tests.behaviours.conftest import behaviour, lose, take_away
 from tests.lifecycle.conftest import Project, make
 from tests.store.lua.given import HOUR, Queue, move

@@ -11,10 +11,11 @@ from pipeline import Job
 from pipeline.errors import JobNotFound, WrongState
 from pipeline.job import State
 from pipeline.policy import QueuePolicy, Retention
+from pipeline.store.call import run
 from pipeline.store.listing import Filter
 from pipeline.store.operator import Operator
 from pipeline.store.reader import server_time
-from pipeline.store.store import Store, run
+from pipeline.store.store import Store
 from pipeline.store.wire import connect, parse
 from pipeline.supervisor.upkeep import _sweep_all
 from tests.behaviours.conftest import behaviour

@@ -15,7 +15,8 @@ from click.testing import CliRunner, Result
 from pipeline.cli import main
 from pipeline.config.load import require
 from pipeline.job import KeptError, Outcome, Runs, encode
-from pipeline.store.store import Move, Store, run_blocking
+from pipeline.store.call import run_blocking
+from pipeline.store.store import Move, Store
 from pipeline.store.wire import BlockingConnection, parse
 
 CONFIG = """\

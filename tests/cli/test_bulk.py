@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from pipeline.store import bulk
-from pipeline.store.store import Store, run_blocking
+from pipeline.store.call import run_blocking
+from pipeline.store.store import Store
 from tests.cli.conftest import turn
 from tests.cli.test_jobs import enqueue
 

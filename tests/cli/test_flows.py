@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.config.load import require
+from pipeline.store.call import run_blocking
 from pipeline.store.flows import FlowStore, ended_error
-from pipeline.store.store import run_blocking
 
 Shop = Any
 FLOWS = """

@@ -12,7 +12,8 @@ from pipeline.config.load import require
 from pipeline.job import Outcome, encode
 from pipeline.status.supervisors import SupervisorState
 from pipeline.store import keys
-from pipeline.store.store import Move, Store, run_blocking
+from pipeline.store.call import run_blocking
+from pipeline.store.store import Move, Store
 from pipeline.store.wire import connect, parse
 from pipeline.supervisor.publish import Publisher
 from pipeline.supervisor.records import write_record

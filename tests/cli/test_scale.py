@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from pipeline.store.call import run_blocking
 from pipeline.store.overrides import read
 from pipeline.store.reader import server_time
-from pipeline.store.store import Store, run_blocking
+from pipeline.store.store import Store
 
 Shop = Any
 HOUR = 3_600_000

@@ -8,8 +8,8 @@ import pytest
 
 from pipeline.config.load import require
 from pipeline.state import me
+from pipeline.store.call import run_blocking
 from pipeline.store.schedules import Schedules
-from pipeline.store.store import run_blocking
 from pipeline.supervisor.publish import schedules_of
 from tests.cli.conftest import Shop
 

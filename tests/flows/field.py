@@ -15,8 +15,9 @@ from pipeline.job import encode
 from pipeline.policies import Policies
 from pipeline.policy import JobPolicy, QueuePolicy
 from pipeline.store import keys
+from pipeline.store.call import Call, run_blocking
 from pipeline.store.flows import Ended, FlowStore, ended_error
-from pipeline.store.store import Call, Store, run_blocking
+from pipeline.store.store import Store
 from pipeline.store.wire import BlockingConnection, parse
 from pipeline.ways import Sure, Way, walk
 

@@ -9,7 +9,8 @@ import pytest
 
 from pipeline import AsyncClient, Client
 from pipeline.errors import FlowNotFound, QueueRemoved, UnknownFlow, WrongState
-from pipeline.store.store import Store, run_blocking
+from pipeline.store.call import run_blocking
+from pipeline.store.store import Store
 from tests.flows.field import Field
 
 FILE = """

@@ -10,8 +10,8 @@ from pipeline.flowread import failures, needs
 from pipeline.job import Outcome, encode
 from pipeline.policy import Retention
 from pipeline.store import keys
+from pipeline.store.call import run_blocking
 from pipeline.store.flows import FlowStore
-from pipeline.store.store import run_blocking
 from tests.flows.field import CHECKOUT, Field
 
 

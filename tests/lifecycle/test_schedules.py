@@ -8,8 +8,8 @@ import shutil
 import pytest
 
 from pipeline.store import keys
+from pipeline.store.call import run_blocking
 from pipeline.store.schedules import Schedules
-from pipeline.store.store import run_blocking
 from pipeline.store.wire import BlockingConnection, parse
 from tests.lifecycle.conftest import Written, make
 

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from pipeline.job import Outcome, Runs, decode_job, encode, encode_record
 from pipeline.store import keys
+from pipeline.store.call import Call
 from pipeline.store.overrides import Pause
-from pipeline.store.store import Call
 from tests.simulator.producers import until_answered
 from tests.simulator.workers import keep_of
 from tests.simulator.world import Client, Lost, Steps, World

@@ -9,8 +9,8 @@ import pytest
 from pipeline.status.charts import LONGEST, POINTS, Charts, charts, window
 from pipeline.status.minutes import MINUTE_MS
 from pipeline.store import keys
+from pipeline.store.call import run
 from pipeline.store.reader import server_time
-from pipeline.store.store import run
 from pipeline.store.wire import Connection, connect, parse
 from pipeline.supervisor.minutes import keep
 

@@ -16,9 +16,10 @@ from pipeline.policy import JobPolicy, QueuePolicy, RetryPolicy
 from pipeline.status.failures import newest
 from pipeline.status.histogram import quantile
 from pipeline.status.snapshot import Snapshot, nothing_runs, take
+from pipeline.store.call import run_blocking
 from pipeline.store.operator import Operator
 from pipeline.store.overrides import Scale
-from pipeline.store.store import Move, Store, run_blocking
+from pipeline.store.store import Move, Store
 from pipeline.store.wire import BlockingConnection, Connection, connect, parse
 
 QUEUE_FIELDS = [

@@ -13,10 +13,11 @@ from pipeline.job import KeptError, Options, Outcome, Runs, State, decode_job, e
 from pipeline.policy import JobPolicy, QueuePolicy, RetryPolicy
 from pipeline.producer import Wanted
 from pipeline.store import keys
+from pipeline.store.call import run_blocking
 from pipeline.store.listing import ALL, Filter
 from pipeline.store.operator import Operator
 from pipeline.store.reader import Counts, JobView
-from pipeline.store.store import Move, Store, run_blocking
+from pipeline.store.store import Move, Store
 from pipeline.store.wire import BlockingConnection, parse
 
 POLICY = QueuePolicy("emails", others=JobPolicy(retry=RetryPolicy(attempts=3)))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from pipeline.store import alerts
-from pipeline.store.store import run_blocking
+from pipeline.store.call import run_blocking
 from tests.store.lua.given import Queue
 
 HOLD = 60_000

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from pipeline.plan import BrokerPlan, Plan, PoolPlan, RecyclePlan, SupervisorPlan
 from pipeline.policy import Backoff, Deduplication, JobPolicy, QueuePolicy, RetryPolicy
 from pipeline.store import history, keys
+from pipeline.store.call import run_blocking
 from pipeline.store.history import Applied
-from pipeline.store.store import run_blocking
 from pipeline.store.wire import BlockingConnection, connect, parse
 
 JOB = JobPolicy(

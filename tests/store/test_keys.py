@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from pipeline.store import keys
+from pipeline.store.call import run_blocking
 from pipeline.store.scripts import LUA
-from pipeline.store.store import run_blocking
 from tests.store.lua.given import HOUR, Queue, move, new
 
 SPELLED = re.compile(r"(?:queue|flow) \.\. ':(\w+)(:?)'")

@@ -12,9 +12,9 @@ from pipeline.job import KeptError, Outcome
 from pipeline.policy import Deduplication
 from pipeline.producer import Wanted
 from pipeline.store import keys
+from pipeline.store.call import run_blocking
 from pipeline.store.listing import Filter
 from pipeline.store.reader import server_time
-from pipeline.store.store import run_blocking
 
 Bench = Any
 

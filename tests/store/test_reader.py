@@ -8,9 +8,10 @@ import pytest
 
 from pipeline.errors import JobNotFound
 from pipeline.job import KeptError, Outcome, Runs, encode
+from pipeline.store.call import run_blocking
 from pipeline.store.listing import Filter
 from pipeline.store.reader import ShownError, queue_names
-from pipeline.store.store import Move, run_blocking
+from pipeline.store.store import Move
 
 # conftest's Bench: with importlib mode, tests cannot import from each other.
 Bench = Any

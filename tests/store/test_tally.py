@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from pipeline.errors import BrokerError
-from pipeline.store.store import run
+from pipeline.store.call import run
 from pipeline.store.tally import Tally, totals
 from pipeline.store.wire import Connection, connect, parse
 

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from pipeline.store import keys
+from pipeline.store.call import run
 from pipeline.store.reader import Reader, server_time
 from pipeline.store.schedules import Schedules
-from pipeline.store.store import run
 from pipeline.supervisor.publish import Publisher
 from pipeline.supervisor.schedules import Scheduler
 

@@ -12,9 +12,10 @@ from pipeline.plan import PoolPlan
 from pipeline.policy import Retention
 from pipeline.status.supervisors import SupervisorState
 from pipeline.store import keys
+from pipeline.store.call import run
 from pipeline.store.overrides import Scale
 from pipeline.store.reader import server_time
-from pipeline.store.store import Store, run
+from pipeline.store.store import Store
 from pipeline.supervisor.drift import Drift
 from pipeline.supervisor.publish import Publisher
 from pipeline.supervisor.records import write_record

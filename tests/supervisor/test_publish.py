@@ -8,8 +8,9 @@ from msgspec.structs import replace
 from pipeline.policy import QueuePolicy
 from pipeline.status.supervisors import SupervisorState
 from pipeline.store import keys
+from pipeline.store.call import run
 from pipeline.store.reader import server_time
-from pipeline.store.store import Store, run
+from pipeline.store.store import Store
 from pipeline.supervisor.publish import Published, Publisher
 from pipeline.supervisor.records import read_records, remove_record, write_record
 

@@ -10,7 +10,8 @@ import pytest
 from pipeline.job import NO_RUNS, Options, Runs, decode_outcome, decode_runs, encode
 from pipeline.policy import Backoff, JobPolicy, QueuePolicy, RetryPolicy, Timeout
 from pipeline.store import keys, names
-from pipeline.store.store import Held, Store, run
+from pipeline.store.call import run
+from pipeline.store.store import Held, Store
 from pipeline.supervisor.recover import HOST_DIED, Scene, move, reclaim, relieve
 from pipeline.worker.board import Board
 

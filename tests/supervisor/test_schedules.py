@@ -11,7 +11,8 @@ from pipeline.plan import PoolPlan, SchedulePlan
 from pipeline.policy import JobPolicy
 from pipeline.schedule import LATE
 from pipeline.store import keys
-from pipeline.store.store import Store, run
+from pipeline.store.call import run
+from pipeline.store.store import Store
 from pipeline.supervisor.publish import Published
 from pipeline.supervisor.schedules import AHEAD, LONGEST_PAUSE
 from tests.supervisor.stage import BASE, Stage

@@ -12,8 +12,8 @@ from pipeline.plan import BrokerPlan, PoolPlan
 from pipeline.policy import JobPolicy, QueuePolicy
 from pipeline.state import state_folder
 from pipeline.store import history, keys
+from pipeline.store.call import run
 from pipeline.store.history import Cause
-from pipeline.store.store import run
 from pipeline.supervisor import transition as transitions
 from pipeline.supervisor.canary import CannotStart
 from pipeline.supervisor.fleet import Fleet

@@ -10,8 +10,9 @@ from msgspec.structs import replace
 from pipeline.job import Outcome, encode
 from pipeline.policy import Retention
 from pipeline.store import keys
+from pipeline.store.call import run
 from pipeline.store.reader import server_time
-from pipeline.store.store import Store, run
+from pipeline.store.store import Store
 from pipeline.supervisor.fleet import Fleet
 from pipeline.supervisor.host import host_label, host_name
 from pipeline.supervisor.logs import Logs

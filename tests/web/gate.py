@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, Self
 from pipeline.config.load import load
 from pipeline.plan import Plan, WebPlan
 from pipeline.store import keys
+from pipeline.store.call import run
 from pipeline.store.reader import JobView, Reader
-from pipeline.store.store import run
 from pipeline.store.wire import connect, parse
 from pipeline.supervisor.publish import publish_queue
 from pipeline.web.ingress import Ingress

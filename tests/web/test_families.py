@@ -14,7 +14,8 @@ from pipeline.job import encode
 from pipeline.status.measures import Measures, measure
 from pipeline.status.supervisors import PoolState, SupervisorState
 from pipeline.store import keys, names
-from pipeline.store.store import Move, Store, run
+from pipeline.store.call import run
+from pipeline.store.store import Move, Store
 from pipeline.store.tally import Tally
 from pipeline.store.wire import Connection, connect, parse
 from pipeline.web.exposition import OPEN, render

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import BrokerUnavailable
-from pipeline.store.store import run
+from pipeline.store.call import run
 from pipeline.store.tally import totals
 from pipeline.store.wire import Connection, connect, parse
 from pipeline.web.received import Received

@@ -17,8 +17,9 @@ import msgspec
 from pipeline.client import Client
 from pipeline.plan import WorkerPlan
 from pipeline.policy import JobPolicy, QueuePolicy, Timeout
+from pipeline.store.call import Call, run_blocking
 from pipeline.store.reader import Counts, Reader
-from pipeline.store.store import Call, Store, run_blocking
+from pipeline.store.store import Store
 from pipeline.store.wire import BlockingConnection, parse
 from pipeline.worker.board import Board, Running
 

@@ -13,8 +13,9 @@ from pipeline.async_client import AsyncClient
 from pipeline.job import Outcome, encode
 from pipeline.plan import WorkerPlan
 from pipeline.policy import JobPolicy, QueuePolicy, RetryPolicy, Timeout
+from pipeline.store.call import run
 from pipeline.store.reader import Counts, JobView, Reader
-from pipeline.store.store import Store, run
+from pipeline.store.store import Store
 from pipeline.store.wire import connect, parse
 from pipeline.supervisor.publish import publish_queue
 from pipeline.worker.attempt import Handlers

@@ -9,7 +9,8 @@ import pytest
 
 from pipeline import Job
 from pipeline.errors import LeaseLost
-from pipeline.store.store import Move, Store, run_blocking
+from pipeline.store.call import run_blocking
+from pipeline.store.store import Move, Store
 from pipeline.store.wire import BlockingConnection, parse
 from tests.worker.shop import PATIENCE, shop, until
 

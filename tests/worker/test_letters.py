@@ -11,11 +11,12 @@ from faults.proxy import Proxy
 from pipeline import Job
 from pipeline.job import KeptError, Letter, LetterError, decode_job, encode_record
 from pipeline.policy import DeadLetter
+from pipeline.store.call import run
 from pipeline.store.letters import Death, copy_of
 from pipeline.store.operator import Operator
 from pipeline.store.reader import JobView, Reader
 from pipeline.store.scripts import script
-from pipeline.store.store import Store, run
+from pipeline.store.store import Store
 from pipeline.store.wire import BlockingConnection, connect, parse
 from tests.worker.shop import shop, until
 

@@ -14,7 +14,8 @@ from pipeline import Discard, Job, RetryLater, SoftTimeout
 from pipeline.errors import LeaseLost
 from pipeline.policy import Backoff, RetryPolicy, Timeout
 from pipeline.store import names
-from pipeline.store.store import Move, Store, run_blocking
+from pipeline.store.call import run_blocking
+from pipeline.store.store import Move, Store
 from pipeline.store.wire import BlockingConnection, parse
 from tests.worker.shop import PATIENCE, shop, until
 

@@ -12,9 +12,9 @@ from msgspec import UNSET, Struct, UnsetType
 from pipeline.changes import UNCHANGED
 from pipeline.errors import WrongState
 from pipeline.job import State
+from pipeline.store.call import run
 from pipeline.store.operator import Operator
 from pipeline.store.reader import JobView, Reader
-from pipeline.store.store import run
 from pipeline.web.api.common import BASE, unseen
 from pipeline.web.api.enqueue import Enqueued, enqueued
 from pipeline.web.api.jobs import found

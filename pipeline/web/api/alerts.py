@@ -11,7 +11,7 @@ from msgspec import Struct
 from pipeline.plan import AlertPlan, Plan
 from pipeline.status import supervisors
 from pipeline.store import keys, reader
-from pipeline.store.store import run
+from pipeline.store.call import run
 from pipeline.web.api.common import BASE
 from pipeline.web.request import Request
 from pipeline.web.response import Response, as_json

@@ -8,9 +8,9 @@ from msgspec import Struct
 
 from pipeline.job import State
 from pipeline.store.bulk import DEEDS
+from pipeline.store.call import run
 from pipeline.store.careful import Care
 from pipeline.store.reader import server_time
-from pipeline.store.store import run
 from pipeline.web import moves
 from pipeline.web.api.common import BASE, by, queue_of
 from pipeline.web.api.filters import Filters, filter_of, is_empty

@@ -12,8 +12,8 @@ from msgspec import Struct
 from pipeline.errors import EnqueueError
 from pipeline.job import encode
 from pipeline.policies import unknown_queue
+from pipeline.store.call import run
 from pipeline.store.reader import queue_names
-from pipeline.store.store import run
 from pipeline.web.inputs import DEEPEST, depth
 from pipeline.web.redact import Mask
 from pipeline.web.request import Request

@@ -13,9 +13,9 @@ from pipeline.flow import FLOW_ID, FlowPolicy
 from pipeline.flowview import FlowView, StepView
 from pipeline.plan import Plan
 from pipeline.status.flows import FlowFigures, look_at_flows
+from pipeline.store.call import run
 from pipeline.store.flowlist import FlowLine, list_flows
 from pipeline.store.flows import OVER, FlowState, FlowStore, StepError, decode_flow
-from pipeline.store.store import run
 from pipeline.web.api.common import BASE, Part, builtins, part
 from pipeline.web.flowveil import rules_of
 from pipeline.web.inputs import body, number

@@ -10,8 +10,8 @@ from msgspec import Struct
 from pipeline.plan import SchedulePlan
 from pipeline.schedule import jittered, ticks
 from pipeline.status.schedules import ScheduleState, halting, look_at_schedules, one_of
+from pipeline.store.call import run
 from pipeline.store.reader import server_time
-from pipeline.store.store import run
 from pipeline.web.api.common import BASE, builtins, by, unseen
 from pipeline.web.api.enqueue import Enqueued, enqueued
 from pipeline.web.redact import Found, hide

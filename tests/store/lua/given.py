@@ -8,9 +8,10 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from pipeline.job import encode
+from pipeline.store.call import run_blocking
 from pipeline.store.overrides import Overrides, Scale, read
 from pipeline.store.reader import server_time
-from pipeline.store.store import Accepted, Held, Move, NewJob, Store, run_blocking
+from pipeline.store.store import Accepted, Held, Move, NewJob, Store
 from pipeline.store.wire import BlockingConnection, parse
 
 HOUR = 3_600_000

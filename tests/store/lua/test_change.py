@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.store.store import run_blocking
+from pipeline.store.call import run_blocking
 from tests.store.lua.given import Queue, State, new
 from tests.store.lua.test_person import active, alone, cancelled, completed, dead, delayed, waiting
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.store.store import StalePolicy, StaleTurn
+from pipeline.store.call import StalePolicy, StaleTurn
 from tests.store.lua.given import Queue
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from pipeline.store.call import StalePolicy, StaleTurn, run_blocking
 from pipeline.store.reader import server_time
-from pipeline.store.store import Accepted, NewJob, StalePolicy, StaleTurn, run_blocking
+from pipeline.store.store import Accepted, NewJob
 from tests.store.lua.given import HOUR, Queue, move, new
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.store.store import run_blocking
+from pipeline.store.call import run_blocking
 from tests.store.lua.given import HOUR, Queue, move, new
 
 Told = list[tuple[str, str]]

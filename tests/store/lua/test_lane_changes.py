@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.store.store import Copy, run_blocking
+from pipeline.store.call import run_blocking
+from pipeline.store.store import Copy
 from tests.store.lua.given import Queue, move, new
 from tests.store.lua.test_events import told, watch
 from tests.store.lua.test_lanes import ONE, STRICT, end, given, lanes_left, last, only, taken, waiting

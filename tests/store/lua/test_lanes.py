@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pipeline.store.call import run_blocking
 from pipeline.store.scripts import script
-from pipeline.store.store import run_blocking
 from tests.store.lua.given import Queue, move, new
 
 ONE, STRICT, FAIR = "1 0 0 0 0", "1 0 0 1 0", "0 0 0 0 1"

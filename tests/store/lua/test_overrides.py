@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pipeline.job import encode
+from pipeline.store.call import run_blocking
 from pipeline.store.overrides import Pause, Scale
 from pipeline.store.reader import server_time
-from pipeline.store.store import run_blocking
 from tests.store.lua.given import HOUR, Queue
 
 ENDED = 1

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.store.store import run_blocking
+from pipeline.store.call import run_blocking
 from tests.store.lua.given import HOUR, Queue, State, move, new
 
 KEY: dict[str, Any] = {"key": "k", "level": 4}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.store.store import run_blocking
+from pipeline.store.call import run_blocking
 from tests.store.lua.given import Queue, move, new
 
 

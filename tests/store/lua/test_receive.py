@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.store.call import StalePolicy, run_blocking
 from pipeline.store.reader import server_time
-from pipeline.store.store import Accepted, Mark, NewJob, StalePolicy, run_blocking
+from pipeline.store.store import Accepted, Mark, NewJob
 from tests.store.lua.given import HOUR, Queue, move, new
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.store.store import StalePolicy, run_blocking
+from pipeline.store.call import StalePolicy, run_blocking
 from tests.store.lua.given import Queue, new
 
 

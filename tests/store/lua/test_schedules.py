@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from pipeline.plan import SchedulePlan
+from pipeline.store.call import StalePolicy, run_blocking
 from pipeline.store.overrides import Pause
 from pipeline.store.reader import server_time
 from pipeline.store.schedules import NOTHING, Cancel, Schedules, Standing
-from pipeline.store.store import NewJob, StalePolicy, run_blocking
+from pipeline.store.store import NewJob
 from tests.store.lua.given import Queue, new
 from tests.store.lua.test_events import told, watch
 

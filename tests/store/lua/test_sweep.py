@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.store.call import run_blocking
 from pipeline.store.reader import Counts, Reader
-from pipeline.store.store import run_blocking
 from tests.store.lua.given import HOUR, Queue, move, new
 
 NO_BOUND: dict[str, Any] = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from pipeline.store.call import run_blocking
 from pipeline.store.reader import Reader
-from pipeline.store.store import run_blocking
 from tests.store.lua.given import HOUR, Queue, move, new
 
 

@@ -18,10 +18,10 @@ from pipeline.config.load import load
 from pipeline.job import KeptError, Outcome
 from pipeline.plan import HttpPlan, Plan, TokenPlan, WebPlan
 from pipeline.store import history, keys
+from pipeline.store.call import run
 from pipeline.store.flows import FlowStore
 from pipeline.store.history import Applied
 from pipeline.store.schedules import Schedules
-from pipeline.store.store import run
 from pipeline.store.wire import connect, parse
 from pipeline.supervisor.publish import publish_queue
 from pipeline.web.app import App

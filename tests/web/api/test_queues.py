@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from pipeline.store.store import Store, run_blocking
+from pipeline.store.call import run_blocking
+from pipeline.store.store import Store
 from tests.web.api.conftest import SHOP, Api, Bench, Open
 
 
