@@ -109,6 +109,7 @@ def test_keys_go_everywhere(visit: Open) -> None:
         page.get_by_role("heading", name=title, level=1).wait_for()
     page.keyboard.press("g")
     page.keyboard.press("q")
+    expect(page.get_by_role("combobox", name="A queue or a page")).to_be_focused()
     page.keyboard.type("receip")
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="mail.receipts", level=1).wait_for()
