@@ -54,6 +54,7 @@ def test_a_worker_whose_lease_has_ended_gets_no_job_and_is_only_woken(queue: Que
 
 def test_a_hand_over_passes_by_workers_whose_lease_has_ended(queue: Queue) -> None:
     for job in range(1, 9):  # whom the server picks first is chance
+        queue.send("DEL", f"{queue.name}:idle")
         queue.park(*(f"old{job}{n}" for n in range(5)))
         queue.age("workers", 2 * 3_600_000)
         queue.park(f"w{job}")
