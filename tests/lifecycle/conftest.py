@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import pytest
@@ -110,6 +110,7 @@ class Project:
     def __init__(self, root: Path, url: str) -> None:
         self.root = root
         self.url = url
+        self.durability: Literal["everysec", "fsync"] = "everysec"
         self.rules = SupervisorPlan(
             stop_timeout=10_000,
             lease=15_000,
@@ -144,7 +145,7 @@ class Project:
             str(self.root),
             str(self.root / "p.yaml"),
             hash,
-            BrokerPlan(self.url),
+            BrokerPlan(self.url, self.durability),
             self.rules,
             self.setup,
             self.queues,
