@@ -85,7 +85,9 @@ class Supervisor:
         self._leases = Leases(self.fleet, self._upkeep, link, logs)
         self._publisher = Publisher(self._name)
         transition = Transition(self.fleet, self._publisher, self._link, locks, self._is_stopping)
-        self._reloader = Reloader(self.fleet, transition, self._publisher, self._link, logs, self._notify.reloading)
+        self._reloader = Reloader(
+            self.fleet, transition, self._publisher, self._link, logs, self._notify.reloading
+        )
         self._drift = Drift(self.fleet, self._publisher, logs)
         self._alerts = Alerts(self.fleet, logs, lambda: self._publisher.published.generation)
         self._web = Web(self.fleet, url, logs, lambda: self._publisher.published.generation)

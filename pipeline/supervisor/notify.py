@@ -107,7 +107,9 @@ def _watched(environment: Mapping[str, str]) -> float | None:
     """After how many seconds without a word we would be killed; None when the unit has no watchdog, or another's."""
     micros = environment.get("WATCHDOG_USEC", "")
     meant = environment.get("WATCHDOG_PID") in (None, str(os.getpid()))
-    return int(micros) / 1_000_000 if meant and micros.isascii() and micros.isdigit() and int(micros) else None
+    return (
+        int(micros) / 1_000_000 if meant and micros.isascii() and micros.isdigit() and int(micros) else None
+    )
 
 
 def _one_line(text: str) -> str:

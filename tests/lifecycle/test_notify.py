@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.lifecycle.conftest import Written
 
 QUEUE = "queues: {a: {handler: 'hands:work', concurrency: 1}}\n"
-Heard = list[str]
+
+
+class Ears(list[str]):
+    """What a service manager has heard."""
+
+    def __init__(self, end: socket.socket) -> None:
+        super().__init__()
+        self._end = end
+
+    def has(self, text: str) -> bool:
+        """Whether something that begins so came, once what has come is taken."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.append(self._end.recv(4096).decode())
+        return any(one.startswith(text) for one in self)
 
 
 @pytest.fixture
-def heard(written: Written, monkeypatch: pytest.MonkeyPatch) -> Iterator[Heard]:
+def heard(written: Written, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ears]:
     """What a service manager hears of the run, as it comes."""
     path = str(written.root / "notify")
     end = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -23,22 +39,8 @@ def heard(written: Written, monkeypatch: pytest.MonkeyPatch) -> Iterator[Heard]:
     end.setblocking(False)
     monkeypatch.setenv("NOTIFY_SOCKET", path)
     monkeypatch.setenv("WATCHDOG_USEC", "400000")
-    yield _Ears(end)
+    yield Ears(end)
     end.close()
-
-
-class _Ears(list[str]):
-    def __init__(self, end: socket.socket) -> None:
-        super().__init__()
-        self._end = end
-
-    def has(self, text: str) -> bool:
-        """Whether it came, once what has come is taken."""
-        try:
-            while True:
-                self.append(self._end.recv(4096).decode())
-        except BlockingIOError:
-            return any(one.startswith(text) for one in self)
 
 
 def test_a_run_is_ready_when_it_works_reloads_on_hup_and_stops_with_time_for_its_jobs(written, heard):
@@ -47,7 +49,7 @@ def test_a_run_is_ready_when_it_works_reloads_on_hup_and_stops_with_time_for_its
     assert heard.has("WATCHDOG=1")
     written.eventually(lambda: heard.has("STATUS=generation 1, 1 worker"), "its status")
     # Nothing that it starts may speak in its name.
-    assert all(b"NOTIFY_SOCKET" not in environment_of(pid) for pid in run.children())
+    assert all(b"NOTIFY_SOCKET" not in Path(f"/proc/{pid}/environ").read_bytes() for pid in run.children())
 
     heard.clear()
     written.write(QUEUE.replace("1}", "2}"))
@@ -65,11 +67,6 @@ def test_a_run_is_ready_when_it_works_reloads_on_hup_and_stops_with_time_for_its
     assert heard.has("EXTEND_TIMEOUT_USEC=")
     assert not heard.has("READY=1")
     assert written.completed("a")
-
-
-def environment_of(pid: int) -> bytes:
-    with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123 - of the kernel
-        return file.read()
 
 
 def test_a_run_whose_handlers_cannot_be_imported_is_never_ready(written, heard):
