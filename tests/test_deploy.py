@@ -6,6 +6,8 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+from contextlib import closing
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,11 @@ from click.testing import CliRunner
 from pipeline.cli.app import main
 from pipeline.config.handlers import check
 from pipeline.config.load import load
+from pipeline.errors import BrokerDenied
 from pipeline.plan import Plan, SupervisorPlan
-from tests.lifecycle.conftest import PIPELINE
+from pipeline.store.wire import BlockingConnection, parse
+from pipeline.supervisor.binary import find_server
+from tests.lifecycle.conftest import PIPELINE, eventually
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
@@ -192,11 +197,35 @@ def test_the_app_of_the_compose_file_has_what_its_config_asks_for(tmp_path):
     assert float(app["stop_grace_period"].removesuffix("s")) >= grace_needed(plan.supervisor)
 
 
-def test_the_broker_of_the_compose_file_keeps_its_jobs():
-    command = " ".join(yaml.safe_load(COMPOSE)["services"]["broker"]["command"])
-    assert "--appendonly yes" in command
-    assert "--maxmemory-policy noeviction" in command
-    assert "requirepass" not in command
+def test_the_broker_of_the_compose_file_starts_keeps_its_jobs_and_lets_in_who_has_the_password(tmp_path):
+    service = yaml.safe_load(COMPOSE)["services"]["broker"]
+    (acl,) = re.findall(
+        r"^    echo \"(user .*)\" > broker-acl$", (ROOT / "docs/deploy.md").read_text(), re.MULTILINE
+    )
+    (tmp_path / "acl").write_text(acl.replace("$password", "open-sesame") + "\n")
+    with tempfile.TemporaryDirectory(prefix="pq-") as folder:
+        options = [
+            part.replace("/run/secrets/broker-acl", str(tmp_path / "acl")) for part in service["command"][1:]
+        ]
+        here = ["--port", "0", "--unixsocket", f"{folder}/s", "--dir", folder, "--logfile", f"{folder}/log"]
+        server = subprocess.Popen([find_server(), *options, *here])
+        try:
+            log = Path(folder) / "log"
+            eventually(lambda: log.exists() and "Ready to accept" in log.read_text(), "the broker")
+            with closing(BlockingConnection(parse(f"unix://:open-sesame@{folder}/s"))) as asked:
+                found = {
+                    key: asked.call(("CONFIG", "GET", key))[1] for key in ("appendonly", "maxmemory-policy")
+                }
+            with (
+                closing(BlockingConnection(parse(f"unix://{folder}/s"))) as stranger,
+                pytest.raises(BrokerDenied),
+            ):
+                stranger.call(("GET", "x"))
+        finally:
+            server.kill()
+            server.wait()
+    assert found == {"appendonly": b"yes", "maxmemory-policy": b"noeviction"}
+    assert service["volumes"] == ["jobs:/data"]
 
 
 # --- Kubernetes --------------------------------------------------------------------------------------------
