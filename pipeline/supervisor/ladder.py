@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pipeline.clock import monotonic_ms
 from pipeline.supervisor.fleet import Fleet
 from pipeline.supervisor.logs import Logs
+from pipeline.supervisor.notify import Notify
 from pipeline.units import words
 
 RELEASE_SECONDS = 4.0
@@ -19,9 +20,10 @@ RUNNING, DRAINING, RELEASING, KILLING = range(4)
 class Ladder:
     """The steps of a stop over all pools. `step` is how far it went."""
 
-    def __init__(self, fleet: Fleet, logs: Logs) -> None:
+    def __init__(self, fleet: Fleet, logs: Logs, notify: Notify) -> None:
         self._fleet = fleet
         self._logs = logs
+        self._notify = notify
         self._loop = asyncio.get_running_loop()
         self._timers: list[asyncio.TimerHandle] = []
         self._until = 0
@@ -39,6 +41,7 @@ class Ladder:
 
     def _begin(self) -> None:
         self.step = DRAINING
+        self._notify.stopping()
         self._until = monotonic_ms() + self._timeout
         for pool in self._fleet.pools:
             pool.stop()

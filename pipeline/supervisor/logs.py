@@ -122,24 +122,25 @@ class Logs:
             self._show(self._line(queue, worker, logged))
 
     def _tell(self, queue: str | None, worker: str, text: str) -> None:
-        self._show(Line(now_ms(), queue, worker, self._clean(text)))
+        self._show(Line(now_ms(), queue, worker, self.clean(text)))
 
     def _line(self, queue: str | None, worker: str, logged: Logged) -> Line:
         return Line(
             logged.at,
             logged.queue or queue,
             worker,
-            self._clean(logged.message),
+            self.clean(logged.message),
             logged.level,
             logged.logger,
             logged.job,
             logged.id,
             logged.attempt,
             logged.ids,
-            None if logged.traceback is None else self._clean(logged.traceback),
+            None if logged.traceback is None else self.clean(logged.traceback),
         )
 
-    def _clean(self, text: str) -> str:
+    def clean(self, text: str) -> str:
+        """The text without secrets, and without what could move a terminal."""
         for secret in self.secrets:
             text = text.replace(secret, "***")
         return harmless(text)

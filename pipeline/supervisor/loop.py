@@ -30,12 +30,13 @@ from pipeline.supervisor.leases import Leases
 from pipeline.supervisor.link import Link
 from pipeline.supervisor.locks import QueueLocks
 from pipeline.supervisor.logs import Logs
+from pipeline.supervisor.notify import Notify
 from pipeline.supervisor.pool import Pool
 from pipeline.supervisor.publish import Publisher
 from pipeline.supervisor.readiness import why_not_ready
 from pipeline.supervisor.records import remove_record
 from pipeline.supervisor.reload import Reloader
-from pipeline.supervisor.report import record_of, start_lines
+from pipeline.supervisor.report import record_of, start_lines, status_line
 from pipeline.supervisor.requests import Requests
 from pipeline.supervisor.schedules import Scheduler
 from pipeline.supervisor.signals import Bell, own_stacks
@@ -76,14 +77,17 @@ class Supervisor:
         self._died_while_empty = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self.fleet = Fleet(plan, only, url, logs, self)
-        self._ladder = Ladder(self.fleet, logs)
+        self._notify = Notify(logs)
+        self._ladder = Ladder(self.fleet, logs, self._notify)
         self._upkeep = Upkeep(self.fleet, logs)
         self._denial: BrokerDenied | None = None
         self._link = link = Link(url, embedded, logs, self._greet, self._denied)
         self._leases = Leases(self.fleet, self._upkeep, link, logs)
         self._publisher = Publisher(self._name)
         transition = Transition(self.fleet, self._publisher, self._link, locks, self._is_stopping)
-        self._reloader = Reloader(self.fleet, transition, self._publisher, self._link, logs)
+        self._reloader = Reloader(
+            self.fleet, transition, self._publisher, self._link, logs, self._notify.reloading
+        )
         self._drift = Drift(self.fleet, self._publisher, logs)
         self._alerts = Alerts(self.fleet, logs, lambda: self._publisher.published.generation)
         self._web = Web(self.fleet, url, logs, lambda: self._publisher.published.generation)
@@ -111,6 +115,7 @@ class Supervisor:
     async def run(self, *, until_empty: bool) -> int:
         """Supervise until told to stop. The exit code; raises StartError, BrokerUnfit or BrokerUnavailable."""
         self._bell.install()
+        self._notify.open()
         self._leases.pulse.tick()
         work = asyncio.create_task(self._work(until_empty=until_empty))
         work.add_done_callback(lambda _: self._bell.ring())
@@ -124,6 +129,7 @@ class Supervisor:
                 task.cancel()
             await asyncio.gather(work, *self._tasks, return_exceptions=True)
             await self._leave()
+            self._notify.close()
             self._bell.close()
         if (error := self._boot_error or self._denial) is not None:
             raise error
@@ -185,7 +191,9 @@ class Supervisor:
         self.fleet.forget_stopped()
         self._locks.keep(self.fleet.held_queues)
         connected = self._link.connection is not None
-        self._web.tend(why_not_ready(self.fleet, connected=connected, stopping=self._is_stopping()))
+        reason = why_not_ready(self.fleet, connected=connected, stopping=self._is_stopping())
+        self._web.tend(reason)
+        self._notify.tend(reason, lambda: status_line(self._record(), reason))
         reap_strangers(self._own_pids())
 
     async def _tell_standing(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import AbstractContextManager, nullcontext
 
 from msgspec.structs import replace
 
@@ -30,16 +31,24 @@ HELD = "rolled back: the file waits until it changes, or for `pipeline reload`"
 
 
 class Reloader:
-    """Never raises: an outcome tells what came of it. `trouble` is why the file is not what runs."""
+    """Never raises: an outcome tells what came of it. `trouble` is why the file is not what runs; `reloading` is
+    entered while a change is tried."""
 
     def __init__(
-        self, fleet: Fleet, transition: Transition, publisher: Publisher, link: Link, logs: Logs
+        self,
+        fleet: Fleet,
+        transition: Transition,
+        publisher: Publisher,
+        link: Link,
+        logs: Logs,
+        reloading: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._fleet = fleet
         self._transition = transition
         self._publisher = publisher
         self._link = link
         self._logs = logs
+        self._reloading = reloading
         self._one = asyncio.Lock()
         self.inputs = fleet.plan.inputs
         self.trouble: str | None = None
@@ -128,7 +137,8 @@ class Reloader:
     ) -> Outcome:
         started = monotonic_ms()
         try:
-            changes = await self._transition.make(await source(), also, cause)
+            with self._reloading():
+                changes = await self._transition.make(await source(), also, cause)
         except (NeedsRestart, Rejected, BrokerError) as error:
             return self._refused(error, monotonic_ms() - started)
         except Exception as error:  # noqa: BLE001 - whatever a file brings about, what runs must go on

@@ -73,6 +73,15 @@ def record_of(
     )
 
 
+def status_line(record: SupervisorState, reason: str | None) -> str:
+    """One line for people; `reason` is why jobs are not worked, or None."""
+    if record.state == "stale":
+        return f"generation {record.generation} runs, the file cannot: {record.reason}"
+    workers = len(record.workers)
+    what = f"generation {record.generation}, {workers} worker{'' if workers == 1 else 's'}"
+    return f"{what}: {reason}" if reason is not None else what
+
+
 def worker_of(child: Child, now: int) -> WorkerState:
     """A worker. `now` is ms since 1970."""
     started = now - (monotonic_ms() - child.started)

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Sequence
 
 _PR_SET_PDEATHSIG = 1
+_OURS_ALONE = frozenset(("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"))
 # Bound before any fork: between fork and exec nothing may be imported or looked up.
 _PRCTL = ctypes.CDLL(None, use_errno=True).prctl if sys.platform == "linux" else None
 
@@ -31,7 +32,7 @@ def spawn(
     # The kernel's signal goes out when the *thread* that forked ends, so only the main thread may fork.
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("processes are started from the main thread only")
-    env = {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"}
+    env = {name: value for name, value in os.environ.items() if name not in _OURS_ALONE}
     return subprocess.Popen(
         list(command),
         stdin=subprocess.DEVNULL,
