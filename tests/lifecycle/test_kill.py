@@ -72,7 +72,9 @@ def test_a_process_that_exits_with_0_inside_a_handler_is_a_crash_too(project):
 
 
 def test_no_orphan_outlives_a_killed_supervisor_and_its_jobs_come_back_with_the_next(embedded):
-    embedded.durability = "fsync"  # the embedded server dies, too: with everysec that may cost the last two seconds
+    embedded.durability = (
+        "fsync"  # the embedded server dies, too: with everysec that may cost the last two seconds
+    )
     embedded.queue("a", "hands:once_slow")
     run = embedded.run()
     run.says("a runs")
