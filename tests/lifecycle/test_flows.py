@@ -11,9 +11,10 @@ import pytest
 from pipeline import Client
 from tests.lifecycle.conftest import eventually
 
+# The tests kill the workers of `wide`, and chance may hit one job again and again.
 FILE = """
 queues:
-  wide: {handler: 'hands:work', processes: 2, concurrency: 5}
+  wide: {handler: 'hands:work', processes: 2, concurrency: 5, max_crashes: 100}
   sums: {handler: 'steps:total'}
   plain: {handler: 'steps:plain'}
   slow: {handler: 'hands:work'}
