@@ -19,6 +19,8 @@ from pipeline.worker.slots import Desk, LoopSlots, ThreadSlots
 if TYPE_CHECKING:
     from pipeline.worker.process_slots import ProcessDesk, ProcessSlots
 
+FORETOLD = 2_000
+"""So many letters may be awaited at most; only so many jobs are ever held."""
 log = logging.getLogger("pipeline.worker")
 Lane: TypeAlias = "LoopSlots | ThreadSlots | ProcessSlots | BatchSlots"
 
@@ -41,6 +43,7 @@ class Hand:
         self._leases: dict[bytes, int] = {}
         self._aside: list[Buffered] = []
         self._cancelled: set[tuple[bytes, int]] = set()
+        self._foretold: dict[tuple[bytes, int], None] = {}
         self.running: dict[int, Attempt] = {}
         self.lanes: dict[bool, Lane] = {}
         self._processes: ProcessSlots | None = None
@@ -103,6 +106,16 @@ class Hand:
         cancelled, self._cancelled = self._cancelled, set()
         self._ledger.give_back([job for job in jobs if (job.id, job.lease) in cancelled])
         return [job for job in jobs if (job.id, job.lease) not in cancelled]
+
+    def unheard(self, jobs: list[Buffered]) -> list[Buffered]:
+        """Those of an inbox that we did not hear of otherwise: a letter may be slower than the answer to what we hold."""
+        fresh = []
+        for job in jobs:
+            if (job.id, job.lease) in self._foretold:
+                del self._foretold[job.id, job.lease]
+            elif self._leases.get(job.id) != job.lease:
+                fresh.append(job)
+        return fresh
 
     def begin(self, jobs: list[Buffered]) -> None:
         """Give jobs to the slots that can run them."""
@@ -176,6 +189,10 @@ class Hand:
                 # Unless a turn has leased it to us anew meanwhile.
                 del self._leases[job.id]
         new = self._unknown(told, leases)
+        # The letter of one that was handed over may be on its way still, and the job have ended when it comes.
+        self._foretold |= {(job.id, job.lease): None for job in new}
+        for late in list(self._foretold)[:-FORETOLD]:
+            del self._foretold[late]
         new = self.receive(new)
         return ours + new
 

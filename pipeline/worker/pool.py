@@ -274,7 +274,7 @@ class Pool:
         self.kick()
 
     def _read(self, letters: list[bytes]) -> None:
-        jobs = handed_over(letters)
+        jobs = self._hand.unheard(handed_over(letters))
         if jobs:
             self._receive(jobs)
         for id, lease in told_to_stop(letters):

@@ -365,6 +365,29 @@ async def test_a_letter_that_overtakes_the_answer_of_a_turn_is_not_forgotten(bro
                 await asyncio.sleep(0.005)
 
 
+async def test_a_letter_that_comes_after_the_job_was_learned_otherwise_does_not_run_it_again(
+    broker: str,
+) -> None:
+    """On a slow connection the broker may say what the worker holds before the letter is there."""
+    ran: list[int] = []
+
+    async def noted(job: Job[Any]) -> None:
+        ran.append(job.data)
+
+    async with shop(broker, noted) as it:
+        pool = it.worker()
+        await until(lambda: pool._parked)
+        late: list[bytes] = []
+        read, pool._read = pool._read, late.extend  # type: ignore[method-assign]
+        await it.ends_as(await it.enqueue("noted", 1), "completed")
+        assert late
+        pool._read = read  # type: ignore[method-assign]
+        read(late)
+        await it.ends_as(await it.enqueue("noted", 2), "completed")
+        assert ran == [1, 2]
+        assert (await it.counts()).completed == 2
+
+
 # --- lost answers and standstills ----------------------------------------------------------------------
 
 
