@@ -378,11 +378,11 @@ async def test_a_letter_that_comes_after_the_job_was_learned_otherwise_does_not_
         pool = it.worker()
         await until(lambda: pool._parked)
         late: list[bytes] = []
-        read, pool._read = pool._read, late.extend  # type: ignore[method-assign]
+        monkeypatch.setattr(pool, "_read", late.extend)
         await it.ends_as(await it.enqueue("noted", 1), "completed")
         assert late
-        pool._read = read  # type: ignore[method-assign]
-        read(late)
+        monkeypatch.undo()
+        pool._read(late)
         await it.ends_as(await it.enqueue("noted", 2), "completed")
         assert ran == [1, 2]
         assert (await it.counts()).completed == 2
