@@ -366,7 +366,7 @@ async def test_a_letter_that_overtakes_the_answer_of_a_turn_is_not_forgotten(bro
 
 
 async def test_a_letter_that_comes_after_the_job_was_learned_otherwise_does_not_run_it_again(
-    broker: str,
+    broker: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a slow connection the broker may say what the worker holds before the letter is there."""
     ran: list[int] = []
