@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.job import decode_job
 from pipeline.store import keys
-from pipeline.store.wire import BlockingConnection
+from pipeline.store.blocking import BlockingConnection
 
 ENDED = ("completed", "dead", "cancelled")
 STAYS = ("jobs", "runs", "outcomes", "notes", "logs", "completed", "dead", "cancelled", "meta", "stats",

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from faults.processes import eventually, send
+from pipeline.broker import parse
 from pipeline.errors import BrokerError
-from pipeline.store.wire import BlockingConnection, parse
+from pipeline.store.blocking import BlockingConnection
+from pipeline.store.connect import connect_blocking
 from pipeline.supervisor.binary import find_server
 
 OPTIONS = {"appendonly": "yes", "appendfsync": "everysec", "save": "", "maxmemory-policy": "noeviction"}
@@ -97,7 +99,7 @@ class Broker:
 
     def connect(self) -> BlockingConnection:
         """A connection on the unix socket, past every proxy. Raises BrokerUnavailable."""
-        return BlockingConnection(parse(self.socket_url), 10.0)
+        return connect_blocking(parse(self.socket_url), 10.0)
 
     def info(self, section: str) -> dict[str, str]:
         """A section of INFO."""

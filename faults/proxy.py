@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self
 
-from pipeline.store.wire import parse
+from pipeline.broker import parse
 
 PIECE = 1 << 20
 RESET = struct.pack("ii", 1, 0)
@@ -174,7 +174,7 @@ class Proxy:
         server = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
         server.setblocking(False)
         try:
-            await self._loop.sock_connect(server, path or (self._target.host, self._target.port))
+            await self._loop.sock_connect(server, path or self._target.nodes[0])
         except BaseException:
             server.close()
             raise

@@ -47,9 +47,11 @@ from pipeline.producer import (
 from pipeline.store.bulk import cancelling
 from pipeline.store.call import Call, StalePolicy, answer
 from pipeline.store.confirm import Confirm, Confirming
+from pipeline.store.connect import connect
 from pipeline.store.reader import JobView, Reader, server_time
+from pipeline.store.slots import key_of
 from pipeline.store.store import Accepted, Mark, Store
-from pipeline.store.wire import Command, Connection, Reply, connect
+from pipeline.store.wire import Command, Connection, Reply
 from pipeline.ways import Sure, Way, walk_async
 
 Result = TypeVar("Result")
@@ -84,7 +86,7 @@ class AsyncClient:
         self._pid = 0
         self._travelling: set[asyncio.Task[None]] = set()
         self._connection: Connection | None = None
-        self._confirming: Confirming | None = None
+        self._confirming: dict[str | bytes | None, Confirming] = {}
 
     def _settle_in(self) -> None:
         """One client may serve one loop after another, also in a forked child: each is a producer of its own."""
@@ -99,7 +101,7 @@ class AsyncClient:
         self._plain: dict[str, Together] = {}
         self._each: dict[str, Together] = {}
         self._marked: dict[str, Together] = {}
-        self._connection = self._confirming = None
+        self._connection, self._confirming = None, {}
         self._opening = asyncio.Lock()
 
     async def enqueue(
@@ -366,9 +368,10 @@ class AsyncClient:
     ) -> asyncio.Future[Reply]:
         if confirm is None:
             return connection.post(command)
-        asks = self._confirming
+        key = key_of(command)
+        asks = self._confirming.get(key)
         if asks is None or asks.connection is not connection or asks.confirm != confirm:
-            asks = self._confirming = Confirming(connection, confirm, self._timeout)
+            asks = self._confirming[key] = Confirming(connection, confirm, self._timeout, key)
         return asks.post(command)
 
     async def _run(
@@ -392,13 +395,13 @@ class AsyncClient:
                     except BrokerUnavailable as error:
                         posted = None
                         trouble = trouble if isinstance(trouble, Unconfirmed) else error
-                        hang_up(asked)
+                        doubt(asked, call.command)
                         if time.monotonic() + pause > end:
                             raise trouble from None
                         await asyncio.sleep(pause * random.uniform(0.5, 1.0))
                         pause = min(pause * 2, LONGEST_PAUSE)
         except TimeoutError:
-            hang_up(asked)
+            doubt(asked, call.command)
             raise trouble or BrokerUnavailable(
                 f"no answer from the broker at {self._address} in {self._timeout:g} s"
             ) from None
@@ -412,7 +415,7 @@ class AsyncClient:
             return self._connection
 
 
-def hang_up(connection: Connection | None) -> None:
-    """The next call opens another one: this may lead to a replica, or nowhere."""
+def doubt(connection: Connection | None, command: Command) -> None:
+    """The next call finds its way anew: this one may lead to a replica, or nowhere."""
     if connection is not None:
-        connection.close()
+        connection.doubt(command)

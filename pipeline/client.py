@@ -34,12 +34,13 @@ from pipeline.policies import (
 )
 from pipeline.policy import Backoff, Deduplication
 from pipeline.producer import FIRST_PAUSE, LONGEST_PAUSE, Batch, Duration, Wanted, record
+from pipeline.store.blocking import BlockingConnection
 from pipeline.store.bulk import cancelling
 from pipeline.store.call import Call, StalePolicy, run_blocking
 from pipeline.store.confirm import Confirm, run_confirmed
+from pipeline.store.connect import connect_blocking
 from pipeline.store.reader import JobView, Reader, server_time
 from pipeline.store.store import Accepted, Store
-from pipeline.store.wire import BlockingConnection
 from pipeline.ways import Sure, Way, walk
 
 Result = TypeVar("Result")
@@ -315,7 +316,7 @@ class Client:
             try:
                 if line.connection is None:
                     left = max(end - time.monotonic(), 0.001)
-                    line.connection = BlockingConnection(self._address, left)
+                    line.connection = connect_blocking(self._address, left)
                 if confirm is None:
                     result = run_blocking(line.connection, call)
                 else:

@@ -7,10 +7,10 @@ from msgspec import Struct
 from pipeline.errors import NotRun
 from pipeline.plan import Plan
 from pipeline.status.queues import Override, overrides_of
+from pipeline.store.blocking import BlockingConnection
 from pipeline.store.call import run_blocking
 from pipeline.store.operator import Operator
 from pipeline.store.overrides import BY_FILE, Scale
-from pipeline.store.wire import BlockingConnection
 
 
 class Crew(Struct, frozen=True):

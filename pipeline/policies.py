@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 from msgspec import Struct
 
+from pipeline.broker import Address, parse
 from pipeline.errors import JobNotFound, NoPolicy, QueueRemoved, UnknownFlow, UnknownJob, UnknownQueue
 from pipeline.flow import FlowPolicy
 from pipeline.plan import Plan
@@ -19,7 +20,6 @@ from pipeline.producer import Batch, Wanted, batches, flow_records, new_job, pla
 from pipeline.store.confirm import Confirm, of_file
 from pipeline.store.reader import JobView
 from pipeline.store.store import NewJob
-from pipeline.store.wire import Address, parse
 from pipeline.telemetry.switch import producers_trace
 
 if TYPE_CHECKING:

@@ -13,7 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipeline.store.wire import BlockingConnection, parse
+from pipeline.broker import parse
+from pipeline.store.blocking import BlockingConnection
+from pipeline.store.connect import connect_blocking
 from pipeline.supervisor.binary import find_server
 
 SECONDS = 10.0
@@ -33,7 +35,7 @@ class Server:
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
     def connect(self) -> BlockingConnection:
-        return BlockingConnection(parse(self.url))
+        return connect_blocking(parse(self.url))
 
     def call(self, *command: object) -> Any:
         """The reply to one command."""

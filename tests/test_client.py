@@ -17,6 +17,7 @@ import pytest
 
 from faults.proxy import Proxy
 from pipeline import AsyncClient, Client
+from pipeline.broker import parse
 from pipeline.errors import (
     BrokerUnavailable,
     InvalidPayload,
@@ -28,9 +29,9 @@ from pipeline.errors import (
 from pipeline.policies import Known
 from pipeline.policy import Deduplication, JobPolicy, QueuePolicy
 from pipeline.store.call import run_blocking
+from pipeline.store.connect import connect_blocking
 from pipeline.store.reader import Counts, Reader
 from pipeline.store.store import Accepted, Store
-from pipeline.store.wire import BlockingConnection, parse
 
 EMAILS = QueuePolicy("emails", jobs={"send": JobPolicy(), "receipt": JobPolicy()})
 FILE = """
@@ -49,7 +50,7 @@ class Broker:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.connection = BlockingConnection(parse(url))
+        self.connection = connect_blocking(parse(url))
         self.publish(EMAILS)
 
     def publish(self, policy: QueuePolicy, generation: int = 1) -> None:

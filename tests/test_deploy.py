@@ -18,12 +18,13 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from pipeline.broker import parse
 from pipeline.cli.app import main
 from pipeline.config.handlers import check
 from pipeline.config.load import load
 from pipeline.errors import BrokerDenied
 from pipeline.plan import Plan, SupervisorPlan
-from pipeline.store.wire import BlockingConnection, parse
+from pipeline.store.connect import connect_blocking
 from pipeline.supervisor.binary import find_server
 from tests.lifecycle.conftest import PIPELINE, eventually
 
@@ -212,12 +213,12 @@ def test_the_broker_of_the_compose_file_starts_keeps_its_jobs_and_lets_in_who_ha
         try:
             log = Path(folder) / "log"
             eventually(lambda: log.exists() and "Ready to accept" in log.read_text(), "the broker")
-            with closing(BlockingConnection(parse(f"unix://:open-sesame@{folder}/s"))) as asked:
+            with closing(connect_blocking(parse(f"unix://:open-sesame@{folder}/s"))) as asked:
                 found = {
                     key: asked.call(("CONFIG", "GET", key))[1] for key in ("appendonly", "maxmemory-policy")
                 }
             with (
-                closing(BlockingConnection(parse(f"unix://{folder}/s"))) as stranger,
+                closing(connect_blocking(parse(f"unix://{folder}/s"))) as stranger,
                 pytest.raises(BrokerDenied),
             ):
                 stranger.call(("GET", "x"))

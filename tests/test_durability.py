@@ -10,14 +10,16 @@ from typing import Any
 import pytest
 
 from pipeline import AsyncClient, Client
+from pipeline.broker import parse
 from pipeline.errors import BrokerRefused, BrokerUnavailable, Unconfirmed
 from pipeline.plan import BrokerPlan
 from pipeline.policy import JobPolicy, QueuePolicy
+from pipeline.store.blocking import BlockingConnection
 from pipeline.store.call import Call, run_blocking
 from pipeline.store.confirm import Confirm, of_file, run_confirmed
+from pipeline.store.connect import connect
 from pipeline.store.reader import Counts, Reader
 from pipeline.store.store import NewJob, Store
-from pipeline.store.wire import BlockingConnection, connect, parse
 from pipeline.supervisor.publish import publish_queue
 from tests.pair import Pair, eventually
 

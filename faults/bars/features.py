@@ -11,10 +11,11 @@ from faults.broker import Broker
 from faults.processes import eventually, kill
 from faults.shop import NAME, Shop
 from pipeline import Client
+from pipeline.broker import parse
 from pipeline.producer import Wanted
 from pipeline.store import keys
+from pipeline.store.connect import connect_blocking
 from pipeline.store.operator import Operator
-from pipeline.store.wire import BlockingConnection, parse
 
 ROUNDS = 5
 JOBS = 20_000
@@ -79,7 +80,7 @@ def _completed(broker: Broker, stats: str) -> int:
 
 
 def _set_paused(broker: Broker, queue: str, *, paused: bool) -> None:
-    connection = BlockingConnection(parse(broker.url))
+    connection = connect_blocking(parse(broker.url))
     hands = Operator(connection, NAME, queue)
     if paused:
         hands.pause("the measurement")

@@ -16,8 +16,8 @@ from pipeline.errors import ConfigError, PipelineError, UnknownQueue
 
 if TYPE_CHECKING:
     from pipeline.plan import Plan
+    from pipeline.store.blocking import BlockingConnection
     from pipeline.store.operator import Operator
-    from pipeline.store.wire import BlockingConnection
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _PROFILE = "pipeline.profile"
@@ -135,11 +135,12 @@ def connected(plan: Plan) -> Iterator[BlockingConnection]:
 
     Raises BrokerUnavailable.
     """
-    from pipeline.store.wire import BlockingConnection, parse
+    from pipeline.broker import parse
+    from pipeline.store.connect import connect_blocking
     from pipeline.supervisor.embedded import open_broker
 
     with open_broker(plan, start=True) as url:
-        connection = BlockingConnection(parse(url), timeout=30.0)
+        connection = connect_blocking(parse(url), timeout=30.0)
         try:
             yield connection
         finally:

@@ -50,9 +50,10 @@ def list_(file: str | None, config_: str | None, as_json: bool) -> None:  # noqa
 
 
 async def _look(plan: Plan) -> dict[str, ScheduleState]:
+    from pipeline.broker import parse
     from pipeline.state import broker_url
     from pipeline.status.schedules import look_at_schedules
-    from pipeline.store.wire import connect, parse
+    from pipeline.store.connect import connect
 
     connection = await connect(parse(broker_url(plan)))
     try:

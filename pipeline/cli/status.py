@@ -48,9 +48,10 @@ def status(ctx: click.Context, file: str | None, config_: str | None, as_json: b
 
 async def look(plan: Plan, file_error: str | None = None) -> Snapshot:
     """One picture; see `take`. An embedded broker that does not run is no error: then nothing runs."""
+    from pipeline.broker import parse
     from pipeline.state import broker_url
     from pipeline.status.snapshot import nothing_runs, take
-    from pipeline.store.wire import connect, parse
+    from pipeline.store.connect import connect
 
     try:
         connection = await connect(parse(broker_url(plan)))

@@ -16,8 +16,8 @@ from pipeline.errors import BrokerDenied, BrokerError
 
 if TYPE_CHECKING:
     from pipeline.plan import Plan
+    from pipeline.store.blocking import BlockingConnection
     from pipeline.store.events import Event, Missed, Watch
-    from pipeline.store.wire import BlockingConnection
 
 PAUSE_SECONDS = 0.5
 CONNECT_SECONDS = 5.0
@@ -59,11 +59,12 @@ class Way:
 
     def open(self) -> BlockingConnection:
         """The connection. Raises BrokerError."""
+        from pipeline.broker import parse
         from pipeline.state import broker_url
-        from pipeline.store.wire import BlockingConnection, parse
+        from pipeline.store.connect import connect_blocking
 
         if self._connection is None:
-            self._connection = BlockingConnection(parse(broker_url(self._plan)), CONNECT_SECONDS)
+            self._connection = connect_blocking(parse(broker_url(self._plan)), CONNECT_SECONDS)
         return self._connection
 
     def close(self) -> None:

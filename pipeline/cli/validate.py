@@ -86,7 +86,8 @@ def examine(loaded: Loaded, *, connect: bool, imports: bool) -> tuple[list[Findi
 
 def look_at_broker(loaded: Loaded, plan: Plan) -> Iterator[Finding]:
     """Findings about the broker itself, at the place of its address."""
-    from pipeline.store.wire import connect, parse
+    from pipeline.broker import parse
+    from pipeline.store.connect import connect
     from pipeline.supervisor.binary import find_server
     from pipeline.supervisor.fitness import inspect
 

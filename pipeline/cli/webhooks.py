@@ -204,13 +204,14 @@ def one_of(plan: Plan, name: str) -> WebhookPlan:
 
 def _ingress(plan: Plan) -> str | None:
     """Where the webhooks of this host come in, or None when nothing serves them."""
+    from pipeline.broker import parse
     from pipeline.state import broker_url
     from pipeline.status.compare import live_supervisors
-    from pipeline.store.wire import BlockingConnection, parse
+    from pipeline.store.connect import connect_blocking
     from pipeline.supervisor.host import host_name
 
     try:
-        with closing(BlockingConnection(parse(broker_url(plan)), timeout=SECONDS)) as connection:
+        with closing(connect_blocking(parse(broker_url(plan)), timeout=SECONDS)) as connection:
             found = live_supervisors(connection, plan.name)
     except BrokerUnavailable:
         return None

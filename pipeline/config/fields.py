@@ -12,14 +12,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NoReturn
-from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import no_info_plain_validator_function
 
-from pipeline import address, units
+from pipeline import address, broker, units
 from pipeline.config.hints import duration_help, format_size, size_help
 from pipeline.config.suggest import did_you_mean, near
 from pipeline.config.tree import Text
@@ -40,7 +39,12 @@ _DURATION_PATTERN = units.DURATION.pattern.replace(r"\d", "[0-9]")
 _SIZE_PATTERN = units.SIZE.pattern.replace(r"\d", "[0-9]")
 _DURABILITIES = ("everysec", "fsync", "{replicas: 1}")
 EXECUTORS = ("auto", "async", "thread", "process")
-_SCHEMES = ("redis", "rediss", "unix")
+_SCHEMES = ", ".join(f"{scheme}://" for scheme in broker.WAYS)
+_BROKERS = {
+    "one": "for instance redis://localhost:6379/0",
+    "sentinel": "for instance redis+sentinel://sentinel-1:26379,sentinel-2:26379/mymaster",
+    "cluster": "for instance redis+cluster://node-1:6379,node-2:6379",
+}
 _ERRORS = [
     name
     for name, what in vars(builtins).items()
@@ -270,13 +274,13 @@ def _broker_url(value: Any) -> str:
     text = _text(value)
     if text == "embedded":
         return text
-    scheme, separator, rest = text.partition("://")
-    if scheme in ("redis+sentinel", "redis+cluster"):
-        refuse("P112", f"{scheme}:// is not available in this version", "use redis://, rediss:// or unix://")
-    if not separator or scheme not in _SCHEMES:
-        refuse("P112", "this is no address of a broker", "use embedded, redis://, rediss:// or unix://")
-    if not _usable(text) or (scheme == "unix" and "/" not in rest):
-        refuse("P112", "this address cannot be read", "for instance redis://localhost:6379/0")
+    scheme, separator, _ = text.partition("://")
+    if not separator or scheme not in broker.WAYS:
+        refuse("P112", "this is no address of a broker", f"use embedded, or one of {_SCHEMES}")
+    try:
+        broker.parse(text)
+    except ValueError as error:
+        refuse("P112", f"this address cannot be read: {error}", _BROKERS[broker.WAYS[scheme]])
     return text
 
 
@@ -289,14 +293,6 @@ def _receiver(value: Any) -> str:
             "P130", f"this address cannot be used: {error}", "for instance https://hooks.example.com/T0/B0"
         )
     return text
-
-
-def _usable(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme == "unix" or (bool(parts.hostname) and parts.port != 0)
-    except ValueError:
-        return False
 
 
 @dataclass(frozen=True, eq=False)

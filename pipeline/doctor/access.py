@@ -8,11 +8,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from pipeline.broker import Address
 from pipeline.doctor.check import Check, failed, ok, unverified, weak
 from pipeline.doctor.facts import asked
 from pipeline.errors import BrokerRefused
 from pipeline.store.scripts import LUA
-from pipeline.store.wire import Address, Command, Connection
+from pipeline.store.wire import Command, Connection
 
 _CALLED = re.compile(r"redis\.call\('(\w+)'")
 ASK = "allow this user ACL WHOAMI, ACL DRYRUN and COMMAND INFO"
@@ -27,7 +28,7 @@ DIRECT: tuple[Command, ...] = (
 
 def network(address: Address) -> Iterator[Check]:
     """Whether others can read along, or do as we do."""
-    if address.path or is_loopback(address.host):
+    if all(is_loopback(node.host) for node in address.nodes):
         yield ok("network", f"{address} is on this machine")
         return
     if not address.password:

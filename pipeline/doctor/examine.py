@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from pipeline.broker import parse
 from pipeline.doctor import access, durability, health, limits
 from pipeline.doctor.check import Check
-from pipeline.doctor.facts import PATIENCE, gather, within
+from pipeline.doctor.facts import PATIENCE, within
+from pipeline.doctor.servers import gather_all
 from pipeline.plan import Plan
-from pipeline.store.wire import connect, parse
+from pipeline.store.connect import connect
 
 
 class Diagnosis(Struct, frozen=True):
@@ -24,7 +26,8 @@ async def examine(plan: Plan, url: str) -> Diagnosis:
     address = parse(url)
     connection = await connect(address)
     try:
-        facts = await gather(connection)
+        servers = await gather_all(connection)
+        facts = servers.weakest(plan.broker)
         async with within(PATIENCE):
             room = await limits.look(connection, facts, plan)
             rights = await access.rights(connection, plan.name)
@@ -33,8 +36,7 @@ async def examine(plan: Plan, url: str) -> Diagnosis:
     checks = [
         Check("reachable", "ok", str(address)),
         *room[:2],
-        *health.look(facts),
-        *durability.compare(facts, plan.broker),
+        *servers.checks(lambda one: (*health.look(one), *durability.compare(one, plan.broker))),
         *access.network(address),
         rights,
         *room[2:],

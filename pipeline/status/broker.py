@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from pipeline.doctor.durability import compare, durability
-from pipeline.doctor.facts import gather
+from pipeline.doctor.servers import gather_all
 from pipeline.plan import BrokerPlan
 from pipeline.store.wire import Connection
 
@@ -23,13 +23,15 @@ class BrokerState(Struct, frozen=True):
 
 async def look_at_broker(connection: Connection, wanted: BrokerPlan) -> BrokerState:
     """Ask the broker for its version, memory and settings. Raises BrokerError."""
-    facts = await gather(connection)
-    wrong = [check.sentence for check in compare(facts, wanted) if check.verdict in ("WEAK", "FAILED")]
+    servers = await gather_all(connection)
+    facts = servers.weakest(wanted)
+    checks = servers.checks(lambda one: compare(one, wanted))
+    wrong = [check.sentence for check in checks if check.verdict in ("WEAK", "FAILED")]
     return BrokerState(
         "embedded" if wanted.url == "embedded" else facts.kind,
         facts.version,
         durability(facts, wanted),
-        facts.number("", "used_memory"),
+        servers.used_memory,
         not wrong,
         wrong[0] if wrong else None,
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from msgspec import MsgspecError, Struct
 from msgspec.structs import replace
 
+from pipeline.broker import parse
 from pipeline.control import running_plan
 from pipeline.diff import Change, diff
 from pipeline.errors import BrokerUnavailable
@@ -22,10 +23,11 @@ from pipeline.status.effects import LOOKED_AT, Facts, asks_for_names, asks_for_r
 from pipeline.status.histogram import buckets_of
 from pipeline.status.supervisors import SupervisorState
 from pipeline.store import history, reader
+from pipeline.store.blocking import BlockingConnection
 from pipeline.store.call import run_blocking
+from pipeline.store.connect import connect_blocking
 from pipeline.store.listing import list_jobs
 from pipeline.store.reader import Reader
-from pipeline.store.wire import BlockingConnection, parse
 
 SECONDS = 30.0
 
@@ -63,7 +65,7 @@ def compare(wanted: Plan) -> Comparison:
     same = None if here is None or _is_another(here, wanted) else here
     other = here.name if here is not None and same is None else None
     try:
-        connection = BlockingConnection(parse(broker_url(same or wanted)), timeout=SECONDS)
+        connection = connect_blocking(parse(broker_url(same or wanted)), timeout=SECONDS)
     except BrokerUnavailable:
         if wanted.broker.url != "embedded" or same is not None:
             raise

@@ -8,13 +8,15 @@ import time
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.broker import parse
 from pipeline.errors import BrokerError
 from pipeline.plan import Plan
 from pipeline.state import broker_url
 from pipeline.status.disk import Disk
 from pipeline.status.failures import Failure, newest
 from pipeline.status.snapshot import Snapshot, take
-from pipeline.store.wire import Connection, connect, parse
+from pipeline.store.connect import connect
+from pipeline.store.wire import Connection
 
 CONNECT_SECONDS = 1.0
 DISK_SECONDS = 1.0

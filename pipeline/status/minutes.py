@@ -12,9 +12,10 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from pipeline.store import keys
+from pipeline.store.blocking import BlockingConnection
 from pipeline.store.call import run, run_blocking
 from pipeline.store.reader import Counts, Reader
-from pipeline.store.wire import BlockingConnection, Connection
+from pipeline.store.wire import Connection
 
 MINUTE_MS = 60_000
 HOUR = 60

@@ -11,11 +11,11 @@ from msgspec import Struct
 
 from pipeline.job import Outcome, Runs, State, encode
 from pipeline.policy import QueuePolicy
+from pipeline.store.blocking import BlockingConnection
 from pipeline.store.call import Call, run_many
 from pipeline.store.listing import ALL, PAGE, Filter
 from pipeline.store.reader import JobView
 from pipeline.store.store import Store
-from pipeline.store.wire import BlockingConnection
 
 Progress = Callable[[int], None]
 Kind = Literal["retry", "cancel", "remove", "promote"]

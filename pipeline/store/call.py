@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from pipeline.errors import BrokerRefused, LeaseLost
-from pipeline.store.wire import BlockingConnection, Command, Connection, Reply, checked
+from pipeline.store.blocking import BlockingConnection
+from pipeline.store.wire import Command, Connection, Reply, checked
 
 Result = TypeVar("Result")
 

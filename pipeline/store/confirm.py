@@ -13,8 +13,10 @@ from msgspec import Struct
 
 from pipeline.errors import BrokerRefused, BrokerUnavailable, Unconfirmed
 from pipeline.plan import BrokerPlan
+from pipeline.store.blocking import BlockingConnection
 from pipeline.store.call import Call, translate
-from pipeline.store.wire import BlockingConnection, Command, Connection, Reply
+from pipeline.store.slots import Beside
+from pipeline.store.wire import Command, Connection, Reply
 
 LONGEST_SECONDS = 1.0
 IN_FILE = "file"
@@ -83,13 +85,15 @@ def run_confirmed(
 
 
 class Confirming:
-    """Calls on one connection, each answered when it is confirmed. One question at a time is under way: it
+    """Calls for one key on one connection, each answered when it is confirmed. One question at a time is under way: it
     covers all that was posted before it, and what is posted meanwhile shares the next one."""
 
-    def __init__(self, connection: Connection, confirm: Confirm, seconds: float) -> None:
+    def __init__(
+        self, connection: Connection, confirm: Confirm, seconds: float, key: str | bytes | None
+    ) -> None:
         self.connection = connection
         self.confirm = confirm
-        self._question = confirm.question(seconds)
+        self._question = Beside(key, confirm.question(seconds))
         self._asked: list[tuple[asyncio.Future[Reply], asyncio.Future[Reply]]] = []
         self._unasked: list[tuple[asyncio.Future[Reply], asyncio.Future[Reply]]] = []
 

@@ -8,11 +8,12 @@ from typing import Literal
 from msgspec import Struct
 
 from pipeline.store import keys
+from pipeline.store.blocking import BlockingConnection
 from pipeline.store.call import run_many
 from pipeline.store.listing import look_at
 from pipeline.store.reader import JobView, Reader
 from pipeline.store.store import Store
-from pipeline.store.wire import BlockingConnection, Reply
+from pipeline.store.wire import Reply
 
 WATCH_MS = 15_000
 RENEW_MS = 5_000

@@ -5,9 +5,9 @@ from __future__ import annotations
 from msgspec import Struct
 
 from pipeline.plan import Plan
+from pipeline.store.blocking import BlockingConnection
 from pipeline.store.call import run_blocking
 from pipeline.store.flows import OVER, FlowStore, flow_names
-from pipeline.store.wire import BlockingConnection
 
 SCANNED = 5_000
 """So many of one name are looked through for a state, at most."""

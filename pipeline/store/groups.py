@@ -10,7 +10,8 @@ from msgspec import Struct
 from pipeline.fingerprint import fingerprint
 from pipeline.job import decode_outcome
 from pipeline.store import keys
-from pipeline.store.wire import BlockingConnection, Connection
+from pipeline.store.blocking import BlockingConnection
+from pipeline.store.wire import Connection
 
 CHUNK = 200
 """Outcomes are read so many at a time: each may hold 32 KiB of traceback."""

@@ -14,9 +14,10 @@ from pipeline.fingerprint import fingerprint
 from pipeline.job import State, encode
 from pipeline.policy import QueuePolicy
 from pipeline.store import keys
+from pipeline.store.blocking import BlockingConnection
 from pipeline.store.call import run_blocking
 from pipeline.store.reader import JobView, Reader
-from pipeline.store.wire import BlockingConnection, checked
+from pipeline.store.wire import checked
 
 LISTED: tuple[State, ...] = ("waiting", "delayed", "active", "completed", "dead", "cancelled")
 PAGE = 200

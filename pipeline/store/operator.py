@@ -14,13 +14,13 @@ from pipeline.errors import JobNotFound, WrongState
 from pipeline.job import Options, State, decode_job, encode
 from pipeline.policy import QueuePolicy
 from pipeline.store import listing, overrides
+from pipeline.store.blocking import BlockingConnection
 from pipeline.store.bulk import Progress, again, cancelling, kept, move_many, never, silent
 from pipeline.store.call import run_blocking
 from pipeline.store.listing import Filter
 from pipeline.store.overrides import Overrides, Pause, Scale
 from pipeline.store.reader import JobView, Reader, server_time
 from pipeline.store.store import Store
-from pipeline.store.wire import BlockingConnection
 
 PURGE_CHUNK = 1_000
 

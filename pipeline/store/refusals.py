@@ -15,9 +15,12 @@ AWAY = {
         "start them again, or lower min-replicas-to-write",
     ),
     "CLUSTERDOWN": ("the cluster does not serve this key", "see CLUSTER INFO"),
-    "TRYAGAIN": ("the cluster is moving this key", "it can be used when that is done"),
-    "MOVED": ("another node of the cluster has this key", ""),
-    "ASK": ("another node of the cluster has this key", ""),
+    "TRYAGAIN": ("the cluster is moving this queue to another node", "it goes on when that is done"),
+    "MOVED": (
+        "another node of the cluster has this queue",
+        "a cluster's broker.url begins with redis+cluster://",
+    ),
+    "ASK": ("the cluster is moving this queue to another node", "it goes on when that is done"),
 }
 """What passes by itself, or when the way to the broker is looked up anew: the call may be repeated then."""
 

@@ -18,11 +18,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+from pipeline.broker import Address
 from pipeline.errors import BrokerError, BrokerUnavailable
 from pipeline.exits import kill_group
 from pipeline.plan import Plan
 from pipeline.state import broker_url, check_private, open_private, private_folder, socket_path, state_folder
-from pipeline.store.wire import Address, BlockingConnection
+from pipeline.store.connect import connect_blocking
 from pipeline.supervisor.binary import find_server
 from pipeline.supervisor.host import host_label, host_name, is_alive
 from pipeline.supervisor.locks import FileLock, Holder
@@ -160,7 +161,7 @@ class Embedded:
     def _end_orphan(self) -> None:
         """Its owner was killed where the kernel does not tell children: the server still holds the lock."""
         with contextlib.suppress(BrokerError):
-            BlockingConnection(Address(path=str(self._socket)), timeout=1.0).call(("SHUTDOWN",))
+            connect_blocking(Address(path=str(self._socket)), timeout=1.0).call(("SHUTDOWN",))
 
     def close(self) -> None:
         """Let go. An owner waits for the commands that use its server, then stops it."""

@@ -7,7 +7,7 @@ from msgspec import Struct
 from pipeline.doctor import health
 from pipeline.doctor.check import Check
 from pipeline.doctor.durability import compare, confirm, loss
-from pipeline.doctor.facts import gather
+from pipeline.doctor.servers import gather_all
 from pipeline.errors import BrokerUnfit
 from pipeline.plan import BrokerPlan
 from pipeline.store.confirm import Confirm
@@ -29,8 +29,9 @@ class Fitness(Struct, frozen=True):
 
 async def inspect(connection: Connection, wanted: BrokerPlan) -> Fitness:
     """Look at the broker. Raises BrokerUnfit when it is too old, or would evict jobs."""
-    facts = await gather(connection)
-    checks = (*health.look(facts), *compare(facts, wanted))
+    servers = await gather_all(connection)
+    facts = servers.weakest(wanted)
+    checks = servers.checks(lambda one: (*health.look(one), *compare(one, wanted)))
     for check in checks:
         if check.verdict == "FAILED" and check.name in UNFIT:
             raise BrokerUnfit(f"the broker cannot be used: {check.sentence}", check.help)

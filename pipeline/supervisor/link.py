@@ -7,10 +7,12 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 
+from pipeline.broker import parse
 from pipeline.clock import monotonic_ms
 from pipeline.errors import BrokerDenied, BrokerError, BrokerUnavailable
+from pipeline.store.connect import connect
 from pipeline.store.silence import SILENCE_SECONDS, TOLD, Silence
-from pipeline.store.wire import Connection, connect, parse
+from pipeline.store.wire import Connection
 from pipeline.supervisor.embedded import Embedded
 from pipeline.supervisor.logs import Logs
 

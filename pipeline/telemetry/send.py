@@ -10,9 +10,9 @@ from typing import Any
 from opentelemetry import metrics, propagate, trace
 from opentelemetry.trace import Span, SpanKind
 
+from pipeline.broker import Address
 from pipeline.errors import PipelineError
 from pipeline.store.store import Accepted
-from pipeline.store.wire import Address
 from pipeline.telemetry.names import BOUNDS, error_type, operation
 
 SEND = "enqueue"
@@ -22,9 +22,9 @@ class Sender:
     """One for a client. `address` is the broker's."""
 
     def __init__(self, address: Address, version: str) -> None:
-        self._server: dict[str, Any] = {"server.address": address.path or address.host}
-        if not address.path:
-            self._server["server.port"] = address.port
+        self._server: dict[str, Any] = {"server.address": address.path}
+        for node in address.nodes[:1]:
+            self._server = {"server.address": node.host, "server.port": node.port}
         self._tracer = trace.get_tracer("pipeline", version)
         meter = metrics.get_meter("pipeline", version)
         self._duration = meter.create_histogram(

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from pipeline.broker import parse
 from pipeline.errors import BrokerUnavailable
-from pipeline.store.wire import BlockingConnection, parse
+from pipeline.store.blocking import BlockingConnection
+from pipeline.store.connect import connect_blocking
 
 Result = TypeVar("Result")
 THREADS = 4
@@ -77,4 +79,4 @@ class Hands:
             with contextlib.suppress(BrokerUnavailable):
                 connection.call(("PING",))
                 return connection
-        return BlockingConnection(self._address, self._seconds)
+        return connect_blocking(self._address, self._seconds)

@@ -7,9 +7,11 @@ import logging
 import random
 import time
 
+from pipeline.broker import parse
 from pipeline.errors import BrokerError, BrokerUnavailable
+from pipeline.store.connect import connect
 from pipeline.store.silence import SILENCE_SECONDS, TOLD, Silence
-from pipeline.store.wire import Connection, connect, parse
+from pipeline.store.wire import Connection
 
 PAUSE, LONGEST_PAUSE = 0.05, 1.0
 LOOK_SECONDS = 0.5

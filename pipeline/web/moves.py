@@ -12,13 +12,13 @@ from msgspec.structs import replace
 from pipeline.errors import JobNotFound
 from pipeline.job import State
 from pipeline.plan import Plan
+from pipeline.store.blocking import BlockingConnection
 from pipeline.store.bulk import DEEDS, Kind, move_many
 from pipeline.store.call import run_blocking
 from pipeline.store.careful import Care, Careful
 from pipeline.store.listing import ALL, Filter
 from pipeline.store.operator import Operator
 from pipeline.store.reader import JobView
-from pipeline.store.wire import BlockingConnection
 from pipeline.web.tasks import Run, Work
 
 ROUND = 20_000

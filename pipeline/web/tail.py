@@ -12,10 +12,10 @@ from msgspec.structs import replace
 
 from pipeline.errors import BrokerError
 from pipeline.status.events import told
+from pipeline.store.blocking import BlockingConnection
 from pipeline.store.call import run
 from pipeline.store.events import Event, Missed, Watch
 from pipeline.store.reader import JobView, queue_names
-from pipeline.store.wire import BlockingConnection
 from pipeline.web.hands import Hands
 from pipeline.web.hub import Hub
 from pipeline.web.source import Source

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from pipeline.errors import PipelineError
-from pipeline.store.wire import BlockingConnection
+from pipeline.store.blocking import BlockingConnection
 from pipeline.web.hands import Hands
 from pipeline.web.response import Refused
 

@@ -11,10 +11,12 @@ import random
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from pipeline.broker import Address
 from pipeline.errors import BrokerDenied, BrokerError, BrokerUnavailable
+from pipeline.store.connect import connect
 from pipeline.store.refusals import refusal
 from pipeline.store.silence import SILENCE_SECONDS, TOLD, Silence
-from pipeline.store.wire import Address, Command, Connection, Reply, connect
+from pipeline.store.wire import Command, Connection, Reply
 
 PAUSE, LONGEST_PAUSE = 0.05, 1.0
 REFUSED_SECONDS = 0.5
@@ -34,6 +36,7 @@ class Link:
         on_denied: Callable[[str], None],
     ) -> None:
         self._address = address
+        self._inbox_key = inbox
         self._listen: Command = ("BLMPOP", LISTEN_SECONDS, 1, inbox, "LEFT", "COUNT", 100)
         self._on_open = on_open
         self._on_denied = on_denied
@@ -119,9 +122,9 @@ class Link:
                 return
 
     async def _connect(self) -> None:
-        turns = await connect(self._address)
+        turns = await connect(self._address, key=self._inbox_key)
         try:
-            inbox = await connect(self._address)
+            inbox = await connect(self._address, key=self._inbox_key)
         except BaseException:
             turns.close()
             raise

@@ -9,13 +9,14 @@ from typing import Protocol
 
 import hiredis
 
+from pipeline.broker import parse
 from pipeline.errors import BrokerError, LeaseLost
 from pipeline.plan import WorkerPlan
 from pipeline.policy import QueuePolicy
 from pipeline.store import keys
 from pipeline.store.call import run
 from pipeline.store.store import Store
-from pipeline.store.wire import Command, Connection, Reply, parse
+from pipeline.store.wire import Command, Connection, Reply
 from pipeline.worker.attempt import (
     Attempt,
     Buffered,

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from pipeline.broker import parse
 from pipeline.policy import QueuePolicy
 from pipeline.store.call import run, run_blocking
+from pipeline.store.connect import connect, connect_blocking
 from pipeline.store.operator import Operator
 from pipeline.store.reader import server_time
 from pipeline.store.store import Move, Store
-from pipeline.store.wire import BlockingConnection, connect, parse
 from pipeline.supervisor.publish import publish_queue
 from pipeline.supervisor.recover import HOST_DIED, Recovered, reclaim
 from pipeline.worker.pool import Pool
@@ -38,7 +39,7 @@ DIFFERS = {
 @pytest.fixture
 def person(broker: str) -> Iterator[Operator]:
     """Somebody at the terminal, with the queue of the shop."""
-    connection = BlockingConnection(parse(broker))
+    connection = connect_blocking(parse(broker))
     yield Operator(connection, "shop", "q")
     connection.close()
 

@@ -11,13 +11,14 @@ import pytest
 from msgspec.structs import replace
 
 from pipeline import Job
+from pipeline.broker import parse
 from pipeline.errors import InvalidOption
 from pipeline.plan import BrokerPlan, Plan, PoolPlan, SchedulePlan, SupervisorPlan
 from pipeline.policy import Deduplication, JobPolicy, QueuePolicy, RetryPolicy
 from pipeline.schedule import moment, ticks, written
 from pipeline.store import keys
+from pipeline.store.connect import connect
 from pipeline.store.operator import Operator
-from pipeline.store.wire import connect, parse
 from tests.behaviours.conftest import behaviour, publish
 from tests.supervisor.stage import Stage
 from tests.worker.shop import PATIENCE, Shop, shop, until

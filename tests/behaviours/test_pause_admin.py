@@ -8,15 +8,16 @@ from typing import Any
 import pytest
 
 from pipeline import Job
+from pipeline.broker import parse
 from pipeline.errors import JobNotFound, WrongState
 from pipeline.job import State
 from pipeline.policy import QueuePolicy, Retention
 from pipeline.store.call import run
+from pipeline.store.connect import connect
 from pipeline.store.listing import Filter
 from pipeline.store.operator import Operator
 from pipeline.store.reader import server_time
 from pipeline.store.store import Store
-from pipeline.store.wire import connect, parse
 from pipeline.supervisor.upkeep import _sweep_all
 from tests.behaviours.conftest import behaviour
 from tests.worker.shop import PATIENCE, Shop, shop, until

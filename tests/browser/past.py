@@ -6,9 +6,10 @@ import math
 import time
 from pathlib import Path
 
+from pipeline.broker import parse
 from pipeline.state import socket_path
 from pipeline.store import keys
-from pipeline.store.wire import BlockingConnection, parse
+from pipeline.store.connect import connect_blocking
 
 MINUTES = 180
 FIELDS = ("own", "completed", "failed", "dead", "cancelled")
@@ -17,7 +18,7 @@ FIELDS = ("own", "completed", "failed", "dead", "cancelled")
 def give_past(root: Path, project: str, queue: str, rate: int, failing: int) -> None:
     """About `rate` jobs a minute in a queue on the embedded broker, in waves; an hour ago `failing` attempts a minute failed."""
     key = keys.base(project, queue)
-    connection = BlockingConnection(parse(f"unix://{socket_path(root / '.pipeline')}"))
+    connection = connect_blocking(parse(f"unix://{socket_path(root / '.pipeline')}"))
     totals = dict.fromkeys(FIELDS, 0)
     lines = []
     for minute in range(MINUTES):

@@ -12,12 +12,14 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
+from pipeline.broker import parse
 from pipeline.cli import main
 from pipeline.config.load import require
 from pipeline.job import KeptError, Outcome, Runs, encode
+from pipeline.store.blocking import BlockingConnection
 from pipeline.store.call import run_blocking
+from pipeline.store.connect import connect_blocking
 from pipeline.store.store import Move, Store
-from pipeline.store.wire import BlockingConnection, parse
 
 CONFIG = """\
 version: 1
@@ -108,7 +110,7 @@ class Closing:
     """A connection that a `with` block closes."""
 
     def __init__(self, url: str) -> None:
-        self._connection = BlockingConnection(parse(url))
+        self._connection = connect_blocking(parse(url))
 
     def __enter__(self) -> BlockingConnection:
         return self._connection

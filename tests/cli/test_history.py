@@ -7,12 +7,14 @@ import json
 
 import pytest
 
+from pipeline.broker import parse
 from pipeline.clock import now_ms
 from pipeline.config.load import require
 from pipeline.status.supervisors import SupervisorState
 from pipeline.store import keys
+from pipeline.store.connect import connect
 from pipeline.store.history import Cause, Origin
-from pipeline.store.wire import Connection, connect, parse
+from pipeline.store.wire import Connection
 from pipeline.supervisor.publish import Publisher
 from pipeline.supervisor.records import write_record
 from tests.cli.conftest import Shop

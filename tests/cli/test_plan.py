@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from pipeline.broker import parse
 from pipeline.config.load import require
 from pipeline.job import Outcome, encode
 from pipeline.status.supervisors import SupervisorState
 from pipeline.store import keys
 from pipeline.store.call import run_blocking
+from pipeline.store.connect import connect
 from pipeline.store.store import Move, Store
-from pipeline.store.wire import connect, parse
 from pipeline.supervisor.publish import Publisher
 from pipeline.supervisor.records import write_record
 from tests.cli.conftest import CONFIG, Shop, turn

@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from pipeline.broker import parse
 from pipeline.doctor.access import network, rights
-from pipeline.store.wire import Connection, connect, parse
+from pipeline.store.connect import connect
+from pipeline.store.wire import Connection
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,10 @@ from faults.bars.verdict import Verdict, quantile, theil_sen
 from faults.case import Row
 from faults.checker import Counts, Loss
 from faults.events import Event
+from pipeline.broker import parse
 from pipeline.store import keys
-from pipeline.store.wire import BlockingConnection, parse
+from pipeline.store.blocking import BlockingConnection
+from pipeline.store.connect import connect_blocking
 
 
 def begins(number: int, pid: int = 10, at: float = 1.0, *, id: str = "", attempt: int = 1) -> Event:
@@ -105,7 +107,7 @@ class Server:
         self._url = url
 
     def connect(self) -> BlockingConnection:
-        return BlockingConnection(parse(self._url))
+        return connect_blocking(parse(self._url))
 
     def call(self, *command: str | int) -> object:
         connection = self.connect()

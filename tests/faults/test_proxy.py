@@ -8,8 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from faults.proxy import Proxy
+from pipeline.broker import parse
 from pipeline.errors import BrokerUnavailable
-from pipeline.store.wire import BlockingConnection, parse
+from pipeline.store.blocking import BlockingConnection
+from pipeline.store.connect import connect_blocking
 
 
 @pytest.fixture
@@ -19,7 +21,7 @@ def proxy(broker: str) -> Iterator[Proxy]:
 
 
 def connect(proxy: Proxy, timeout: float = 2.0) -> BlockingConnection:
-    return BlockingConnection(parse(proxy.url), timeout)
+    return connect_blocking(parse(proxy.url), timeout)
 
 
 def test_without_a_fault_everything_passes(proxy):

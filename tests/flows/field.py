@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from pipeline.broker import parse
 from pipeline.flow import FlowPolicy, Member, StepPolicy
 from pipeline.flows import Flows
 from pipeline.flowview import FlowView
@@ -16,9 +17,9 @@ from pipeline.policies import Policies
 from pipeline.policy import JobPolicy, QueuePolicy
 from pipeline.store import keys
 from pipeline.store.call import Call, run_blocking
+from pipeline.store.connect import connect_blocking
 from pipeline.store.flows import Ended, FlowStore, ended_error
 from pipeline.store.store import Store
-from pipeline.store.wire import BlockingConnection, parse
 from pipeline.ways import Sure, Way, walk
 
 Result = TypeVar("Result")
@@ -40,7 +41,7 @@ class Field:
     """A project with three queues, in slots of their own. `dies_before` is the call (from 0) at which a walker dies."""
 
     def __init__(self, url: str) -> None:
-        self.connection = BlockingConnection(parse(url))
+        self.connection = connect_blocking(parse(url))
         self.calls: list[str] = []
         self.dies_before: int | None = None
         self.flows = Flows("shop", Policies(None))

@@ -22,13 +22,14 @@ import pytest
 
 from faults.processes import children_of, is_gone
 from pipeline import Client
+from pipeline.broker import parse
 from pipeline.errors import BrokerUnavailable
 from pipeline.job import decode_outcome
 from pipeline.plan import BrokerPlan, Plan, PoolPlan, ReloadPlan, RestartPlan, SupervisorPlan
 from pipeline.policy import Backoff, JobPolicy, QueuePolicy, RetryPolicy, Timeout
 from pipeline.status.supervisors import SupervisorState
 from pipeline.store import keys
-from pipeline.store.wire import BlockingConnection, connect, parse
+from pipeline.store.connect import connect, connect_blocking
 from pipeline.supervisor.binary import find_server
 from pipeline.supervisor.publish import Publisher
 
@@ -163,7 +164,7 @@ class Project:
         return f"unix://{self.root}/.pipeline/broker.sock" if self.url == "embedded" else self.url
 
     def ask(self, *command: str | int) -> Any:
-        connection = BlockingConnection(parse(self.address()))
+        connection = connect_blocking(parse(self.address()))
         try:
             return connection.call(command)
         finally:
@@ -171,7 +172,7 @@ class Project:
 
     def ask_as(self, password: str, *command: str | int) -> Any:
         """As `ask`, on a broker that has a password now."""
-        connection = BlockingConnection(msgspec.structs.replace(parse(self.address()), password=password))
+        connection = connect_blocking(msgspec.structs.replace(parse(self.address()), password=password))
         try:
             return connection.call(command)
         except BrokerUnavailable:

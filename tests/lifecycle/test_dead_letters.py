@@ -19,13 +19,14 @@ MORGUE = keys.base("test", "morgue")
 WITNESS = """
 import asyncio, time
 import hands
-from pipeline.store.wire import BlockingConnection, parse
+from pipeline.broker import parse
+from pipeline.store.connect import connect_blocking
 
 async def go(job):
     hands.note("begin", job)
     if job.data["what"] == "fail":
         raise ValueError("no")
-    connection = BlockingConnection(parse(job.data["broker"]))
+    connection = connect_blocking(parse(job.data["broker"]))
     if job.data["again"] < job.attempt or connection.call(("HEXISTS", "{test:morgue}:jobs", "a:1")):
         return
     while not connection.call(("HEXISTS", "{test:morgue}:jobs", "a:1")):

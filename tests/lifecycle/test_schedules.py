@@ -7,10 +7,11 @@ import shutil
 
 import pytest
 
+from pipeline.broker import parse
 from pipeline.store import keys
 from pipeline.store.call import run_blocking
+from pipeline.store.connect import connect_blocking
 from pipeline.store.schedules import Schedules
-from pipeline.store.wire import BlockingConnection, parse
 from tests.lifecycle.conftest import Written, make
 
 QUEUE = "queues:\n  a: {handler: 'hands:work', retention: {completed: {count: 1000}}}\n"
@@ -26,7 +27,7 @@ def other(written):
 
 
 def standing(project):
-    connection = BlockingConnection(parse(project.url))
+    connection = connect_blocking(parse(project.url))
     try:
         return run_blocking(connection, Schedules("test", "a").standing())
     finally:

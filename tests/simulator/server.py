@@ -12,10 +12,12 @@ from typing import Any, NamedTuple, Self
 
 import hiredis
 
+from pipeline.broker import parse
 from pipeline.store import keys
+from pipeline.store.blocking import BlockingWire
 from pipeline.store.refusals import refusal
 from pipeline.store.scripts import LUA, script
-from pipeline.store.wire import BlockingConnection, Command, Reply, is_missing_script, parse
+from pipeline.store.wire import Command, Reply, is_missing_script
 
 QUEUE = keys.base("sim", "q")
 NOW = "sim:now"
@@ -92,7 +94,7 @@ class Defect(NamedTuple):
     behind: Defect | None = None
 
 
-class Pipe(BlockingConnection):
+class Pipe(BlockingWire):
     """Several commands in one round trip; an error is a reply."""
 
     def exchange(self, commands: bytes, count: int) -> list[Reply]:
@@ -110,7 +112,7 @@ class Server:
     """One connection for everybody. `volatile` are the keys that may end by themselves."""
 
     def __init__(self, url: str, defect: Defect | None = None) -> None:
-        self._pipe = Pipe(parse(url))
+        self._pipe = Pipe(parse(url), 5.0)
         self.names = {script(path.stem).sha: path.stem for path in LUA.glob("*.lua")}
         self._sources = {sha: source(name, defect) for sha, name in self.names.items()}
         broken = [name for sha, name in self.names.items() if self._sources[sha] != source(name, None)]

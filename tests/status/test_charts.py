@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from pipeline.broker import parse
 from pipeline.status.charts import LONGEST, POINTS, Charts, charts, window
 from pipeline.status.minutes import MINUTE_MS
 from pipeline.store import keys
 from pipeline.store.call import run
+from pipeline.store.connect import connect
 from pipeline.store.reader import server_time
-from pipeline.store.wire import Connection, connect, parse
+from pipeline.store.wire import Connection
 from pipeline.supervisor.minutes import keep
 
 

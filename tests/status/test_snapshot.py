@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from pipeline.broker import parse
 from pipeline.client import Client
 from pipeline.job import KeptError, Outcome, Runs, encode
 from pipeline.plan import BrokerPlan, Plan, PoolPlan, SupervisorPlan
@@ -17,10 +18,11 @@ from pipeline.status.failures import newest
 from pipeline.status.histogram import quantile
 from pipeline.status.snapshot import Snapshot, nothing_runs, take
 from pipeline.store.call import run_blocking
+from pipeline.store.connect import connect, connect_blocking
 from pipeline.store.operator import Operator
 from pipeline.store.overrides import Scale
 from pipeline.store.store import Move, Store
-from pipeline.store.wire import BlockingConnection, Connection, connect, parse
+from pipeline.store.wire import Connection
 
 QUEUE_FIELDS = [
     "waiting", "delayed", "active", "blocked", "completed", "dead", "cancelled", "paused", "workers",
@@ -50,7 +52,7 @@ class Shop:
             {"emails": EMAILS},
             {"emails": PoolPlan(("emails",))},
         )
-        self.connection = BlockingConnection(parse(url))
+        self.connection = connect_blocking(parse(url))
         self.store = Store("shop", "emails")
         self.operator = Operator(self.connection, "shop", "emails")
         run_blocking(self.connection, self.store.publish(1, msgspec.json.encode(EMAILS), ""))

@@ -8,17 +8,18 @@ from typing import Any
 import msgspec
 import pytest
 
+from pipeline.broker import parse
 from pipeline.client import Client
 from pipeline.job import KeptError, Options, Outcome, Runs, State, decode_job, encode
 from pipeline.policy import JobPolicy, QueuePolicy, RetryPolicy
 from pipeline.producer import Wanted
 from pipeline.store import keys
 from pipeline.store.call import run_blocking
+from pipeline.store.connect import connect_blocking
 from pipeline.store.listing import ALL, Filter
 from pipeline.store.operator import Operator
 from pipeline.store.reader import Counts, JobView
 from pipeline.store.store import Move, Store
-from pipeline.store.wire import BlockingConnection, parse
 
 POLICY = QueuePolicy("emails", others=JobPolicy(retry=RetryPolicy(attempts=3)))
 ERROR = KeptError(1, 1_000, "TimeoutError", "too slow", "Traceback ...")
@@ -31,7 +32,7 @@ class Bench:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.connection = BlockingConnection(parse(url))
+        self.connection = connect_blocking(parse(url))
         self.store = Store("shop", "emails")
         self.operator = Operator(self.connection, "shop", "emails")
         self.reader = self.operator.reader

@@ -9,12 +9,14 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from pipeline.broker import parse
 from pipeline.plan import BrokerPlan, Plan, PoolPlan, RecyclePlan, SupervisorPlan
 from pipeline.policy import Backoff, Deduplication, JobPolicy, QueuePolicy, RetryPolicy
 from pipeline.store import history, keys
+from pipeline.store.blocking import BlockingConnection
 from pipeline.store.call import run_blocking
+from pipeline.store.connect import connect, connect_blocking
 from pipeline.store.history import Applied
-from pipeline.store.wire import BlockingConnection, connect, parse
 
 JOB = JobPolicy(
     handler="hands:send",
@@ -44,7 +46,7 @@ def applied(generation: int, plan: Plan = PLAN) -> Applied:
 
 @pytest.fixture
 def connection(broker: str) -> Iterator[BlockingConnection]:
-    connection = BlockingConnection(parse(broker))
+    connection = connect_blocking(parse(broker))
     yield connection
     connection.close()
 

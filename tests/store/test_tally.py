@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from pipeline.broker import parse
 from pipeline.errors import BrokerError
 from pipeline.store.call import run
+from pipeline.store.connect import connect
 from pipeline.store.tally import Tally, totals
-from pipeline.store.wire import Connection, connect, parse
+from pipeline.store.wire import Connection
 
 
 @pytest.fixture

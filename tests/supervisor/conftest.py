@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.broker import parse
 from pipeline.plan import BrokerPlan, Plan, PoolPlan, SupervisorPlan
 from pipeline.policy import JobPolicy, QueuePolicy
-from pipeline.store.wire import Connection, connect, parse
+from pipeline.store.connect import connect
+from pipeline.store.wire import Connection
 from tests.supervisor.children import Office
 
 

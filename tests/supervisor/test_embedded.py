@@ -14,8 +14,9 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from pipeline.broker import parse
 from pipeline.errors import BrokerUnavailable, StartError
-from pipeline.store.wire import BlockingConnection, parse
+from pipeline.store.connect import connect_blocking
 from pipeline.supervisor.embedded import Embedded, answers, open_broker
 
 HOLD = """
@@ -31,7 +32,7 @@ embedded.close()
 
 
 def ask(url, *command):
-    connection = BlockingConnection(parse(url))
+    connection = connect_blocking(parse(url))
     try:
         return connection.call(command)
     finally:

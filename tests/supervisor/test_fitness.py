@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.broker import parse
 from pipeline.doctor.facts import gather
 from pipeline.errors import BrokerUnfit
 from pipeline.plan import BrokerPlan
 from pipeline.store.confirm import Confirm
-from pipeline.store.wire import connect, parse
+from pipeline.store.connect import connect
 from pipeline.supervisor.fitness import inspect
 
 

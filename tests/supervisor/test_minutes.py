@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from pipeline.broker import parse
 from pipeline.store import keys
-from pipeline.store.wire import Connection, connect, parse
+from pipeline.store.connect import connect
+from pipeline.store.wire import Connection
 from pipeline.supervisor.minutes import Minutes
 
 

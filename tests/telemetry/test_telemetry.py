@@ -13,9 +13,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from pipeline.broker import parse
 from pipeline.policy import Batching, JobPolicy, QueuePolicy, RetryPolicy
 from pipeline.store import keys
-from pipeline.store.wire import BlockingConnection, parse
+from pipeline.store.connect import connect_blocking
 from tests.telemetry.collector import Collector, attributes
 from tests.worker.process import Process, eventually
 
@@ -224,7 +225,7 @@ def test_where_nothing_is_configured_jobs_carry_nothing_and_workers_load_nothing
     process = Process(tmp_path, broker, queue("q", "look"))
     try:
         process.enqueue("q", None)
-        with_records = BlockingConnection(parse(broker))
+        with_records = connect_blocking(parse(broker))
         (record,) = with_records.call(("HVALS", keys.jobs(keys.base("shop", "q"))))
         with_records.close()
         assert len(json.loads(record)) == 3

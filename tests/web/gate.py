@@ -8,12 +8,13 @@ import socket
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from pipeline.broker import parse
 from pipeline.config.load import load
 from pipeline.plan import Plan, WebPlan
 from pipeline.store import keys
 from pipeline.store.call import run
+from pipeline.store.connect import connect
 from pipeline.store.reader import JobView, Reader
-from pipeline.store.wire import connect, parse
 from pipeline.supervisor.publish import publish_queue
 from pipeline.web.ingress import Ingress
 from pipeline.web.serve import Server

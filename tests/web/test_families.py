@@ -10,14 +10,16 @@ from typing import Any
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read
 
+from pipeline.broker import parse
 from pipeline.job import encode
 from pipeline.status.measures import Measures, measure
 from pipeline.status.supervisors import PoolState, SupervisorState
 from pipeline.store import keys, names
 from pipeline.store.call import run
+from pipeline.store.connect import connect
 from pipeline.store.store import Move, Store
 from pipeline.store.tally import Tally
-from pipeline.store.wire import Connection, connect, parse
+from pipeline.store.wire import Connection
 from pipeline.web.exposition import OPEN, render
 from pipeline.web.families import families
 from tests.plans import plan_of

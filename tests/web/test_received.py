@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from pipeline.broker import parse
 from pipeline.errors import BrokerUnavailable
 from pipeline.store.call import run
+from pipeline.store.connect import connect
 from pipeline.store.tally import totals
-from pipeline.store.wire import Connection, connect, parse
+from pipeline.store.wire import Connection
 from pipeline.web.received import Received
 
 

@@ -14,13 +14,14 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from pipeline.broker import parse
 from pipeline.client import Client
 from pipeline.plan import WorkerPlan
 from pipeline.policy import JobPolicy, QueuePolicy, Timeout
 from pipeline.store.call import Call, run_blocking
+from pipeline.store.connect import connect_blocking
 from pipeline.store.reader import Counts, Reader
 from pipeline.store.store import Store
-from pipeline.store.wire import BlockingConnection, parse
 from pipeline.worker.board import Board, Running
 
 PATIENCE = 20.0
@@ -81,7 +82,7 @@ class Process:
         (root / "hands.py").write_text(HANDLERS)
         self.plan = WorkerPlan("w1", "shop", str(root), broker, queues, **own)
         self.boards = {policy.name: Board.create() for policy in queues}
-        self._connection = BlockingConnection(parse(broker))
+        self._connection = connect_blocking(parse(broker))
         for policy in queues:
             self.ask(Store("shop", policy.name).publish(1, msgspec.json.encode(policy), ""))
         self._client = Client(broker, "shop")

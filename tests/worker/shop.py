@@ -10,13 +10,14 @@ from types import ModuleType
 from typing import Any
 
 from pipeline.async_client import AsyncClient
+from pipeline.broker import parse
 from pipeline.job import Outcome, encode
 from pipeline.plan import WorkerPlan
 from pipeline.policy import JobPolicy, QueuePolicy, RetryPolicy, Timeout
 from pipeline.store.call import run
+from pipeline.store.connect import connect
 from pipeline.store.reader import Counts, JobView, Reader
 from pipeline.store.store import Store
-from pipeline.store.wire import connect, parse
 from pipeline.supervisor.publish import publish_queue
 from pipeline.worker.attempt import Handlers
 from pipeline.worker.batches import BatchSlots

@@ -10,9 +10,10 @@ import msgspec
 import pytest
 
 from pipeline import Job
+from pipeline.broker import parse
 from pipeline.policy import Backoff, JobPolicy, RetryPolicy, Timeout
 from pipeline.store import keys
-from pipeline.store.wire import connect, parse
+from pipeline.store.connect import connect
 from pipeline.worker.pool import Pool
 from tests.worker.shop import MODULE, PATIENCE, Shop, serving, shop, until
 

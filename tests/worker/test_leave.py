@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from pipeline import Job
+from pipeline.broker import parse
 from pipeline.errors import LeaseLost
 from pipeline.store.call import run_blocking
+from pipeline.store.connect import connect_blocking
 from pipeline.store.store import Move, Store
-from pipeline.store.wire import BlockingConnection, parse
 from tests.worker.shop import PATIENCE, shop, until
 
 
@@ -81,7 +82,7 @@ async def test_a_reclaimed_worker_begins_nothing_more_while_its_process_lives(br
         await until(lambda: len(ran) == 200 and not len(pool.ledger))
         await it.client.enqueue_many("q", [("mixed", "gate"), *[("mixed", None)] * 20])
         await until(lambda: len(ran) == 201)
-        connection = BlockingConnection(parse(broker))
+        connection = connect_blocking(parse(broker))
         store = Store("shop", "q")
         held = run_blocking(connection, store.expel("w1", "dead")) or []
         moves = [Move("front", row.id, int(row.lease)) for row in held if row.record]

@@ -9,15 +9,16 @@ import pytest
 
 from faults.proxy import Proxy
 from pipeline import Job
+from pipeline.broker import parse
 from pipeline.job import KeptError, Letter, LetterError, decode_job, encode_record
 from pipeline.policy import DeadLetter
 from pipeline.store.call import run
+from pipeline.store.connect import connect, connect_blocking
 from pipeline.store.letters import Death, copy_of
 from pipeline.store.operator import Operator
 from pipeline.store.reader import JobView, Reader
 from pipeline.store.scripts import script
 from pipeline.store.store import Store
-from pipeline.store.wire import BlockingConnection, connect, parse
 from tests.worker.shop import shop, until
 
 MORGUE = DeadLetter(queue="morgue")
@@ -30,7 +31,7 @@ async def failing(job: Job[Any]) -> None:
 
 
 def letters(broker: str) -> list[JobView]:
-    connection = BlockingConnection(parse(broker))
+    connection = connect_blocking(parse(broker))
     try:
         found = list(Operator(connection, "shop", "morgue").jobs())
     finally:
@@ -39,7 +40,7 @@ def letters(broker: str) -> list[JobView]:
 
 
 def redrive(broker: str, id: str) -> None:
-    connection = BlockingConnection(parse(broker))
+    connection = connect_blocking(parse(broker))
     try:
         Operator(connection, "shop", "q").redrive(id)
     finally:

@@ -11,12 +11,13 @@ import pytest
 
 from faults.proxy import Proxy
 from pipeline import Discard, Job, RetryLater, SoftTimeout
+from pipeline.broker import parse
 from pipeline.errors import LeaseLost
 from pipeline.policy import Backoff, RetryPolicy, Timeout
 from pipeline.store import names
 from pipeline.store.call import run_blocking
+from pipeline.store.connect import connect_blocking
 from pipeline.store.store import Move, Store
-from pipeline.store.wire import BlockingConnection, parse
 from tests.worker.shop import PATIENCE, shop, until
 
 # --- how a job ends ------------------------------------------------------------------------------------
@@ -56,7 +57,7 @@ async def test_the_first_note_on_a_server_that_does_not_have_the_script_yet_come
         job.log("first")
 
     async with shop(broker, plain) as it:
-        connection = BlockingConnection(parse(broker))
+        connection = connect_blocking(parse(broker))
         connection.call(("SCRIPT", "FLUSH"))
         connection.close()
         it.worker()
@@ -424,7 +425,7 @@ async def test_a_worker_that_stood_still_begins_nothing_that_was_given_to_others
         if job.data == "block":
             store = Store("shop", "q")
             time.sleep(1.2)  # noqa: ASYNC251 - a handler that blocks the loop is what this is about
-            connection = BlockingConnection(parse(broker))
+            connection = connect_blocking(parse(broker))
             held = run_blocking(connection, store.expel("w1", "still")) or []
             moves = [Move("front", row.id, int(row.lease)) for row in held if row.id.decode() != job.id]
             taken.append(run_blocking(connection, store.reclaim("w1", moves)))
@@ -497,7 +498,7 @@ async def test_a_job_that_completes_after_its_lease_was_lost_is_not_counted_by_i
         await it.ends_as(await it.enqueue("slow"), "completed")
         counts = await it.counts()
         assert (counts.stats["completed"], counts.stats["lost_leases"]) == (2, 1)
-        connection = BlockingConnection(parse(broker))
+        connection = connect_blocking(parse(broker))
         assert run_blocking(connection, names.ends("shop", "q")) == {("completed", "slow"): 2}
         connection.close()
 
@@ -551,7 +552,7 @@ async def test_a_job_that_the_broker_does_not_know_as_ours_any_more_is_stopped(b
 
 def take_back(broker: str, worker: str, id: str, lease: int) -> None:
     """Take a running job away from its worker, as another supervisor does that thinks it gone."""
-    connection = BlockingConnection(parse(broker))
+    connection = connect_blocking(parse(broker))
     move = Move("front", id.encode(), lease)
     assert run_blocking(connection, Store("shop", "q").reclaim(worker, [move])) == 1
     connection.close()
@@ -585,7 +586,7 @@ async def test_what_a_worker_wants_to_tell_after_it_was_reclaimed_is_counted(bro
         pool = it.worker()
         await it.client.enqueue_many("q", [("gated", None)] * 5)
         await until(lambda: len(pool._running) == 5)
-        connection = BlockingConnection(parse(broker))
+        connection = connect_blocking(parse(broker))
         run_blocking(connection, Store("shop", "q").expel("w1", "dead"))
         connection.close()
         pool._sure = False  # as after a standstill: nothing is told before it is known what is held

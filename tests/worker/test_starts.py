@@ -9,9 +9,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from pipeline import Job
+from pipeline.broker import parse
 from pipeline.policy import Rate
 from pipeline.store import keys
-from pipeline.store.wire import Connection, connect, parse
+from pipeline.store.connect import connect
+from pipeline.store.wire import Connection
 from pipeline.worker.link import Link
 from pipeline.worker.starts import Starts
 from tests.store.lua.given import Queue

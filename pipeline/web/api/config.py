@@ -18,9 +18,9 @@ from pipeline.plan import Plan
 from pipeline.status import supervisors
 from pipeline.status.generations import changes_of, one_of
 from pipeline.store import history, reader
+from pipeline.store.blocking import BlockingConnection
 from pipeline.store.call import run
 from pipeline.store.history import Applied
-from pipeline.store.wire import BlockingConnection
 from pipeline.web.api.common import BASE, by
 from pipeline.web.effective import ConfigLine, effective_of
 from pipeline.web.hiding import shown, without

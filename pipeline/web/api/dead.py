@@ -7,9 +7,9 @@ from functools import partial
 from msgspec import Struct
 from msgspec.structs import replace
 
+from pipeline.store.blocking import BlockingConnection
 from pipeline.store.groups import Group, gathered
 from pipeline.store.operator import Operator
-from pipeline.store.wire import BlockingConnection
 from pipeline.web.api.common import BASE, queue_of, short
 from pipeline.web.moves import Hold, holding
 from pipeline.web.request import Request

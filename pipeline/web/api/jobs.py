@@ -13,12 +13,12 @@ from pipeline.errors import JobNotFound
 from pipeline.job import State
 from pipeline.policy import QueuePolicy
 from pipeline.producer import ID
+from pipeline.store.blocking import BlockingConnection
 from pipeline.store.call import run
 from pipeline.store.listing import LISTED, Filter
 from pipeline.store.operator import Operator
 from pipeline.store.reader import JobView, server_time
 from pipeline.store.search import Search
-from pipeline.store.wire import BlockingConnection
 from pipeline.web.api.common import BASE, Whole, queue_of, whole
 from pipeline.web.api.filters import JobsQuery, filter_of, is_empty, of_query, states_of
 from pipeline.web.api.shapes import JobLine, JobPage, line, page, size

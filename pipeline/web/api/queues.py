@@ -10,10 +10,10 @@ from pipeline.crew import crew, pool_of
 from pipeline.plan import Plan
 from pipeline.policy import MAX_PROCESSES, JobPolicy, QueuePolicy, Rate, Retention
 from pipeline.status.queues import Override
+from pipeline.store.blocking import BlockingConnection
 from pipeline.store.call import run
 from pipeline.store.lanes import Lane, fullest
 from pipeline.store.operator import Operator
-from pipeline.store.wire import BlockingConnection
 from pipeline.web.api.common import BASE, by, queue_of
 from pipeline.web.api.overview import QueueLine, queue_line
 from pipeline.web.inputs import body, duration, number

@@ -9,10 +9,10 @@ from msgspec import Struct
 from pipeline.status import supervisors
 from pipeline.status.supervisors import SupervisorState, WorkerState
 from pipeline.store import keys, reader
+from pipeline.store.blocking import BlockingConnection
 from pipeline.store.call import run
 from pipeline.store.listing import look_at
 from pipeline.store.reader import Reader
-from pipeline.store.wire import BlockingConnection
 from pipeline.web.api.common import BASE, short
 from pipeline.web.request import Request
 from pipeline.web.response import Response, as_json

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Any, NamedTuple
 
+from pipeline.broker import parse
 from pipeline.job import encode
 from pipeline.store.call import run_blocking
+from pipeline.store.connect import connect_blocking
 from pipeline.store.overrides import Overrides, Scale, read
 from pipeline.store.reader import server_time
 from pipeline.store.store import Accepted, Held, Move, NewJob, Store
-from pipeline.store.wire import BlockingConnection, parse
 
 HOUR = 3_600_000
 State = dict[str, Any]
@@ -47,7 +48,7 @@ class Queue:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.connection = BlockingConnection(parse(url))
+        self.connection = connect_blocking(parse(url))
         self.store = Store("shop", "emails")
         self.name = self.store.queue
         self.calls, self.turns = count(1), count(1)

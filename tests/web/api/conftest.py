@@ -14,15 +14,16 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from pipeline.broker import parse
 from pipeline.config.load import load
 from pipeline.job import KeptError, Outcome
 from pipeline.plan import HttpPlan, Plan, TokenPlan, WebPlan
 from pipeline.store import history, keys
 from pipeline.store.call import run
+from pipeline.store.connect import connect
 from pipeline.store.flows import FlowStore
 from pipeline.store.history import Applied
 from pipeline.store.schedules import Schedules
-from pipeline.store.wire import connect, parse
 from pipeline.supervisor.publish import publish_queue
 from pipeline.web.app import App
 from pipeline.web.routes import Router
