@@ -54,8 +54,9 @@ CODES: dict[str, str] = {
     "P110": "yes, no, on and off are text in YAML 1.2. Booleans are true and false.",
     "P111": "A handler is written package.module:function. An exception class is the name of a built-in one, "
     "or package.module:Class.",
-    "P112": "The broker's address cannot be used. It is `embedded`, or an URL that begins with redis://, "
-    "rediss:// or unix://.",
+    "P112": "The broker's address cannot be used. It is `embedded`; redis://host:port/database of one server, or "
+    "redis://host:port,host:port of several of which one is primary; redis+sentinel://sentinel:26379,sentinel:26379/name; "
+    "redis+cluster://node:6379,node:6379; each of these with TLS as rediss...://; or unix:///path/of/socket.",
     "P113": "The file says a version that this program does not know. This one reads version 1.",
     "P114": "A template is text with fields in braces: {data.order.id}, {data.items.0.sku}, {name}, {queue}, {hash} (of the payload). "
     "A question mark ({data.x?}) allows the field to be missing. There are no expressions.",

@@ -29,7 +29,7 @@ DIRECT: tuple[Command, ...] = (
 def network(address: Address) -> Iterator[Check]:
     """Whether others can read along, or do as we do."""
     if all(is_loopback(node.host) for node in address.nodes):
-        yield ok("network", f"{address} is on this machine")
+        yield ok("network", f"this machine only: {address}")
         return
     if not address.password:
         help = "set one on the server, and write broker.url: redis://user:${PASSWORD}@host"

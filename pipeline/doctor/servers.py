@@ -29,13 +29,12 @@ class Servers(Struct, frozen=True):
         )
 
     def checks(self, look: Callable[[Facts], Iterable[Check]]) -> list[Check]:
-        """The worst of each check, with the name of its server."""
+        """The worst of each check, with the name of its server where something is wrong."""
         worst: dict[str, Check] = {}
         for name, facts in self.facts.items():
             for check in look(facts):
                 if check.name not in worst or _rank(check) > _rank(worst[check.name]):
-                    found = f"{check.found} ({name})" if name else check.found
-                    worst[check.name] = replace(check, found=found)
+                    worst[check.name] = _of(name, check) if check.verdict != "ok" else check
         return list(worst.values())
 
     @property
@@ -43,6 +42,10 @@ class Servers(Struct, frozen=True):
         """Bytes, of all together; None when one hides it."""
         used = [facts.number("", "used_memory") for facts in self.facts.values()]
         return None if None in used else sum(filter(None, used))
+
+
+def _of(name: str, check: Check) -> Check:
+    return replace(check, found=f"{name}: {check.found}") if name else check
 
 
 def _rank(check: Check) -> int:

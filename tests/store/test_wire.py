@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from faults.proxy import Proxy
-from pipeline.broker import Address, Node, parse
+from pipeline.broker import parse
 from pipeline.errors import BrokerRefused, BrokerUnavailable
 from pipeline.store.connect import connect, connect_blocking
 from pipeline.store.scripts import script
@@ -49,32 +49,6 @@ def nowhere() -> str:
     """The URL of a port that nobody listens at."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return f"redis://127.0.0.1:{listener.getsockname()[1]}"
-
-
-@pytest.mark.parametrize(
-    ("url", "address"),
-    [
-        ("redis://", Address((Node("127.0.0.1"),))),
-        ("redis://db.internal:7000/3", Address((Node("db.internal", 7000),), db=3)),
-        ("redis://ann:p%2Fss@h", Address((Node("h"),), username="ann", password="p/ss")),
-        ("rediss://:secret@h:1", Address((Node("h", 1),), password="secret", tls=True)),
-        ("redis://[::1]:7000?db=2", Address((Node("::1", 7000),), db=2)),
-        ("unix:///run/a%20b.sock?db=4", Address(path="/run/a b.sock", db=4)),
-        ("unix://ann:secret@/run/s", Address(path="/run/s", username="ann", password="secret")),
-    ],
-)
-def test_a_url_is_read(url: str, address: Address) -> None:
-    assert parse(url) == address
-
-
-def test_another_scheme_is_refused() -> None:
-    with pytest.raises(ValueError, match="begins with one of redis://, rediss://"):
-        parse("http://localhost")
-
-
-def test_an_address_is_shown_without_its_password() -> None:
-    assert str(parse("redis://ann:secret@h:7000")) == "h:7000"
-    assert "secret" not in str(parse("unix://:secret@/run/s"))
 
 
 # --- the connection for code without a loop ------------------------------------------------------------
