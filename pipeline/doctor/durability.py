@@ -9,6 +9,9 @@ from pipeline.doctor.facts import Facts
 from pipeline.plan import BrokerPlan
 from pipeline.store.confirm import Confirm
 
+FAILOVER = (
+    "a failover that was not planned loses what its replica does not have yet, as a rule of the last second"
+)
 NO_FILE = "a crash of the broker loses every job since its last snapshot"
 LOSS = {
     "always": "a crash or a power cut loses no accepted job; a broken disk can lose all of them",
@@ -22,7 +25,7 @@ def loss(facts: Facts, wanted: BrokerPlan) -> str:
     """In words, what can be lost of what was accepted."""
     own = _own_loss(facts, wanted)
     if not wanted.replicas:
-        return own
+        return f"{own}; {FAILOVER}" if facts.replicas else own
     replicas = "a replica" if wanted.replicas == 1 else f"{wanted.replicas} replicas"
     return (
         f"an accepted job is in the memory of {replicas} too; a failover to a server that does not have it loses it, "
@@ -132,16 +135,18 @@ def _replicas(facts: Facts, wanted: BrokerPlan) -> Check | None:
 
 
 def _min_replicas(facts: Facts, wanted: BrokerPlan) -> Check | None:
-    if not wanted.replicas:
+    # A primary of a cluster that is cut off stops by itself, after cluster-node-timeout.
+    needed = wanted.replicas or int(bool(facts.replicas) and facts.info.get("cluster_enabled") != "1")
+    if not needed:
         return None
     least = facts.number("min-replicas-to-write")
     if least is None:
         return unverified("min-replicas", "the broker hides its min-replicas-to-write")
     found = f"min-replicas-to-write {least}"
-    if least >= wanted.replicas:
+    if least >= needed:
         return ok("min-replicas", found)
     meaning = "a primary cut off from its replicas goes on taking writes that will be lost"
-    help = f"CONFIG SET min-replicas-to-write {wanted.replicas}, and min-replicas-max-lag 10 or less"
+    help = f"CONFIG SET min-replicas-to-write {needed}, and min-replicas-max-lag 10 or less"
     return weak("min-replicas", found, meaning, help)
 
 

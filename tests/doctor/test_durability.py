@@ -36,6 +36,8 @@ TABLE: list[tuple[BrokerPlan, Facts, dict[str, str], Confirm | None, str]] = [
     (EVERYSEC, facts(appendfsync="always"), {}, None, "fsync"),
     (EVERYSEC, facts(appendfsync="no"), {"fsync": "WEAK"}, None, "none"),
     (EVERYSEC, facts(appendonly="no"), {"file": "WEAK"}, None, "none"),
+    (EVERYSEC, facts(min_replicas_to_write="0"), {"min-replicas": "WEAK"}, None, "everysec"),
+    (EVERYSEC, facts({"cluster_enabled": "1"}, min_replicas_to_write="0"), {}, None, "everysec"),
     (FSYNC, facts(appendfsync="always", waits=False), {}, None, "fsync"),
     (FSYNC, facts(), {}, Confirm(), "fsync"),
     (FSYNC, facts(waits=False), {"fsync": "WEAK"}, None, "everysec"),
@@ -61,6 +63,7 @@ def test_settings_are_judged_against_what_the_file_asks_for(
     ("found", "wanted", "words"),
     [
         (facts(), EVERYSEC, "the last second of accepted jobs; when its disk is slow, two"),
+        (facts(), EVERYSEC, "a failover that was not planned loses"),
         (facts(appendfsync="no"), EVERYSEC, "the last half minute"),
         (facts(appendonly="no"), EVERYSEC, "every job since its last snapshot"),
         (facts(), FSYNC, "loses no accepted job; a broken disk can lose all of them"),
