@@ -5,17 +5,20 @@ Whoever dies in between, the job ends again elsewhere, and its copy has the same
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
-from pipeline.errors import BrokerError
+from pipeline.errors import BrokerError, BrokerUnavailable
 from pipeline.store import keys
 from pipeline.store.letters import copy_of
+from pipeline.store.refusals import refusal
 from pipeline.store.store import Store
 from pipeline.store.wire import Connection, Reply
 from pipeline.worker.ledger import Dying, Ledger
 from pipeline.worker.link import Link
 
 BATCH = 100
+PAUSE = 0.5
 
 
 class Letters:
@@ -83,9 +86,19 @@ class Letters:
         self._on_settled()
 
     def _stands(self, turns: Connection, reply: Reply) -> bool:
-        """Whether this is an answer to go on with. One that was lost is asked for again with the next connection."""
+        """Whether this is an answer to go on with. One that was lost is asked for again, on the next connection or after
+        a pause: in a cluster the other queue may be away alone."""
         if turns is not self._via:
             return False
-        if isinstance(reply, Exception) and not isinstance(reply, BrokerError):
+        if not isinstance(reply, Exception):
+            return True
+        why = reply if isinstance(reply, BrokerError) else refusal(reply)
+        if isinstance(why, BrokerUnavailable):
+            asyncio.get_running_loop().call_later(PAUSE, self._resume, turns)
+        else:
             self._link.refused(reply)
-        return not isinstance(reply, Exception)
+        return False
+
+    def _resume(self, turns: Connection) -> None:
+        if turns is self._via:
+            self.send_again()
