@@ -36,6 +36,14 @@ async def work(job: Job[Any]) -> None:
     note("end", job)
 
 
+def until_let(job: Job[Any]) -> None:
+    """Runs until there is a file `let` in its project."""
+    note("begin", job)
+    while not (EVENTS.parent / "let").exists():
+        time.sleep(0.02)
+    note("end", job)
+
+
 async def once_slow(job: Job[Any]) -> None:
     """Takes a minute the first time that anybody runs it, and no time after that."""
     first = not EVENTS.exists() or f"begin {job.queue} {job.id} " not in EVENTS.read_text()

@@ -186,9 +186,9 @@ def test_without_a_broker_it_lives_and_is_not_ready(written, own_server):
 
 
 def test_while_jobs_end_the_web_process_goes_on_and_then_leaves_without_cutting_an_answer(written):
-    run = written.up(ANYWHERE + "queues: {a: {handler: 'hands:block'}}\n")
+    run = written.up(ANYWHERE + "queues: {a: {handler: 'hands:until_let'}}\n")
     at = address(written)
-    written.enqueue("a", {"seconds": 1.0})
+    written.enqueue("a", {})
     written.sees("begin")
     answers: list[int] = []
     stop = threading.Event()
@@ -204,6 +204,7 @@ def test_while_jobs_end_the_web_process_goes_on_and_then_leaves_without_cutting_
     asking.start()
     run.signal(signal.SIGTERM)
     eventually(lambda: get(at, "/readyz")[1]["reason"] == "it is stopping", "it says that it stops")
+    (written.root / "let").touch()
     assert run.ends() == 0
     stop.set()
     asking.join()
