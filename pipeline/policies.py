@@ -17,6 +17,7 @@ from pipeline.flow import FlowPolicy
 from pipeline.plan import Plan
 from pipeline.policy import QueuePolicy
 from pipeline.producer import Batch, Wanted, batches, flow_records, new_job, plain_batches
+from pipeline.store import layout
 from pipeline.store.confirm import Confirm, of_file
 from pipeline.store.reader import JobView
 from pipeline.store.store import NewJob
@@ -29,7 +30,7 @@ Checked = TypeVar("Checked")
 decode_policy = msgspec.json.Decoder(QueuePolicy).decode
 FRESH_SECONDS = 60.0
 LONGEST_CALL = 50.0
-NOTHING_SAID = (None,) * 5
+NOTHING_SAID = (None,) * 6
 NOTHING_OF_ITS_OWN = (*(None,) * 8, False, None)
 """The options of an enqueue call that only has a payload."""
 
@@ -72,7 +73,8 @@ class Policies:
         """Take in the broker's answer. Raises UnknownQueue, QueueRemoved, or NoPolicy when nothing says what
         queues exist."""
         now = time.monotonic()
-        at, generation, policy, removed, waiting, confirm = (*answer, *NOTHING_SAID)[:6]
+        at, generation, policy, removed, waiting, confirm, written = (*answer, *NOTHING_SAID)[:7]
+        layout.check(layout.Layout.read(written), queue)
         offset = at - now * 1000
         self._known.pop(queue, None)
         if generation is not None and policy is not None:

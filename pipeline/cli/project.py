@@ -133,15 +133,18 @@ def _running(file: Path) -> Plan | None:
 def connected(plan: Plan) -> Iterator[BlockingConnection]:
     """A connection to the project's broker; an embedded one that does not run is started meanwhile.
 
-    Raises BrokerUnavailable.
+    Raises BrokerUnavailable, or BrokerUnfit when a newer version of this program has been there.
     """
     from pipeline.broker import parse
+    from pipeline.store import layout
+    from pipeline.store.call import run_blocking
     from pipeline.store.connect import connect_blocking
     from pipeline.supervisor.embedded import open_broker
 
     with open_broker(plan, start=True) as url:
         connection = connect_blocking(parse(url), timeout=30.0)
         try:
+            layout.check(run_blocking(connection, layout.of(plan.name)), plan.name)
             yield connection
         finally:
             connection.close()

@@ -16,7 +16,7 @@ from pipeline.status.histogram import buckets_of
 from pipeline.status.queues import QueueState, queue_state
 from pipeline.status.schedules import ScheduleState, look_at_schedules
 from pipeline.status.supervisors import SupervisorState
-from pipeline.store import reader
+from pipeline.store import layout, reader
 from pipeline.store.call import run
 from pipeline.store.reader import Reader
 from pipeline.store.wire import Connection
@@ -71,7 +71,8 @@ def nothing_runs(plan: Plan) -> Snapshot:
 
 async def take(connection: Connection, plan: Plan, file_error: str | None = None) -> Snapshot:
     """Ask for everything, in a few round trips. `plan` is what the file says, or what runs when the file has mistakes:
-    then `file_error` tells the first one. Raises BrokerError."""
+    then `file_error` tells the first one. Raises BrokerError, also for a layout that this version does not know."""
+    layout.check(await run(connection, layout.of(plan.name)), plan.name)
     names, generation, records, time, broker, schedules = await asyncio.gather(
         run(connection, reader.queue_names(plan.name)),
         run(connection, reader.generation(plan.name)),

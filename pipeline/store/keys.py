@@ -266,6 +266,11 @@ def last_lease(queue: str) -> str:
     return f"{queue}:last_lease"
 
 
+def layout(project: str) -> str:
+    """string: "number version", the way in which jobs lie here; see layout.py."""
+    return f"{{{project}}}:layout"
+
+
 def looked(project: str) -> str:
     """string: somebody looks at what the workers run."""
     return f"{{{project}}}:looked"

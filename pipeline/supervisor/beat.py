@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from pipeline.errors import BrokerDenied, BrokerError, BrokerUnavailable
+from pipeline.errors import BrokerDenied, BrokerError, BrokerUnavailable, BrokerUnfit
 from pipeline.status.supervisors import SupervisorState
+from pipeline.store import layout
 from pipeline.store.call import run
 from pipeline.store.keys import looked
 from pipeline.store.reader import server_time
@@ -28,7 +29,7 @@ SECONDS = 1.0
 
 
 class Beat:
-    """`record` is what the broker is told of us; `on_denied` hears that the broker does not let us in any more."""
+    """`record` is what the broker is told of us; `on_denied` hears why we cannot go on with this broker."""
 
     def __init__(
         self,
@@ -42,7 +43,7 @@ class Beat:
         logs: Logs,
         totals: Totals,
         record: Callable[[], SupervisorState],
-        on_denied: Callable[[BrokerDenied], None],
+        on_denied: Callable[[BrokerError], None],
     ) -> None:
         self._fleet = fleet
         self._minutes = Minutes(fleet)
@@ -71,7 +72,7 @@ class Beat:
         try:
             await self._tend(connection)
             self._trouble = ""
-        except BrokerDenied as error:
+        except (BrokerDenied, BrokerUnfit) as error:
             self._on_denied(error)
         except BrokerError as error:
             if not connection.lost.done():
@@ -88,6 +89,8 @@ class Beat:
             await self._drift.look(connection)
         # Before anything is trimmed: what is about to go is a matter of theirs.
         await self._alerts.look(connection)
+        # The next version may have come beside us, and the one after it may have followed.
+        layout.check(await run(connection, layout.of(self._fleet.plan.name)), self._fleet.plan.name)
         now = await run(connection, server_time())
         await upkeep.sweep(connection, now)
         await self.flows.tend(connection, self._fleet.plan)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from pipeline.broker import parse
 from pipeline.clock import monotonic_ms
-from pipeline.errors import BrokerDenied, BrokerError, BrokerUnavailable
+from pipeline.errors import BrokerDenied, BrokerError, BrokerUnavailable, BrokerUnfit
 from pipeline.store.connect import connect
 from pipeline.store.silence import SILENCE_SECONDS, TOLD, Silence
 from pipeline.store.wire import Connection
@@ -22,7 +22,7 @@ LOOK_SECONDS = 0.5
 
 class Link:
     """`connection` is None while the broker is away. `on_up` is awaited with every new connection; `on_denied` is told
-    when the broker does not let us in any more, and then no further try is made.
+    why we cannot go on with this broker, and then no further try is made.
 
     An embedded broker is looked after too: one of our own that died is started again, and one whose owner
     left is taken over.
@@ -34,7 +34,7 @@ class Link:
         embedded: Embedded | None,
         logs: Logs,
         on_up: Callable[[Connection], Awaitable[None]],
-        on_denied: Callable[[BrokerDenied], None],
+        on_denied: Callable[[BrokerError], None],
     ) -> None:
         self._address = parse(url)
         self._embedded = embedded
@@ -109,7 +109,7 @@ class Link:
                 if self._embedded is not None:
                     self._embedded.ensure()
                 await self._connect()
-            except BrokerDenied as error:
+            except (BrokerDenied, BrokerUnfit) as error:
                 self._on_denied(error)
                 return
             except BrokerError as error:

@@ -26,6 +26,7 @@ from pipeline.supervisor.fitness import Fitness, inspect
 from pipeline.supervisor.fleet import Fleet
 from pipeline.supervisor.host import supervisor_name
 from pipeline.supervisor.ladder import RUNNING, Ladder
+from pipeline.supervisor.layouts import settle
 from pipeline.supervisor.leases import Leases
 from pipeline.supervisor.link import Link
 from pipeline.supervisor.locks import QueueLocks
@@ -80,7 +81,7 @@ class Supervisor:
         self._notify = Notify(logs)
         self._ladder = Ladder(self.fleet, logs, self._notify)
         self._upkeep = Upkeep(self.fleet, logs)
-        self._denial: BrokerDenied | None = None
+        self._denial: BrokerError | None = None
         self._link = link = Link(url, embedded, logs, self._greet, self._denied)
         self._leases = Leases(self.fleet, self._upkeep, link, logs)
         self._publisher = Publisher(self._name)
@@ -180,6 +181,7 @@ class Supervisor:
         if self._fitness is None:
             self._fitness = await inspect(connection, self.fleet.plan.broker)
             self._publisher.confirm = self._fitness.confirm
+        await settle(connection, self.fleet.plan.name, self._logs.say)
         await self._publisher.greet(connection, self.fleet.plan, me())
         await self._leases.renew(connection)
 
@@ -266,7 +268,7 @@ class Supervisor:
         """The broker does not let a worker in."""
         self._denied(BrokerDenied(reason))
 
-    def _denied(self, error: BrokerDenied) -> None:
+    def _denied(self, error: BrokerError) -> None:
         """Another try would end as this one: stop. What runs may end, on the connections that stand."""
         if self._denial is None:
             self._denial = error

@@ -13,7 +13,7 @@ from pipeline.diff import diff
 from pipeline.plan import Plan, SchedulePlan
 from pipeline.policy import QueuePolicy, Rate
 from pipeline.status.supervisors import SupervisorState
-from pipeline.store import history, keys
+from pipeline.store import history, keys, layout
 from pipeline.store.call import run
 from pipeline.store.confirm import Confirm
 from pipeline.store.history import Applied, Cause
@@ -221,6 +221,7 @@ async def publish_queue(
         await run(connection, write("HDEL", keys.meta(store.queue), "confirm"))
     else:
         await run(connection, write("HSET", keys.meta(store.queue), "confirm", str(confirm)))
+    await run(connection, write("HSET", keys.meta(store.queue), "layout", str(layout.OURS)))
     before = await connection.call(("HGET", keys.meta(store.queue), "policy"))
     limited = "" if policy.max_active is None else policy.max_active
     written = msgspec.json.encode(policy)

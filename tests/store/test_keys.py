@@ -17,6 +17,7 @@ SPELLED = re.compile(r"(?:queue|flow) \.\. ':(\w+)(:?)'")
 SOURCES = sorted(LUA.rglob("*.lua"))
 OF_A_PROJECT = {
     "supervisors", "queues", "generations", "history", "totals", "flows", "flow", "audit", "signed_out", "looked",
+    "layout",
 }  # fmt: skip
 # What a queue that was used keeps for ever, and a producer's last call, which is forgotten after a minute.
 COUNTERS = {"last_id", "last_lease", "stats", "meta", "call:p"}

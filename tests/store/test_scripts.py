@@ -40,7 +40,7 @@ def test_a_script_uses_every_name_that_it_declares(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_script_is_given_the_queues_base_as_its_only_key(name: str) -> None:
     # What a supervisor writes besides belongs to the project as a whole; the flows of one name are as a queue.
-    project = {"write": "key", "tally": "totals"}
+    project = {"write": "key", "tally": "totals", "layout": "layout"}
     base = project.get(name) or ("flow" if name.startswith("flow_") else "queue")
     assert (script(name).keys, script(name).arguments[0]) == (1, base)
 

@@ -52,7 +52,7 @@ def test_a_producer_is_told_when_the_queue_was_removed_and_how_many_wait(queue: 
     queue.enqueue(*"abc", generation="1")
     queue.enqueue("d", generation="1", level=4)
     queue.cancel("2")
-    assert learnt(queue) == [b"1", b"{}", None, None, None]
+    assert learnt(queue) == [b"1", b"{}", None, None, None, None]
     queue.retract(2)
     assert learnt(queue) == [b"2", None, b"2", 3]
 
