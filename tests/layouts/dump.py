@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,13 @@ CODING = "latin-1"
 """It keeps each byte."""
 
 
-def save(connection: BlockingConnection, path: Path) -> None:
-    """A line for each key, in their order."""
+def save(connection: BlockingConnection, path: Path, hidden: Mapping[str, str]) -> None:
+    """A line for each key, in their order. `hidden` says what to write for the folders of the machine."""
     names = sorted(key for key in connection.call(("KEYS", "*")))
-    path.write_text("".join(json.dumps(line) + "\n" for line in _lines(connection, names)))
+    text = "".join(json.dumps(line) + "\n" for line in _lines(connection, names))
+    for folder, instead in hidden.items():
+        text = text.replace(folder, instead)
+    path.write_text(text)
 
 
 def load(connection: BlockingConnection, path: Path) -> None:

@@ -71,7 +71,11 @@ def main() -> None:
             eventually(lambda: _stands(connection), "every kind of job is there", 20)
             os.killpg(shop.pid, signal.SIGKILL)
             shop.wait()
-            save(connection, HERE / f"{layout.WRITTEN}.jsonl")
+            save(
+                connection,
+                HERE / f"{layout.WRITTEN}.jsonl",
+                {folder: "/srv/shop", str(HERE.parents[1]): "/srv/pipeline"},
+            )
         finally:
             shop.kill()
             broker.stop()
