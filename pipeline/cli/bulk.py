@@ -47,23 +47,37 @@ def states_of(kind: Kind, given: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def move(
-    hands: Operator, kind: Kind, states: tuple[str, ...], only: Filter, *, yes: bool, as_json: bool
+    hands: Operator,
+    kind: Kind,
+    states: tuple[str, ...],
+    only: Filter,
+    given: list[str] | None = None,
+    *,
+    yes: bool,
+    as_json: bool,
 ) -> None:
-    """Move all jobs that are meant, in chunks. Ctrl-C ends it behind the chunk that is under way."""
+    """Move all jobs that are meant, or those `given` by their ids, in chunks. Ctrl-C ends it behind the chunk that is under
+    way."""
     from pipeline.store.bulk import move_many
 
-    with progress("look") as looked:
-        ids = []
-        for job in hands.jobs(states, only):  # type: ignore[arg-type]
-            ids.append(job.id)
-            looked(1)
-    which = f"{len(ids):,} {' or '.join(states)} job{'s' * (len(ids) != 1)}"
+    ids = look(hands, states, only) if given is None else given
+    which = f"{len(ids):,} {' or '.join(states)} job{'s' * (len(ids) != 1)}".replace("  ", " ")
     confirm(f"{kind.capitalize()} {which} of {hands.queue}?", yes=yes or not ids)
     with until_interrupted() as stop, progress(kind, len(ids)) as advance:
         answer = move_many(hands, kind, ids, states=states, only=only, progress=advance, stop=stop)  # type: ignore[arg-type]
     tell(hands.queue, kind, answer, as_json=as_json)
     if answer.left:
         click.get_current_context().exit(INTERRUPTED)
+
+
+def look(hands: Operator, states: tuple[str, ...], only: Filter) -> list[str]:
+    """The ids of those that are meant."""
+    ids = []
+    with progress("look") as looked:
+        for job in hands.jobs(states, only):  # type: ignore[arg-type]
+            ids.append(job.id)
+            looked(1)
+    return ids
 
 
 def tell(queue: str, kind: Kind, answer: Moved, *, as_json: bool) -> None:

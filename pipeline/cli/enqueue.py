@@ -15,9 +15,10 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.names import job_names
+from pipeline.cli.moving import take_in
+from pipeline.cli.names import job_names, queue_names
 from pipeline.cli.output import progress
-from pipeline.cli.project import as_json, find, plan_of, takes_config, takes_queue
+from pipeline.cli.project import as_json, find, plan_of, takes_config
 from pipeline.cli.types import duration, time
 from pipeline.errors import EnqueueError, InvalidPayload
 
@@ -29,8 +30,8 @@ CHUNK = 1_000
 
 
 @click.command(short_help="Put a job in, or one for each line of a file.")
-@takes_queue
-@click.argument("job", shell_complete=job_names)
+@click.argument("queue", required=False, shell_complete=queue_names)
+@click.argument("job", required=False, shell_complete=job_names)
 @click.argument("data", required=False)
 @click.option("--id", "id_", help="An id of your own: the job is taken once only.")
 @click.option("--delay", type=duration, help="Run it in so long: 30s, 1h30m, 7d.")
@@ -39,13 +40,17 @@ CHUNK = 1_000
 @click.option("--expires", type=duration, help="Cancel it if it has not begun so long after it could.")
 @click.option("--front", is_flag=True, help="Put it before those that wait.")
 @click.option(
-    "--from", "source", type=click.File("rb"), help="A file with one payload a line; - is the input."
+    "--from",
+    "source",
+    type=click.File("rb"),
+    help="A file with one payload a line; without QUEUE and JOB, one of `jobs export`. - is the input.",
 )
+@click.option("--prefix", help="With an export: ids that are numbers get this name in front, old:17.")
 @as_json
 @takes_config
 def enqueue(
-    queue: str,
-    job: str,
+    queue: str | None,
+    job: str | None,
     data: str | None,
     id_: str | None,
     delay: int | None,
@@ -54,6 +59,7 @@ def enqueue(
     expires: int | None,
     front: bool,  # noqa: FBT001
     source: IO[bytes] | None,
+    prefix: str | None,
     as_json: bool,  # noqa: FBT001
     config_: str | None,
 ) -> None:
@@ -61,6 +67,16 @@ def enqueue(
 
     Prints the job's id, and `created`, `duplicate` or `replaced`.
     """
+    if queue is None and source is not None:
+        take_in(source, config_, prefix, as_json=as_json)
+        return
+    if prefix is not None:
+        raise click.UsageError("--prefix is for the lines of `pipeline jobs export`: leave out QUEUE and JOB")
+    if queue is None or job is None:
+        lacks = "JOB" if queue else "QUEUE"
+        raise click.UsageError(
+            f"Missing argument '{lacks}'; without both, --from takes what `pipeline jobs export` prints"
+        )
     if source is not None and (data is not None or id_ is not None):
         raise click.UsageError("--from gives the payloads: leave out DATA and --id")
     payload = None if source is not None else read_payload(data)

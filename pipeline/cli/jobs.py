@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -15,6 +15,7 @@ from pipeline.cli.app import REFUSED, Commands
 from pipeline.cli.bulk import move as move_all
 from pipeline.cli.bulk import states_of, takes_newer
 from pipeline.cli.change import duplicate, update
+from pipeline.cli.moving import export, ids_of
 from pipeline.cli.output import print_error, print_json
 from pipeline.cli.project import as_json, operator, takes_config, takes_queue, yes
 from pipeline.cli.search import search
@@ -157,6 +158,7 @@ def mover(kind: Kind, help: str, move: Callable[[Operator, str], str]) -> None:
     @takes_filters
     @takes_newer
     @click.option("--all", "all_", is_flag=True, help="All of them.")
+    @click.option("--from", "source", type=click.File("rb"), help="Those of an export; - is the input.")
     @yes
     @as_json
     @takes_config
@@ -169,19 +171,24 @@ def mover(kind: Kind, help: str, move: Callable[[Operator, str], str]) -> None:
         older_than: int | None,
         newer_than: int | None,
         all_: bool,  # noqa: FBT001
+        source: IO[bytes] | None,
         yes: bool,  # noqa: FBT001
         as_json: bool,  # noqa: FBT001
         config_: str | None,
     ) -> None:
         filters = (name, error, older_than, newer_than)
-        if bool(filters != (None,) * 4 or states or all_) == bool(ids):
-            raise click.UsageError("give ids, or filters (--state, --job, --error, ...), or --all")
-        taken = () if ids else states_of(kind, states)
+        chosen_by = (ids, source, filters != (None,) * 4 or states or all_)
+        if sum(map(bool, chosen_by)) != 1:
+            raise click.UsageError(
+                "give ids, or filters (--state, --job, --error, ...), or --all, or --from an export"
+            )
+        given = None if source is None else ids_of(source, queue)
+        taken = () if ids or source else states_of(kind, states)
         with operator(config_, queue) as hands:
             if ids:
                 each(queue, ids, partial(move, hands), as_json=as_json)
             else:
-                move_all(hands, kind, taken, chosen(hands, *filters), yes=yes, as_json=as_json)
+                move_all(hands, kind, taken, chosen(hands, *filters), given, yes=yes, as_json=as_json)
 
 
 def retry(hands: Operator, id: str) -> str:
@@ -210,7 +217,7 @@ def promote(hands: Operator, id: str) -> str:
     return "waiting"
 
 
-for command in (update, duplicate, search):
+for command in (update, duplicate, search, export):
     jobs.add_command(command)
 mover("retry", "Let dead or cancelled jobs run again, from attempt 1.", retry)
 mover("cancel", "Withdraw jobs that wait or are delayed, and stop those that run.", cancel)

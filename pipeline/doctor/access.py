@@ -19,7 +19,7 @@ _CALLED = re.compile(r"redis\.call\('(\w+)'")
 ASK = "allow this user ACL WHOAMI, ACL DRYRUN and COMMAND INFO"
 DIRECT: tuple[Command, ...] = (
     ("EVALSHA", "0" * 40, 1, "KEY"), ("EVAL", "return 1", 1, "KEY"), ("BLMPOP", 1, 1, "KEY", "LEFT"),
-    ("PING",), ("TIME",), ("LRANGE", "KEY", 0, -1), ("LINDEX", "KEY", 0), ("LLEN", "KEY"), ("SMEMBERS", "PROJECT"),
+    ("PING",), ("TIME",), ("GET", "PROJECT"), ("PTTL", "KEY"), ("LRANGE", "KEY", 0, -1), ("LINDEX", "KEY", 0), ("LLEN", "KEY"), ("SMEMBERS", "PROJECT"),
     ("HGET", "KEY", "f"), ("HMGET", "KEY", "f"), ("HGETALL", "KEY"), ("HVALS", "KEY"), ("HKEYS", "KEY"),
     ("ZRANGE", "KEY", 0, -1), ("ZREVRANGE", "KEY", 0, -1), ("ZREVRANK", "KEY", "m"), ("HSTRLEN", "KEY", "f"), ("EXISTS", "PROJECT"), ("SET", "PROJECT", 1), ("LPOS", "KEY", "m"),
 )  # fmt: skip

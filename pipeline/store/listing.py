@@ -142,9 +142,14 @@ def _walk(
 def look_at(
     connection: BlockingConnection, reader: Reader, ids: Sequence[str], policy: QueuePolicy | None = None
 ) -> Iterator[JobView | None]:
-    """What is kept of these jobs, read in pieces that a small process can hold."""
-    for some in _by_weight(ids, _weights(connection, reader.queue, ids)):
+    """What is kept of these jobs, read in pieces."""
+    for some in pieces(connection, reader.queue, ids):
         yield from run_blocking(connection, reader.show(some, policy))
+
+
+def pieces(connection: BlockingConnection, queue: str, ids: Sequence[str]) -> Iterator[list[str]]:
+    """The ids of so many jobs at a time as a small process can hold."""
+    return _by_weight(ids, _weights(connection, queue, ids))
 
 
 def _weights(connection: BlockingConnection, queue: str, ids: Sequence[str]) -> list[int]:

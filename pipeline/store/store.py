@@ -57,6 +57,20 @@ class NewJob(NamedTuple):
     record: bytes
 
 
+class Brought(NamedTuple):
+    """A job from another broker, in the order of bring.lua. `due` of a dead job is when it died."""
+
+    id: str
+    level: int | Literal["alone"]
+    due: int | Literal[""]
+    lane: str
+    record: bytes
+    runs: bytes
+    outcome: bytes
+    key: str
+    window: int | Literal[""]
+
+
 class Mark(NamedTuple):
     """What stands for a job's content for `keep` ms, in the order of receive.lua."""
 
@@ -144,6 +158,13 @@ class Store:
             queue=self.queue, generation=generation, count=len(jobs), rest=[*_flat(marks), *_flat(jobs)]
         )
         return Call(command, _accepted)
+
+    def bring(self, generation: str, keep: int, jobs: list[Brought]) -> Call[list[str]]:
+        """Store jobs that come from another broker: for each `created`, `duplicate`, or `taken` by another one."""
+        command = script("bring").command(
+            queue=self.queue, generation=generation, keep=keep, rest=_flat(jobs)
+        )
+        return Call(command, lambda reply: [status.decode() for status in reply])
 
     def letter(self, copies: list[Copy]) -> Call[int]:
         """Store copies of jobs that died elsewhere; one that came before is not stored again. How many are new."""

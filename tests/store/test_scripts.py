@@ -72,7 +72,7 @@ def test_a_script_stands_below_its_includes_and_says_what_it_does(name: str) -> 
 def test_a_server_out_of_memory_refuses_new_jobs_and_payloads_only(name: str) -> None:
     # What settles, reclaims or deletes must work then: it is the way out. Questions never need memory.
     # New flows, and the jobs that flows make, are new jobs too.
-    new = {"enqueue", "enqueue_each", "enqueue_own", "receive", "fire", "flow_start", "change"}
+    new = {"enqueue", "enqueue_each", "enqueue_own", "receive", "fire", "flow_start", "change", "bring"}
     free = {*new, "counts", "lanes", "show", "policy", "trace"}
     assert script(name).source.startswith(b"#!lua flags=allow-oom\n") != (name in free)
 

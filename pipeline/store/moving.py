@@ -1,0 +1,208 @@
+"""Jobs on their way to another broker: each as one line of JSON that holds all that is kept of it; see docs/moving.md."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import count
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import replace
+
+from pipeline.errors import InvalidPayload, UnknownQueue
+from pipeline.job import decode_outcome, decode_runs, decode_sealed
+from pipeline.policy import ID_PATTERN, NAME_PATTERN
+from pipeline.store import keys, layout
+from pipeline.store.blocking import BlockingConnection
+from pipeline.store.call import run_blocking
+from pipeline.store.listing import pieces
+from pipeline.store.reader import Reader
+from pipeline.store.scripts import script
+from pipeline.store.store import Brought, Store
+from pipeline.store.wire import checked
+
+Moving = Literal["waiting", "delayed", "dead"]
+MOVING: tuple[Moving, ...] = ("waiting", "delayed", "dead")
+Kept = msgspec.Raw | UnsetType
+PAGE = 10_000
+MOST_DIGITS = 15
+"""So many a script can count with."""
+_ID, _QUEUE = re.compile(ID_PATTERN), re.compile(NAME_PATTERN)
+
+
+class Line(Struct, frozen=True, omit_defaults=True):
+    """A job: its `record`, `runs` and `outcome` as docs/upgrades.md has them, for the `layout`.
+
+    `due_at` (ms since 1970) is of a delayed job, `alone` of one that waits for a process of its own, and `key_left` says
+    for how many ms its deduplication key holds, if that ends by itself; `holds` that the key is this job's.
+    """
+
+    layout: int
+    queue: str
+    id: str
+    state: Moving
+    record: msgspec.Raw
+    runs: Kept = UNSET
+    outcome: Kept = UNSET
+    due_at: int | None = None
+    lane: str = ""
+    alone: bool = False
+    holds: bool = False
+    key_left: int | None = None
+
+    def named(self, prefix: str | None) -> Line:
+        """The same job; an id that is a number gets the prefix in front. Raises InvalidPayload when that is no id."""
+        if prefix is None or not self.id.isdigit():
+            return self
+        id = f"{prefix}:{self.id}"
+        if not _ID.fullmatch(id):
+            raise InvalidPayload(f"{id!r} is no id", "a prefix has a-z, A-Z, 0-9 and _.:@-, and is short")
+        return replace(self, id=id)
+
+
+_decode = msgspec.json.Decoder(Line, strict=True).decode
+
+
+def read(text: bytes) -> Line:
+    """A line of an export. Raises InvalidPayload, for a person."""
+    try:
+        line = _decode(text)
+        if line.layout != layout.WRITTEN:
+            raise InvalidPayload(f"it is of layout {line.layout}, this version writes {layout.WRITTEN}")
+        _check(line)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise InvalidPayload(f"this is no job of `pipeline jobs export`: {error}") from None
+    return line
+
+
+def _check(line: Line) -> None:
+    """Raises ValueError, or MsgspecError for what our own readers would not take."""
+    if not _ID.fullmatch(line.id) or (line.id.isdigit() and len(line.id) > MOST_DIGITS):
+        raise ValueError(f"{line.id!r} is no id")
+    if not _QUEUE.fullmatch(line.queue):
+        raise ValueError(f"{line.queue!r} is no name of a queue")
+    if decode_sealed(line.record).options.flow:
+        raise ValueError("it is a step of a flow, which stays where it is")
+    if line.runs is not UNSET:
+        decode_runs(line.runs)
+    if line.outcome is not UNSET:
+        decode_outcome(line.outcome)
+    if (line.outcome is not UNSET) != (line.state == "dead"):
+        raise ValueError("a dead job has an outcome, and no other")
+    if (line.due_at is not None) != (line.state == "delayed"):
+        raise ValueError("a delayed job has a time, and no other")
+
+
+def brought(line: Line) -> Brought:
+    """The job as the script takes it in."""
+    options = decode_sealed(line.record).options
+    due = line.due_at if line.outcome is UNSET else decode_outcome(line.outcome).finished_at
+    return Brought(
+        line.id,
+        "alone" if line.alone else options.priority,
+        "" if due is None else due,
+        line.lane,
+        bytes(line.record),
+        written(line.runs),
+        written(line.outcome),
+        options.key if line.holds else "",
+        "" if line.key_left is None else line.key_left,
+    )
+
+
+def written(kept: Kept) -> bytes:
+    """What is kept, as it is written; empty for nothing."""
+    return b"" if kept is UNSET else bytes(kept)
+
+
+class Export:
+    """The jobs of a queue in some states, in the order in which they would run. `flows` counts those that belong to
+    flows, and are left out. What moves on meanwhile is left out, too."""
+
+    def __init__(self, connection: BlockingConnection, project: str, queue: str) -> None:
+        self._connection = connection
+        self._reader = Reader(project, queue)
+        self._base = self._reader.queue
+        self.flows = 0
+
+    def lines(self, states: Sequence[Moving]) -> Iterator[Line]:
+        """Raises BrokerError."""
+        for state in MOVING:
+            if state in states:
+                for ids in self._pages(state):
+                    yield from self._lines(state, ids)
+
+    def _pages(self, state: Moving) -> Iterator[list[str]]:
+        seen: set[bytes] = set()
+        for found in self._dead_or_delayed(state) if state != "waiting" else self._waiting():
+            # One that was moved or brought back may stand in a list twice.
+            ids = [id for id in dict.fromkeys(found) if id not in seen]
+            seen.update(ids)
+            yield from pieces(self._connection, self._base, [id.decode() for id in ids])
+
+    def _dead_or_delayed(self, state: Moving) -> Iterator[list[bytes]]:
+        return self._paged(
+            "ZRANGE", keys.delayed(self._base) if state == "delayed" else keys.dead(self._base)
+        )
+
+    def _waiting(self) -> Iterator[list[bytes]]:
+        call, base = self._connection.call, self._base
+        yield from self._paged("LRANGE", keys.alone(base))
+        for level in call(("ZRANGE", keys.levels(base), 0, -1)):
+            yield from self._paged("LRANGE", keys.wait(base, int(level)))
+        for lane in filter(None, call(("ZRANGE", keys.lane_sizes(base), 0, -1))):
+            for members in self._paged("ZRANGE", keys.lane(base, lane.decode())):
+                yield [member.split(b" ", 2)[2] for member in members]
+
+    def _paged(self, command: str, key: str) -> Iterator[list[bytes]]:
+        for first in count(step=PAGE):
+            found = self._connection.call((command, key, first, first + PAGE - 1))
+            yield found
+            if len(found) < PAGE:
+                return
+
+    def _lines(self, state: Moving, ids: list[str]) -> Iterator[Line]:
+        kept = self._connection.call(script("show").command(queue=self._base, rest=ids))
+        alone = set(self._connection.call(("LRANGE", keys.alone(self._base), 0, -1)))
+        for id, found in zip(ids, kept, strict=True):
+            if found is None or found[0].decode() != state:
+                continue
+            _, record, runs, outcome, _, _, due, lane, _ = found
+            options = decode_sealed(record).options
+            if options.flow:
+                self.flows += 1
+                continue
+            holds, left = self._key(id, options.key) if options.key and state != "dead" else (False, None)
+            yield Line(
+                layout.WRITTEN,
+                self._reader.name,
+                id,
+                state,
+                msgspec.Raw(record),
+                UNSET if runs is None else msgspec.Raw(runs),
+                UNSET if outcome is None else msgspec.Raw(outcome),
+                None if due is None else int(due),
+                (lane or b"").decode(),
+                id.encode() in alone,
+                holds,
+                left,
+            )
+
+    def _key(self, id: str, key: str) -> tuple[bool, int | None]:
+        """Whether the job holds its deduplication key, and for how many ms still."""
+        name = keys.dedup(self._base, key)
+        holder, left = map(checked, self._connection.call_many([("GET", name), ("PTTL", name)]))
+        return holder == id.encode(), left if left >= 0 else None
+
+
+def bring(connection: BlockingConnection, store: Store, lines: Sequence[Line], keep: int) -> list[str]:
+    """Store jobs of one queue, at most 800: `created`, `duplicate` or `taken` for each. `keep` is for how many ms a number
+    stays taken as an id. Raises BrokerError, UnknownQueue when nobody published the queue."""
+    _, generation, policy, *_ = run_blocking(connection, store.policy())
+    if policy is None:
+        raise UnknownQueue(
+            f"nothing says what queue {lines[0].queue!r} is there", "start `pipeline run` there first"
+        )
+    return run_blocking(connection, store.bring(generation.decode(), keep, [brought(line) for line in lines]))
