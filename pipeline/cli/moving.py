@@ -128,6 +128,11 @@ def _say(count: Counter[tuple[str, str]], taken: list[str], *, as_json: bool) ->
     if len(taken) > TOLD:
         click.echo(f"and {len(taken) - TOLD:,} more", err=True)
     if taken:
+        click.echo(
+            "keep these lines out of what `pipeline jobs remove --from` gets: the old broker has the only copy. "
+            "A file of just these can be brought with --prefix",
+            err=True,
+        )
         click.get_current_context().exit(REFUSED)
 
 

@@ -12,8 +12,8 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from pipeline.errors import InvalidPayload, UnknownQueue
-from pipeline.job import decode_outcome, decode_runs, decode_sealed
-from pipeline.policy import ID_PATTERN, NAME_PATTERN
+from pipeline.job import Job, decode_outcome, decode_runs, decode_sealed
+from pipeline.policy import ID_PATTERN, MAX_PRIORITY, NAME_PATTERN
 from pipeline.store import keys, layout
 from pipeline.store.blocking import BlockingConnection
 from pipeline.store.call import run_blocking
@@ -29,6 +29,7 @@ Kept = msgspec.Raw | UnsetType
 PAGE = 10_000
 MOST_DIGITS = 15
 """So many a script can count with."""
+MOST = 10**MOST_DIGITS - 1
 _ID, _QUEUE = re.compile(ID_PATTERN), re.compile(NAME_PATTERN)
 
 
@@ -83,16 +84,31 @@ def _check(line: Line) -> None:
         raise ValueError(f"{line.id!r} is no id")
     if not _QUEUE.fullmatch(line.queue):
         raise ValueError(f"{line.queue!r} is no name of a queue")
-    if decode_sealed(line.record).options.flow:
+    job = decode_sealed(line.record)
+    if job.options.flow:
         raise ValueError("it is a step of a flow, which stays where it is")
-    if line.runs is not UNSET:
-        decode_runs(line.runs)
-    if line.outcome is not UNSET:
-        decode_outcome(line.outcome)
+    for name, number, least, most in _numbers(line, job):
+        if number is not None and not least <= number <= most:
+            raise ValueError(f"{name} is {number}, and not from {least:,} to {most:,}")
     if (line.outcome is not UNSET) != (line.state == "dead"):
         raise ValueError("a dead job has an outcome, and no other")
     if (line.due_at is not None) != (line.state == "delayed"):
         raise ValueError("a delayed job has a time, and no other")
+
+
+def _numbers(line: Line, job: Job[msgspec.Raw]) -> Iterator[tuple[str, int | None, int, int]]:
+    """Those that the broker, or who reads there, reckons with: name, number, least, most."""
+    yield "priority", job.options.priority, -MAX_PRIORITY, MAX_PRIORITY
+    yield "attempts", job.options.attempts, 1, MOST
+    yield "enqueued_at", job.enqueued_at, 0, MOST
+    yield "due_at", line.due_at, 0, MOST
+    yield "key_left", line.key_left, 1, MOST
+    if line.runs is not UNSET:
+        runs = decode_runs(line.runs)
+        yield "attempts made", runs.attempts, 0, MOST
+        yield "crashes", runs.crashes, 0, MOST
+    if line.outcome is not UNSET:
+        yield "finished_at", decode_outcome(line.outcome).finished_at, 0, MOST
 
 
 def brought(line: Line) -> Brought:
@@ -194,7 +210,13 @@ class Export:
         """Whether the job holds its deduplication key, and for how many ms still."""
         name = keys.dedup(self._base, key)
         holder, left = map(checked, self._connection.call_many([("GET", name), ("PTTL", name)]))
-        return holder == id.encode(), left if left >= 0 else None
+        return held(left) if holder == id.encode() else (False, None)
+
+
+def held(left: int) -> tuple[bool, int | None]:
+    """Whether a key with so many ms to live is held still, and for how long, if that ends by itself. In its last ms it is
+    not: a server sets no key for 0 ms."""
+    return left != 0, left if left > 0 else None
 
 
 def bring(connection: BlockingConnection, store: Store, lines: Sequence[Line], keep: int) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.store.call import run_blocking
+from pipeline.store.moving import held
 from pipeline.store.store import Store
 from tests.cli.conftest import Shop, turn
 
@@ -110,6 +111,7 @@ def test_an_id_that_another_job_has_there_is_told_and_ends_with_1(shop: Shop, th
     result = there.call("enqueue", "--from", "-", input=exported(shop))
     assert result.exit_code == 1
     assert "emails 1 is another job there: this one was not stored" in result.stderr
+    assert "keep these lines out of what `pipeline jobs remove --from` gets" in result.stderr
     assert "emails: 3 created, 1 taken" in result.stdout
 
 
@@ -175,6 +177,35 @@ def test_a_line_that_is_no_job_is_refused_with_its_number(there: Shop, line: str
     assert "line 2: " in result.stderr
     assert why in result.stderr
     assert there.json("jobs", "list", "emails") == []
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"holds": True, "key_left": 0}, "key_left is 0, and not from 1 to"),
+        ({"holds": True, "key_left": 10**15}, "key_left is 1000000000000000, and not"),
+        ({"state": "delayed", "due_at": 10**30}, "due_at is 1000000000000000000000000000000, and not"),
+        ({"state": "delayed", "due_at": -1}, "due_at is -1, and not"),
+        ({"state": "dead", "outcome": [1, None, -1]}, "finished_at is -1, and not"),
+        ({"runs": [-1, 0]}, "attempts made is -1, and not"),
+        ({"runs": [0, 10**30]}, "crashes is 1000000000000000000000000000000, and not"),
+        ({"record": [-1, "n", {}]}, "enqueued_at is -1, and not"),
+        ({"record": [1, "n", {}, {"priority": 1_000_001}]}, "priority is 1000001, and not"),
+        ({"record": [1, "n", {}, {"attempts": 0}]}, "attempts is 0, and not"),
+    ],
+)
+def test_a_number_that_the_broker_cannot_reckon_with_is_refused_before_a_script_stops_half_way(
+    there: Shop, given: dict[str, Any], why: str
+) -> None:
+    fine = {"layout": 1, "queue": "emails", "id": "a", "state": "waiting", "record": [1, "n", {}]}
+    result = there.call("enqueue", "--from", "-", input=json.dumps(fine | given))
+    assert result.exit_code == 1
+    assert f"line 1: this is no job of `pipeline jobs export`: {why}" in result.stderr
+    assert there.json("jobs", "list", "emails") == []
+
+
+def test_a_key_in_its_last_ms_is_held_no_more() -> None:
+    assert [held(left) for left in (0, 1, -1)] == [(False, None), (True, 1), (True, None)]
 
 
 def test_a_queue_that_is_not_there_is_refused(there: Shop) -> None:
