@@ -17,6 +17,7 @@ from pipeline.store import history, keys, layout
 from pipeline.store.call import run
 from pipeline.store.confirm import Confirm
 from pipeline.store.history import Applied, Cause
+from pipeline.store.layout import Layout
 from pipeline.store.overrides import BY_FILE, Pause
 from pipeline.store.reader import server_time
 from pipeline.store.schedules import Schedules
@@ -221,8 +222,10 @@ async def publish_queue(
         await run(connection, write("HDEL", keys.meta(store.queue), "confirm"))
     else:
         await run(connection, write("HSET", keys.meta(store.queue), "confirm", str(confirm)))
-    await run(connection, write("HSET", keys.meta(store.queue), "layout", str(layout.OURS)))
-    before = await connection.call(("HGET", keys.meta(store.queue), "policy"))
+    before, stands = await connection.call(("HMGET", keys.meta(store.queue), "policy", "layout"))
+    # An older version beside a newer one must not lower it: producers go by it.
+    if (lies := Layout.read(stands)) is None or lies.number < layout.WRITTEN:
+        await run(connection, write("HSET", keys.meta(store.queue), "layout", str(layout.OURS)))
     limited = "" if policy.max_active is None else policy.max_active
     written = msgspec.json.encode(policy)
     await run(connection, store.publish(generation, written, limited, rate(policy.rate_limit), lanes(policy)))

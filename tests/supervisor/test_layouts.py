@@ -110,6 +110,15 @@ async def test_a_producer_does_not_write_into_a_layout_that_it_does_not_know(con
         known.learn("a", await run(connection, store.policy()))
 
 
+async def test_an_older_version_beside_a_newer_one_does_not_lower_what_producers_go_by(connection):
+    queue = QueuePolicy("a", others=JobPolicy(handler="hands:work"))
+    await publish_queue(connection, "shop", queue, 1)
+    meta = keys.meta(Store("shop", "a").queue)
+    await run(connection, write("HSET", meta, "layout", f"{layout.NEWEST + 1} 9.0.0"))
+    await publish_queue(connection, "shop", queue, 2)
+    assert await connection.call(("HGET", meta, "layout")) == b"%d 9.0.0" % (layout.NEWEST + 1)
+
+
 def test_there_is_a_migration_for_each_layout_that_we_do_not_read_any_more():
     assert sorted(MIGRATIONS) == list(range(1, layout.OLDEST))
     assert layout.OLDEST <= layout.WRITTEN <= layout.NEWEST
