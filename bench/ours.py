@@ -20,12 +20,14 @@ def pipeline(*args: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Project:
-    """A project of one queue. Whatever is on by default is on; `strict` adds a schema and deduplication."""
+    """Queues that are alike. Whatever is on by default is on; `strict` adds a schema and deduplication."""
 
     name: str
     executor: str = "async"
     strict: bool = False
     broker: str = URL
+    queues: tuple[str, ...] = ("bench",)
+    project: str = "bench"
 
     @property
     def root(self) -> Path:
@@ -45,12 +47,14 @@ class Project:
         return [pipeline("run", str(self.config), "--plain")]
 
     def _yaml(self, load: Load) -> str:
+        lines = ["version: 1", f"name: {self.project}", f"broker: {{url: '{self.broker}'}}", "queues:"]
+        for queue in self.queues:
+            lines += self._queue(queue, load)
+        return "\n".join(lines) + "\n"
+
+    def _queue(self, name: str, load: Load) -> list[str]:
         lines = [
-            "version: 1",
-            "name: bench",
-            f"broker: {{url: '{self.broker}'}}",
-            "queues:",
-            "  bench:",
+            f"  {name}:",
             f"    executor: {self.executor}",
             f"    concurrency: {load.concurrency}",
             f"    processes: {load.processes}",
@@ -66,10 +70,10 @@ class Project:
                     "        schema: schemas/jobs/order.schema.json",
                     '        deduplication: {key: "{data.orderId}", mode: until_done}',
                 ]
-        return "\n".join(lines) + "\n"
+        return lines
 
 
-def _peer(project: Project, jobs: int, note: str, only: frozenset[str] | None = None) -> Peer:
+def peer(project: Project, jobs: int, note: str, only: frozenset[str] | None = None) -> Peer:
     env = {"BENCH_CONFIG": str(project.config), "BENCH_UNIQUE": "1" if project.strict else "0"}
     return Peer(
         OURS,
@@ -94,21 +98,21 @@ def alone(profile: Path | None = None) -> Peer:
         path = [str(profile)] if profile else []
         return [[sys.executable, script, root, str(load.concurrency), *path]] * load.processes
 
-    peer = _peer(project, 100_000, "one worker process, no supervisor")
-    return replace(peer, command=command, supervised=False)
+    supervised = peer(project, 100_000, "one worker process, no supervisor")
+    return replace(supervised, command=command, supervised=False)
 
 
 def peers(jobs: int) -> dict[str, Peer]:
     """Ours by name, with the number of jobs that a drain has."""
     return {
-        "ours": _peer(Project("ours"), jobs, "`pipeline run`, async handlers, all defaults"),
-        "ours-threads": _peer(
+        "ours": peer(Project("ours"), jobs, "`pipeline run`, async handlers, all defaults"),
+        "ours-threads": peer(
             Project("ours-threads", executor="thread"),
             jobs,
             "`pipeline run`, plain functions on threads, all defaults",
             only=frozenset({"drain_low", "drain_high", "sleep_10ms"}),
         ),
-        "ours+": _peer(
+        "ours+": peer(
             Project("ours-strict", strict=True), jobs, "as ours, with a payload schema and deduplication"
         ),
     }
