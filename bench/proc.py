@@ -29,6 +29,12 @@ def cpu(pid: int) -> float:
     return sum(int(ticks) for ticks in _stat(pid)[11:15]) / TICK
 
 
+def busy() -> float:
+    """Seconds of CPU of everything on this machine since it was started: all but idle, and what a guest was not given."""
+    user, nice, system, _, _, *interrupts = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:8]
+    return sum(map(int, (user, nice, system, *interrupts))) / TICK
+
+
 def resident(pid: int) -> int:
     """Resident memory, in bytes."""
     stat = _stat(pid)

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from bench.cluster import nodes, picture, report
-from bench.cluster.measure import Figures, measure
+from bench.cluster.measure import Figures, measure, whole
 from bench.ours import Project
 from bench.places import HERE, WORK
 
@@ -19,14 +19,14 @@ PICTURE = HERE.parent / "docs" / "scaling.svg"
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.cluster", description=__doc__)
-    parser.add_argument("--jobs", type=int, default=60_000, help="in each of the 6 queues")
+    parser.add_argument("--jobs", type=whole, default=60_000, help="in each of the 6 queues")
     parser.add_argument("--runs", type=int, default=3, help="the median counts")
     parser.add_argument("--report", type=Path, default=HERE / "CLUSTER.md")
     parser.add_argument("--picture", type=Path, default=PICTURE)
     args = parser.parse_args()
-    cores, load = len(os.sched_getaffinity(0)), os.getloadavg()[0]
+    cores = os.cpu_count() or 1
     found = runs(args.jobs, args.runs)
-    text = report.text(found, cores, args.jobs, load)
+    text = report.text(found, cores, args.jobs)
     args.report.write_text(text)
     picture.draw(found, cores, args.picture)
     print(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from bench.ours import Project, peer, pipeline
 from bench.peer import Load
 from bench.places import TALLY
 from bench.workers import Workers
-from faults.processes import eventually
+from faults.processes import TooLate, eventually
 from pipeline.broker import parse
 from pipeline.store.connect import connect_blocking
 from pipeline.store.operator import Operator
@@ -24,8 +25,18 @@ from pipeline.store.operator import Operator
 LOAD = Load(100)
 FROM, TO = 0.1, 0.8
 """The part of a drain that counts: every queue has jobs then."""
+SINGLES = 20
+"""For so many jobs that are put in together one is put in by itself."""
 PATIENCE = 120
 BARE = "bare"
+
+
+def whole(text: str) -> int:
+    """A number of jobs that makes whole batches, and a whole number of singles."""
+    jobs = int(text)
+    if jobs <= 0 or jobs % (BATCH * SINGLES):
+        raise argparse.ArgumentTypeError(f"{text} is no multiple of {BATCH * SINGLES:,}")
+    return jobs
 
 
 class Figures(NamedTuple):
@@ -43,13 +54,13 @@ def measure(url: str, project: Project, jobs: int) -> Figures:
 
 
 def ours(url: str, project: Project, jobs: int) -> tuple[Side, Side, Side]:
-    """Enqueue while nothing else runs, in batches and then a twentieth of it one by one; then drain: the queues are paused until every one of them has its worker."""
+    """Enqueue while nothing else runs, in batches and then a few one by one; then drain: the queues are paused until every one of them has its worker."""
     project.write(LOAD)
     with closing(connect_blocking(parse(url))) as connection:
         hands = [Operator(connection, project.project, queue) for queue in project.queues]
         for one in hands:
             one.pause("bench")
-        singles = jobs // 20
+        singles = jobs // SINGLES
         enqueue, single = put_in(url, project, jobs, BATCH), put_in(url, project, singles, 1)
         with Workers(peer(project, jobs, "cluster"), LOAD) as workers:
             eventually(lambda: all_run(project), "every queue has a worker")
@@ -65,10 +76,10 @@ def put_in(url: str, project: Project, jobs: int, size: int) -> Side:
 
 
 def taken_out(url: str, workers: Workers, jobs: int) -> Side:
-    """By workers that have begun. Raises RuntimeError when they do not get on."""
+    """By workers that have begun. Raises TooLate when they do not get on."""
     looks = [_look(url, workers, int(jobs * share)) for share in (FROM, TO)]
     if workers.wait(jobs, PATIENCE)[0] != jobs:
-        raise RuntimeError(f"{tally.read(str(TALLY))[0]} jobs ran instead of {jobs}")
+        raise TooLate(f"{tally.read(str(TALLY))[0]:,} of {jobs:,} jobs ran")
     (begun, before), (ended, after) = looks
     return side(before, after, ended - begun)
 

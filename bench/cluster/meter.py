@@ -8,41 +8,45 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from bench.cluster.model import Cost
-from bench.proc import cpu
+from bench.proc import busy, cpu
 from pipeline.broker import parse
 from pipeline.store.connect import connect
 from pipeline.store.wire import checked
 
 
 class Spent(NamedTuple):
-    """Seconds of CPU, as in `model.Cost`; commands' reads by the servers; and when that was."""
+    """Seconds of CPU, as in `model.Cost` and of all that runs here; reads by the servers; and when that was."""
 
     at: float
     node: float
     broker: float
     client: float
+    machine: float
     reads: float
 
 
 class Side(NamedTuple):
-    """One side of the work, enqueue or drain: jobs a second, what one costs, and round trips for one."""
+    """One side of the work, enqueue or drain: jobs a second, what one costs, round trips for one, and the cores of this
+    machine that did other things meanwhile."""
 
     rate: float
     cost: Cost
     trips: float
+    others: float
 
 
 def spent(url: str, pids: Iterable[int] = ()) -> Spent:
     """Until now, by all servers of a broker and by these processes."""
     at, infos = time.monotonic(), asyncio.run(_infos(url))
     node, broker, reads = (sum(info[kind] for info in infos) for kind in ("node", "broker", "reads"))
-    return Spent(at, node, broker, sum(map(cpu, pids)), reads)
+    return Spent(at, node, broker, sum(map(cpu, pids)), busy(), reads)
 
 
 def side(before: Spent, after: Spent, jobs: int) -> Side:
     """What so many jobs cost between two looks."""
-    seconds, node, broker, client, reads = (b - a for a, b in zip(before, after, strict=True))
-    return Side(jobs / seconds, Cost(node / jobs, broker / jobs, client / jobs), reads / jobs)
+    seconds, node, broker, client, machine, reads = (b - a for a, b in zip(before, after, strict=True))
+    others = max(machine - broker - client, 0.0) / seconds
+    return Side(jobs / seconds, Cost(node / jobs, broker / jobs, client / jobs), reads / jobs, others)
 
 
 async def _infos(url: str) -> list[dict[str, float]]:

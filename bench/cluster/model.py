@@ -32,7 +32,7 @@ def bears(cost: Cost, fullest: float) -> float:
     return 1 / (cost.node * fullest)
 
 
-def rate(cost: Cost, nodes: int, cores: int) -> float:
+def rate(cost: Cost, nodes: int, cores: float) -> float:
     """Jobs a second of nodes that share evenly, with all processes on one machine of so many cores."""
     return min(bears(cost, 1 / nodes), cores / (cost.broker + cost.client))
 

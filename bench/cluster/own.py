@@ -13,11 +13,12 @@ import secrets
 import sys
 import time
 
-from bench.cluster.measure import ours
+from bench.cluster.measure import ours, whole
 from bench.cluster.meter import Side, spent
 from bench.cluster.model import Cost, bears, clients, nodes
 from bench.ours import Project
 from bench.places import WORK
+from faults.processes import TooLate
 from pipeline.broker import parse
 from pipeline.errors import PipelineError
 from pipeline.store.connect import connect
@@ -31,7 +32,7 @@ AWAY = 69
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.cluster.own", description=__doc__)
     parser.add_argument("url", help="as in broker.url")
-    parser.add_argument("--jobs", type=int, default=20_000, help="in each of 6 queues (default: 20000)")
+    parser.add_argument("--jobs", type=whole, default=20_000, help="in each of 6 queues (default: 20000)")
     parser.add_argument(
         "--rate", type=float, default=100_000, help="jobs a second that you want (default: 100000)"
     )
@@ -45,6 +46,8 @@ def main() -> None:
     except PipelineError as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(AWAY) from None
+    except TooLate as error:
+        sys.exit(f"{error}; {WORK / 'worker.log'} says why")
     print(text(*sides, args.rate))
 
 

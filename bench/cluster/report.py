@@ -12,14 +12,14 @@ QUEUES = (6, 16, 32, 64)
 PRODUCED_AND_WORKED: tuple[Part, Part] = ("enqueue", "drain")
 
 
-def text(found: Runs, cores: int, jobs: int, load: float) -> str:
+def text(found: Runs, cores: int, jobs: int) -> str:
     """The report in Markdown: the bars first."""
     lines = [
         "# Cluster",
         "",
         "What `python -m bench.cluster` measured: six queues on one server, and on 1, 2 and 3 nodes of a cluster without replicas",
         f"(the bundled Valkey, append-only file flushed every second), {jobs:,} no-op jobs in each, all on one machine:",
-        f"{platform.machine()}, {cores} cores, Python {platform.python_version()}; load {load:.1f} before it began.",
+        f"{platform.machine()}, {cores} cores, Python {platform.python_version()}.",
         f"Medians of {len(found[PLAIN])} interleaved runs, with the lowest and the highest.",
         "",
         *_bars(found),
@@ -44,16 +44,18 @@ def _measured(found: Runs, cores: int) -> list[str]:
         "## Measured and predicted",
         "",
         "Jobs a second. Predicted from what a job costs on the plain server: as many as fit into the one thread of each node,",
-        f"and into all {cores} cores together.",
+        f"and into all {cores} cores together, less what other processes of this machine used meanwhile.",
         "",
-        "| | on | measured | predicted | off by |",
-        "|---|---|--:|--:|--:|",
+        "| | on | measured | predicted | off by | other work, cores |",
+        "|---|---|--:|--:|--:|--:|",
     ]
     for part, name in PARTS.items():
         for nodes in sorted(found):
             one = row(found, part, nodes, cores)
             measured = f"{one.median:,.0f} ({one.lowest:,.0f} - {one.highest:,.0f})"
-            lines.append(f"| {name} | {_name(nodes)} | {measured} | {one.predicted:,.0f} | {one.off:+.0%} |")
+            lines.append(
+                f"| {name} | {_name(nodes)} | {measured} | {one.predicted:,.0f} | {one.off:+.0%} | {one.others:.2f} |"
+            )
     return [*lines, "", *METHOD, ""]
 
 

@@ -6,9 +6,10 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from bench.cluster import model
 from bench.cluster.measure import Figures
 from bench.cluster.meter import Side
-from bench.cluster.model import Cost, rate
+from bench.cluster.model import Cost
 
 Part = Literal["enqueue", "single", "drain", "bare"]
 PARTS: Mapping[Part, str] = {
@@ -23,12 +24,14 @@ PLAIN = 0
 
 
 class Row(NamedTuple):
-    """One part of the work on one broker: jobs a second, in the median, lowest and highest run, and as predicted."""
+    """One part of the work on one broker: jobs a second, in the median, lowest and highest run, and as predicted for the
+    cores that were left by `others`."""
 
     median: float
     lowest: float
     highest: float
     predicted: float
+    others: float
 
     @property
     def off(self) -> float:
@@ -40,14 +43,19 @@ def side(runs: Sequence[Figures], part: Part) -> Side:
     """The median of each figure."""
     sides: list[Side] = [getattr(run, part) for run in runs]
     cost = Cost(*(statistics.median(values) for values in zip(*(one.cost for one in sides), strict=True)))
-    return Side(_median(one.rate for one in sides), cost, _median(one.trips for one in sides))
+    rate, trips, others = (
+        _median(getattr(one, name) for one in sides) for name in ("rate", "trips", "others")
+    )
+    return Side(rate, cost, trips, others)
 
 
 def row(found: Runs, part: Part, nodes: int, cores: int) -> Row:
     """What was measured on so many nodes, and what the costs on the plain server let one expect of them."""
-    rates = [getattr(run, part).rate for run in found[nodes]]
-    expected = rate(side(found[PLAIN], part).cost, max(nodes, 1), cores)
-    return Row(_median(rates), min(rates), max(rates), expected)
+    sides: list[Side] = [getattr(run, part) for run in found[nodes]]
+    rates, others = [one.rate for one in sides], [one.others for one in sides]
+    cost = side(found[PLAIN], part).cost
+    expected = _median(model.rate(cost, max(nodes, 1), cores - used) for used in others)
+    return Row(_median(rates), min(rates), max(rates), expected, _median(others))
 
 
 def a_job(found: Runs, enqueue: Part = "enqueue") -> Cost:
