@@ -9,6 +9,8 @@ from bench.cluster.summary import PARTS, PLAIN, Part, Runs, a_job, grows, row, s
 
 COUNTS = (1, 2, 3, 4, 6, 8, 12, 16)
 QUEUES = (6, 16, 32, 64)
+QUIET = 0.5
+"""Cores: supervisors, and what the kernel counts as nobody's, use less."""
 PRODUCED_AND_WORKED: tuple[Part, Part] = ("enqueue", "drain")
 
 
@@ -21,6 +23,7 @@ def text(found: Runs, cores: int, jobs: int) -> str:
         f"(the bundled Valkey, append-only file flushed every second), {jobs:,} no-op jobs in each, all on one machine:",
         f"{platform.machine()}, {cores} cores, Python {platform.python_version()}.",
         f"Medians of {len(found[PLAIN])} interleaved runs, with the lowest and the highest.",
+        *_quiet(found, cores),
         "",
         *_bars(found),
         *_measured(found, cores),
@@ -29,6 +32,11 @@ def text(found: Runs, cores: int, jobs: int) -> str:
         *_spread(),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _quiet(found: Runs, cores: int) -> list[str]:
+    used = max(row(found, part, nodes, cores).others for part in PARTS for nodes in found)
+    return [f"**Up to {used:.1f} cores did other things meanwhile: measure again.**"] if used > QUIET else []
 
 
 def _bars(found: Runs) -> list[str]:
