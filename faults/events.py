@@ -84,9 +84,9 @@ def in_hand(events: Iterable[Event]) -> list[Event]:
     return list(open_runs.values())
 
 
-def ends(events: Iterable[Event]) -> list[float]:
-    """When handlers came to their end, in order."""
-    return sorted(event.at for event in events if event.what == "end")
+def ends(events: Iterable[Event], queue: str = "") -> list[float]:
+    """When handlers came to their end, in order; those of one queue, or of all."""
+    return sorted(event.at for event in events if event.what == "end" and queue in ("", event.queue))
 
 
 def rate(times: list[float], since: float, until: float) -> float:
