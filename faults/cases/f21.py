@@ -59,7 +59,7 @@ def _split(trial: Trial, least: int) -> None:
 def _warned(trial: Trial, wanted: bool) -> None:
     """Whether doctor says that a primary that is cut off goes on taking writes."""
     checks = json.loads(trial.shop.command("doctor", "--json").stdout)["checks"]
-    found = [one for one in checks if one["name"] == "min-replicas" and one["level"] == "weak"]
+    found = [one for one in checks if one["name"] == "min-replicas" and one["verdict"] == "WEAK"]
     trial.expect(bool(found) == wanted, f"doctor says of min-replicas-to-write: {found}")
     trial.bit("warnings of doctor", len(found))
 
