@@ -36,7 +36,9 @@ def _under(trial: Trial, durability: str) -> None:
     trial.drain()
     gone = sum(account(trial, at - LATEST, back, back) for at, back in deaths)
     trial.figures[f"lost by {durability.strip('{}')}"] = f"{gone} jobs in {len(deaths)} failovers at {RATE}/s"
-    trial.expect("replicas" not in durability or not gone, f"{gone} jobs that a replica had confirmed are lost")
+    trial.expect(
+        "replicas" not in durability or not gone, f"{gone} jobs that a replica had confirmed are lost"
+    )
     supervisor.signal(signal.SIGTERM)
     supervisor.ends()
 

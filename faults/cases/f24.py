@@ -24,7 +24,9 @@ def place(folder: Path, binary: str, long: bool) -> Cluster:
 
 def inject(trial: Trial) -> None:
     cluster = trial.at(Cluster)
-    aside = next(name for name in cluster.names(3) if cluster.owner(keys.base(NAME, name)) is not cluster.holder(SLOT))
+    aside = next(
+        name for name in cluster.names(3) if cluster.owner(keys.base(NAME, name)) is not cluster.holder(SLOT)
+    )
     queue = "{handler: 'hands:work', processes: 2, concurrency: 10}"
     trial.shop.write(f"queues:\n  work: {queue}\n  {aside}: {queue}\n")
     supervisor = trial.shop.up()
@@ -45,12 +47,13 @@ def _move(trial: Trial) -> None:
     """Move the slot of the loaded queue, at once and key by key in turns."""
     cluster = trial.at(Cluster)
     to = trial.random.choice([node for node in cluster.primaries if node is not cluster.holder(SLOT)])
-    at_once = cluster.can_move_at_once() and trial.bites["moves"] % 2 == 0
+    ways = [*cluster.moves().items()]
+    name, move = ways[trial.bites["moves"] % len(ways)]
     at = trial.now()
-    (cluster.move_at_once if at_once else cluster.move_by_keys)(SLOT, to)
+    move(SLOT, to)
     trial.bit("moves")
     trial.recovers(at, RATE * 0.8, WITHIN, "work")
-    trial.gap("gap, moved at once" if at_once else "gap, moved by keys", at, WITHIN, "work")
+    trial.gap(f"gap, moved {name}", at, WITHIN, "work")
 
 
 def _death(trial: Trial) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from faults.processes import eventually
 from faults.topology.servers import Servers, follows, role
 from pipeline.store.slots import SLOTS, slot
 
+Move = Callable[[int, Broker], None]
 OPTIONS = {
     "cluster-enabled": "yes",
     "cluster-replica-validity-factor": "0",
@@ -70,11 +71,6 @@ class Cluster(Servers):
                 return next(node for node in self.nodes if node.port == primary)
         raise LookupError(f"no node has slot {number}")
 
-    def replica(self, primary: Broker) -> Broker:
-        """A replica of this node, which must answer."""
-        [replica, *_] = [found for found in primary.call("ROLE")[2]]
-        return next(node for node in self.nodes if node.port == int(replica[1]))
-
     def await_successor(self, dead: Broker, number: int, seconds: float) -> Broker:
         """The node that has a slot now that `dead` is none any more. Raises TooLate."""
         others = [node for node in self.nodes if node is not dead]
@@ -99,9 +95,11 @@ class Cluster(Servers):
 
     # --- moves -------------------------------------------------------------------------------------------
 
-    def can_move_at_once(self) -> bool:
-        """Whether the server knows CLUSTER MIGRATESLOTS (Valkey 9)."""
-        return b"MIGRATESLOTS" in b" ".join(self.nodes[0].call("CLUSTER", "HELP")).upper()
+    def moves(self) -> dict[str, Move]:
+        """The ways to move a slot that this server has: Redis has no CLUSTER MIGRATESLOTS."""
+        told = b" ".join(next(self.running()).call("CLUSTER", "HELP")).upper()
+        at_once = {"at once": self.move_at_once} if b"MIGRATESLOTS" in told else {}
+        return {**at_once, "by keys": self.move_by_keys}
 
     def move_at_once(self, number: int, to: Broker) -> None:
         """Move a slot as a whole."""
