@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -20,10 +22,21 @@ from pipeline.supervisor.binary import find_server
 OPTIONS = {"appendonly": "yes", "appendfsync": "everysec", "save": "", "maxmemory-policy": "noeviction"}
 
 
+FIRST, LAST = 10_000, 32_000
+"""Ports below those that outgoing connections are given."""
+PORTS = itertools.cycle(range(FIRST, LAST))
+next(itertools.islice(PORTS, random.randrange(LAST - FIRST), None))
+
+
 def free_port() -> int:
-    """A TCP port of this host that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A TCP port of this host that nobody listens on, another one each time."""
+    return next(filter(_is_free, PORTS))
+
+
+def _is_free(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+        return True
+    return False
 
 
 class Broker:

@@ -52,13 +52,13 @@ def _replicated() -> Iterator[Replicated]:
 
 @pytest.fixture(scope="module")
 def _sentinels() -> Iterator[Sentinels]:
-    with started(Sentinels, down_after=1000) as servers:
+    with started(Sentinels, down_after=2000) as servers:
         yield servers
 
 
 @pytest.fixture(scope="module")
 def _cluster() -> Iterator[Cluster]:
-    with started(Cluster) as servers:
+    with started(Cluster, enable_debug_command="local") as servers:
         yield servers
 
 
