@@ -92,6 +92,18 @@ async def test_a_key_leads_to_the_node_that_redis_py_finds_before_and_after_a_mo
     assert await node_of(cluster, key) == theirs(cluster)[key] == to.port
 
 
+async def test_a_connection_that_is_open_follows_a_slot_that_moves(cluster: Cluster) -> None:
+    key = KEYS[1]
+    with contextlib.closing(cluster.connect()) as blocking:
+        connection = await connect(parse(cluster.url), key=key)
+        for move in cluster.moves().values():
+            to = next(node for node in cluster.primaries if node is not cluster.owner(key))
+            move(slot(key), to)
+            assert blocking.call(("INCR", key)) + await connection.call(("INCR", key)) == 3
+            assert to.call("GETDEL", key) == b"2"
+        connection.close()
+
+
 def theirs(cluster: Cluster) -> dict[str, int]:
     """The port of the node of each key, as redis-py finds it."""
     with contextlib.closing(RedisCluster(host="127.0.0.1", port=cluster.nodes[0].port)) as client:
