@@ -7,9 +7,8 @@ import itertools
 import random
 import statistics
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,7 +47,7 @@ class Trial:
         self.shops = [self.shop]
         self.bites: Counter[str] = Counter()
         self.figures: dict[str, str] = {}
-        self.gaps: dict[str, list[float]] = {}
+        self.times: dict[str, list[float]] = defaultdict(list)
         self.violations: list[str] = []
         self.losses: list[Loss] = []
         self.sent = Sent()
@@ -237,10 +236,9 @@ class Trial:
 
     def gap(self, name: str, since: float, within: float, queue: str = "") -> None:
         """From `since` until now no handler of this queue, or of any, may have come to its end for so many seconds at most."""
-        ends = [at for at in events.ends(self.shop.events(), queue) if at >= since - 1]
-        longest = max((after - before for before, after in pairwise([*ends, self.now()])), default=0.0)
-        self.gaps.setdefault(name, []).append(longest)
-        self.spread(name, self.gaps[name])
+        longest = events.longest_gap(events.ends(self.shop.events(), queue), since, self.now())
+        self.times[name].append(longest)
+        self.spread(name, self.times[name])
         self.expect(longest <= within, f"{name}: {_ms(longest)}, not {within:g} s")
 
     def recovers(self, since: float, rate: float, within: float, queue: str = "") -> None:
@@ -251,11 +249,12 @@ class Trial:
         while found is None and time.monotonic() < deadline:
             time.sleep(0.1)
             found = events.recovery(events.ends(self.shop.events(), queue), since, rate)
-        self.figures["recovery"] = "never" if found is None else _ms(found)
+        if found is not None:
+            self.times["recovery"].append(found)
+            self.spread("recovery", self.times["recovery"])
         if found is None or found > within:
-            self.fails(
-                f"consumption at {rate:.0f}/s was back after {self.figures['recovery']}, not {within:g} s"
-            )
+            when = "never back" if found is None else f"back after {_ms(found)}"
+            self.fails(f"consumption at {rate:.0f}/s was {when}, not within {within:g} s")
 
 
 def _ms(seconds: float) -> str:

@@ -20,13 +20,20 @@ def place(folder: Path, binary: str, _: bool) -> Replicated:
 
 
 def inject(trial: Trial) -> None:
+    times = max(round(trial.seconds / 15), 1)
     for least in (1, 0):
-        for _ in range(max(round(trial.seconds / 15), 1)):
-            _split(trial, least)
+        gone = sum(_split(trial, least) for _ in range(times))
+        trial.figures[f"lost with min-replicas-to-write {least}"] = (
+            f"{gone} jobs in {times} splits at {RATE}/s"
+        )
+        if least:
+            trial.expect(not gone, f"{gone} jobs that were accepted are lost")
+        else:
+            trial.bit("jobs gone without min-replicas-to-write", gone)
 
 
-def _split(trial: Trial, least: int) -> None:
-    """Part the servers under this min-replicas-to-write, and heal them; account for what that cost."""
+def _split(trial: Trial, least: int) -> int:
+    """Part the servers under this min-replicas-to-write, and heal them; how many jobs that cost."""
     servers = trial.at(Replicated)
     old, new = servers.nodes
     old.call("CONFIG", "SET", "min-replicas-to-write", least)
@@ -46,14 +53,10 @@ def _split(trial: Trial, least: int) -> None:
     trial.stop_producing()
     trial.drain()
     gone = account(trial, at - LATEST, back, back)
-    trial.figures[f"lost with min-replicas-to-write {least}"] = f"{gone} jobs in {APART:g} s at {RATE}/s"
-    if least:
-        trial.expect(not gone, f"{gone} jobs that were accepted are lost")
-    else:
-        trial.bit("jobs gone without min-replicas-to-write", gone)
     supervisor.signal(signal.SIGTERM)
     supervisor.ends()
     servers.failover()
+    return gone
 
 
 def _warned(trial: Trial, wanted: bool) -> None:

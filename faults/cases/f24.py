@@ -1,7 +1,9 @@
 """F24: the slot of a loaded queue moves to another node of the cluster; then the node that has it dies."""
 
+from functools import partial
 from pathlib import Path
 
+from faults.broker import Broker
 from faults.case import Case
 from faults.rollback import account
 from faults.shop import NAME
@@ -16,6 +18,8 @@ WITHIN = 5.0
 LATEST = 1.0
 """Seconds before the death of a node of which its replica may know nothing."""
 SLOT = slot(keys.base(NAME, "work"))
+SHARED = slot(keys.supervisors(NAME))
+"""That of what belongs to no queue: supervisors, generations, flows."""
 
 
 def place(folder: Path, binary: str, long: bool) -> Cluster:
@@ -33,10 +37,11 @@ def inject(trial: Trial) -> None:
     workers = supervisor.workers()
     for name in ("work", aside):
         trial.produce(RATE, queue=name, payload=lambda number: {"seconds": number % 20 / 100})
-    for _ in trial.rounds(0.5, 1.0, first=2):
+    for _ in trial.rounds(0.5, 1.0, first=3):
         _move(trial)
     trial.expect(supervisor.workers() == workers, "a worker died of a move")
-    deaths = [_death(trial) for _ in range(max(round(trial.seconds / 15), 1))]
+    slots = [SLOT, SHARED] * max(round(trial.seconds / 30), 1)
+    deaths = [_death(trial, number, aside) for number in slots]
     trial.stop_producing()
     trial.drain()
     gone = sum(account(trial, at - LATEST, back, back) for at, back in deaths)
@@ -47,24 +52,38 @@ def _move(trial: Trial) -> None:
     """Move the slot of the loaded queue, at once and key by key in turns."""
     cluster = trial.at(Cluster)
     to = trial.random.choice([node for node in cluster.primaries if node is not cluster.holder(SLOT)])
-    ways = [*cluster.moves().items()]
-    name, move = ways[trial.bites["moves"] % len(ways)]
+    ways = {**cluster.moves(), "slowly": partial(_move_slowly, trial)}
+    name = [*ways][trial.bites["moves"] % len(ways)]
     at = trial.now()
-    move(SLOT, to)
+    ways[name](SLOT, to)
+    took = trial.now() - at
     trial.bit("moves")
-    trial.recovers(at, RATE * 0.8, WITHIN, "work")
-    trial.gap(f"gap, moved {name}", at, WITHIN, "work")
+    trial.recovers(at, RATE * 0.8, took + WITHIN, "work")
+    trial.gap(f"gap, moved {name}", at, took + WITHIN, "work")
 
 
-def _death(trial: Trial) -> tuple[float, float]:
-    """SIGKILL to the node of the loaded queue, and its return; when it died and when there was another one."""
+def _move_slowly(trial: Trial, number: int, to: Broker) -> None:
+    """Key by key, as where there is much to move: the queue lies on two nodes meanwhile."""
     cluster = trial.at(Cluster)
-    old, at = cluster.holder(SLOT), trial.now()
+    cluster.begin_move(number, to)
+    while cluster.move_keys(number, to, 1):
+        trial.pause(0.1)
+    cluster.end_move(number, to)
+
+
+def _death(trial: Trial, number: int, aside: str) -> tuple[float, float]:
+    """SIGKILL to the node that has a slot, and its return; when it died and when there was another one."""
+    cluster = trial.at(Cluster)
+    old, at = cluster.holder(number), trial.now()
+    others = [queue for queue in ("work", aside) if cluster.owner(keys.base(NAME, queue)) is not old]
     old.kill()
-    cluster.await_successor(old, SLOT, 30.0)
+    cluster.await_successor(old, number, 30.0)
     back = trial.now()
     trial.bit("nodes killed")
-    trial.recovers(back, RATE * 0.8, WITHIN, "work")
+    for queue in ("work", aside):
+        trial.recovers(back, RATE * 0.8, WITHIN, queue)
+        kind = "of another node" if queue in others else "of the dead node"
+        trial.gap(f"gap, queue {kind}", at, back - at + WITHIN, queue)
     old.start()
     cluster.settle()
     return at, back
@@ -73,7 +92,8 @@ def _death(trial: Trial) -> tuple[float, float]:
 CASE = Case(
     "F24",
     "cluster: a slot moves, a node dies",
-    "the slot of a loaded queue moves, as a whole and key by key; SIGKILL to the node that has it",
+    "the slot of a loaded queue moves, as a whole and key by key; SIGKILL to the node that has it, and to the one that has "
+    "what all queues share",
     inject,
     short=4,
     long=60,
