@@ -54,11 +54,14 @@ class Cluster(Servers):
         for primary, replica in zip(self.primaries, replicas, strict=True):
             replica.call("CLUSTER", "REPLICATE", _id(primary))
         self.settle()
-        eventually(lambda: all(map(follows, replicas, self.primaries)), "the replicas follow")
 
     def settle(self, seconds: float = 30.0) -> None:
-        """Wait until every node that answers says the same of every slot, and serves its own. Raises TooLate."""
+        """Wait until every node that answers says the same of every slot and serves its own, and every replica has what
+        its primary has. Raises TooLate."""
         eventually(self._agree, "every node says the same of every slot", seconds)
+        eventually(
+            lambda: all(map(self._keeps_up, self.nodes)), "every replica has what its primary has", seconds
+        )
 
     def owner(self, key: str) -> Broker:
         """The primary of this key's slot, as most nodes say."""
@@ -152,6 +155,12 @@ class Cluster(Servers):
         if not all(b"cluster_state:ok" in node.call("CLUSTER", "INFO") for node in running):
             return False
         return all(_slots(node) == _slots(running[0]) for node in running)
+
+    def _keeps_up(self, node: Broker) -> bool:
+        if role(node) != "slave":
+            return True
+        port = int(node.call("ROLE")[2])
+        return follows(node, next(one for one in self.nodes if one.port == port))
 
 
 def _id(node: Broker) -> str:
