@@ -7,7 +7,7 @@ from faults.broker import Broker
 from faults.case import Case
 from faults.rollback import account
 from faults.shop import NAME
-from faults.topology.cluster import Cluster
+from faults.topology.cluster import Cluster, Move
 from faults.trial import Trial
 from pipeline.store import keys
 from pipeline.store.slots import slot
@@ -52,7 +52,7 @@ def _move(trial: Trial) -> None:
     """Move the slot of the loaded queue, at once and key by key in turns."""
     cluster = trial.at(Cluster)
     to = trial.random.choice([node for node in cluster.primaries if node is not cluster.holder(SLOT)])
-    ways = {**cluster.moves(), "slowly": partial(_move_slowly, trial)}
+    ways: dict[str, Move] = {**cluster.moves(), "slowly": partial(_move_slowly, trial)}
     name = [*ways][trial.bites["moves"] % len(ways)]
     at = trial.now()
     ways[name](SLOT, to)
