@@ -49,17 +49,14 @@ class Sentinels(Replicated):
             one.kill()
         super().kill()
 
-    def named(self) -> int:
-        """The port of the primary, as the first Sentinel names it."""
-        return int(self.sentinels[0].call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE)[1])
-
     def await_failover(self, old: Broker, seconds: float) -> Broker:
-        """The primary that is none of `old`, once all Sentinels name it and it says so itself. Raises TooLate."""
+        """The primary that is none of `old`, once all Sentinels name it, none takes it for dead, and it says so itself.
+        Raises TooLate."""
 
         def look() -> Broker | None:
-            port = self.named()
-            new = next(node for node in self.nodes if node.port == port)
-            return new if new is not old and role(new) == "master" else None
+            ports = {_named(one) for one in self.sentinels}
+            others = (node for node in self.nodes if node is not old)
+            return next((node for node in others if ports == {node.port} and role(node) == "master"), None)
 
         found = eventually(look, "the Sentinels made another one primary", seconds)
         assert found is not None
@@ -91,6 +88,12 @@ class Sentinels(Replicated):
             ),
         ]
         return "\n".join(lines) + "\n"
+
+
+def _named(one: Broker) -> int:
+    """The port of the primary, as a Sentinel names it; 0 when it takes that for dead."""
+    told = _fields(one.call("SENTINEL", "MASTER", SERVICE))
+    return int(told["port"]) if told["flags"] == "master" else 0
 
 
 def _id(number: int) -> str:

@@ -59,9 +59,11 @@ def test_sentinels_name_the_primary_to_us_and_to_redis_py(sentinels: Sentinels) 
     old = sentinels.primary
     assert found(sentinels) == named(sentinels) == old.port
     old.kill()
-    new = sentinels.await_failover(old, 20.0)
-    assert found(sentinels) == named(sentinels) == new.port
-    old.start()
+    try:
+        new = sentinels.await_failover(old, 20.0)
+        assert found(sentinels) == named(sentinels) == new.port
+    finally:
+        old.start()
     sentinels.follow(old, new)
 
 
