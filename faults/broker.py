@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -20,10 +22,21 @@ from pipeline.supervisor.binary import find_server
 OPTIONS = {"appendonly": "yes", "appendfsync": "everysec", "save": "", "maxmemory-policy": "noeviction"}
 
 
+FIRST, LAST = 10_000, 32_000
+"""Ports below those that outgoing connections are given."""
+PORTS = itertools.cycle(range(FIRST, LAST))
+next(itertools.islice(PORTS, random.randrange(LAST - FIRST), None))
+
+
 def free_port() -> int:
-    """A TCP port of this host that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A TCP port of this host that nobody listens on, another one each time."""
+    return next(filter(_is_free, PORTS))
+
+
+def _is_free(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+        return True
+    return False
 
 
 class Broker:
@@ -51,16 +64,19 @@ class Broker:
 
     def start(self, seconds: float = 30.0) -> None:
         """Start it and wait until it answers. Raises TooLate."""
-        where = {"bind": "127.0.0.1", "port": str(self.port), "unixsocket": str(self.path)}
-        settings = {**where, "dir": str(self.folder), "logfile": str(self.folder / "log"), **self.options}
-        command = [self.binary, *(part for name, value in settings.items() for part in (f"--{name}", value))]
         self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, env={**os.environ, **self.environment}
+            self.command(), stdin=subprocess.DEVNULL, env={**os.environ, **self.environment}
         )
         process = self._process
         eventually(lambda: process.poll() is not None or self.answers(), "the server answers", seconds)
         if process.poll() is not None:
             raise RuntimeError(f"{self.binary} did not start: {(self.folder / 'log').read_text()[-2000:]}")
+
+    def command(self) -> list[str]:
+        """How its program is called."""
+        where = {"bind": "127.0.0.1", "port": str(self.port), "unixsocket": str(self.path)}
+        settings = {**where, "dir": str(self.folder), "logfile": str(self.folder / "log"), **self.options}
+        return [self.binary, *(part for name, value in settings.items() for part in (f"--{name}", value))]
 
     def kill(self) -> None:
         """SIGKILL; nothing is flushed."""
@@ -100,6 +116,10 @@ class Broker:
     def connect(self) -> BlockingConnection:
         """A connection on the unix socket, past every proxy. Raises BrokerUnavailable."""
         return connect_blocking(parse(self.socket_url), 10.0)
+
+    def beside(self, _: str) -> BlockingConnection:
+        """A connection to the server that has this key."""
+        return self.connect()
 
     def info(self, section: str) -> dict[str, str]:
         """A section of INFO."""

@@ -6,23 +6,46 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
 from faults import cases
 from faults.checker import Counts
+from pipeline.store.blocking import BlockingConnection
 
 if TYPE_CHECKING:
     from faults.trial import Trial
+
+
+class Place(Protocol):
+    """Where jobs are kept: one server, or several that are one broker. `url` is what a config says."""
+
+    url: str
+
+    def start(self) -> None:
+        """Start it, and wait until it answers. Raises TooLate."""
+
+    def kill(self) -> None:
+        """SIGKILL to all of it."""
+
+    def version(self) -> str:
+        """What it is, for a report."""
+
+    def connect(self) -> BlockingConnection:
+        """A connection to all of it. Raises BrokerUnavailable."""
+
+    def beside(self, key: str) -> BlockingConnection:
+        """A connection to the server that has this key. Raises BrokerUnavailable."""
 
 
 @dataclass(frozen=True)
 class Case:
     """A fault: how it is put in, for how many seconds, and what must have been counted for it to count as put in.
 
-    `inject` does all that is special; a Trial sees to the rest. `server` is settings of the server. `needs` is what it
-    needs beside Python.
+    `inject` does all that is special; a Trial sees to the rest. `server` is settings of the server; `place` makes several
+    servers of a folder, a program and whether it is the long form, instead of one. `needs` is what it needs beside Python.
     """
 
     name: str
@@ -33,6 +56,7 @@ class Case:
     long: float
     bites: tuple[str, ...]
     server: dict[str, str] = field(default_factory=dict)
+    place: Callable[[Path, str, bool], Place] | None = None
     needs: str = ""
 
 

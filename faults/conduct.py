@@ -66,8 +66,8 @@ def memory() -> Path | None:
 
 
 def _conduct(trial: Trial) -> Verdict:
-    trial.broker.start()
-    trial.version = trial.broker.version()
+    trial.place.start()
+    trial.version = trial.place.version()
     trial.shop.write()
     trial.case.inject(trial)
     trial.stop_producing()
@@ -117,4 +117,4 @@ def _tidy(trial: Trial) -> None:
             one.process.wait()
     for proxy in trial.proxies:
         proxy.close()
-    trial.broker.kill()
+    trial.place.kill()

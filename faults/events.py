@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,9 +85,16 @@ def in_hand(events: Iterable[Event]) -> list[Event]:
     return list(open_runs.values())
 
 
-def ends(events: Iterable[Event]) -> list[float]:
-    """When handlers came to their end, in order."""
-    return sorted(event.at for event in events if event.what == "end")
+def ends(events: Iterable[Event], queue: str = "") -> list[float]:
+    """When handlers came to their end, in order; those of one queue, or of all."""
+    return sorted(event.at for event in events if event.what == "end" and queue in ("", event.queue))
+
+
+def longest_gap(times: list[float], since: float, until: float) -> float:
+    """The longest time without any of these, from the last one before `since` on."""
+    before = [at for at in times if at < since]
+    seen = [*before[-1:], *(at for at in times if since <= at <= until), until]
+    return max((later - earlier for earlier, later in pairwise(seen)), default=0.0)
 
 
 def rate(times: list[float], since: float, until: float) -> float:

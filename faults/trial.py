@@ -7,15 +7,15 @@ import itertools
 import random
 import statistics
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from faults import events
 from faults.audit import Audit, audit
 from faults.broker import Broker
-from faults.case import Case
+from faults.case import Case, Place
 from faults.checker import Loss
 from faults.events import Run
 from faults.processes import PATIENCE, eventually, is_gone, kill
@@ -26,6 +26,7 @@ from pipeline.store import keys
 from pipeline.store.call import run_blocking
 from pipeline.store.reader import Reader, queue_names
 
+Kind = TypeVar("Kind")
 STUCK = 20.0
 """Seconds in which something must end once the fault is over, as long as anything is left."""
 
@@ -39,11 +40,14 @@ class Trial:
         self.seconds = case.long if long else case.short
         self.random = random.Random(f"{seed} {case.name}")
         self.folder = folder
-        self.broker = Broker(folder, binary, **case.server)
-        self.shop = Shop(folder / "shop", self.broker.url, log=folder / "events")
+        self.place: Place = (
+            case.place(folder, binary, long) if case.place else Broker(folder, binary, **case.server)
+        )
+        self.shop = Shop(folder / "shop", self.place.url, log=folder / "events")
         self.shops = [self.shop]
         self.bites: Counter[str] = Counter()
         self.figures: dict[str, str] = {}
+        self.times: dict[str, list[float]] = defaultdict(list)
         self.violations: list[str] = []
         self.losses: list[Loss] = []
         self.sent = Sent()
@@ -55,6 +59,16 @@ class Trial:
 
     # --- for cases: what is there ------------------------------------------------------------------------
 
+    @property
+    def broker(self) -> Broker:
+        """The server of a case that has one."""
+        return self.at(Broker)
+
+    def at(self, kind: type[Kind]) -> Kind:
+        """The servers of this case, which are of this kind."""
+        assert isinstance(self.place, kind)
+        return self.place
+
     def proxy(self) -> Proxy:
         """A proxy before the broker."""
         self.proxies.append(Proxy(self.broker.url, self.random.getrandbits(32)))
@@ -62,7 +76,7 @@ class Trial:
 
     def another_host(self, name: str, url: str = "") -> Shop:
         """The same project on another host, as far as its supervisors can tell."""
-        shop = Shop(self.folder / name, url or self.broker.url, log=self.shop.log, host=name)
+        shop = Shop(self.folder / name, url or self.place.url, log=self.shop.log, host=name)
         self.shops.append(shop)
         return shop
 
@@ -74,7 +88,7 @@ class Trial:
 
     def produce(self, rate: float, url: str = "", **options: Any) -> Producer:
         """Put jobs in at this rate, from now until the end of the case or its own `stop`."""
-        producer = Producer(url or self.broker.url, rate, numbers=self._numbers, **options)
+        producer = Producer(url or self.place.url, rate, numbers=self._numbers, **options)
         self.producers.append(producer)
         return producer.start()
 
@@ -98,7 +112,7 @@ class Trial:
 
     def open_jobs(self) -> dict[str, int]:
         """How many jobs of which queue have not ended."""
-        with contextlib.closing(self.broker.connect()) as connection:
+        with contextlib.closing(self.place.connect()) as connection:
             found = {}
             for queue in run_blocking(connection, queue_names(NAME)):
                 counts = run_blocking(connection, Reader(NAME, queue).counts())
@@ -107,8 +121,13 @@ class Trial:
 
     def audit(self) -> list[Audit]:
         """What the broker holds, queue by queue."""
-        with contextlib.closing(self.broker.connect()) as connection:
-            return [audit(connection, NAME, name) for name in run_blocking(connection, queue_names(NAME))]
+        with contextlib.closing(self.place.connect()) as connection:
+            names = run_blocking(connection, queue_names(NAME))
+        return [self._audit(name) for name in names]
+
+    def _audit(self, queue: str) -> Audit:
+        with contextlib.closing(self.place.beside(keys.base(NAME, queue))) as connection:
+            return audit(connection, NAME, queue)
 
     def runs(self) -> dict[int, list[Run]]:
         """The runs of each number so far, the first one first."""
@@ -151,7 +170,8 @@ class Trial:
 
     def stat(self, name: str, queue: str = "work") -> int:
         """A total of a queue, such as `lost_leases`."""
-        return int(self.broker.call("HGET", keys.stats(keys.base(NAME, queue)), name) or 0)
+        with contextlib.closing(self.place.connect()) as connection:
+            return int(connection.call(("HGET", keys.stats(keys.base(NAME, queue)), name)) or 0)
 
     # --- for cases: what they do, and what they saw ------------------------------------------------------
 
@@ -214,18 +234,27 @@ class Trial:
                 f"p50 {_ms(statistics.median(ranked))}, p99 {_ms(high)}, max {_ms(ranked[-1])}, n {len(ranked)}"
             )
 
-    def recovers(self, since: float, rate: float, within: float) -> None:
-        """From `since` on jobs must be consumed at `rate` a second again, within so many seconds."""
+    def gap(self, name: str, since: float, within: float, queue: str = "") -> None:
+        """From `since` until now no handler of this queue, or of any, may have come to its end for so many seconds at most."""
+        longest = events.longest_gap(events.ends(self.shop.events(), queue), since, self.now())
+        self.times[name].append(longest)
+        self.spread(name, self.times[name])
+        self.expect(longest <= within, f"{name}: {_ms(longest)}, not {within:g} s")
+
+    def recovers(self, since: float, rate: float, within: float, queue: str = "") -> None:
+        """From `since` on jobs of this queue, or of any, must be consumed at `rate` a second again, within so many
+        seconds."""
         deadline = time.monotonic() + within + 5
         found: float | None = None
         while found is None and time.monotonic() < deadline:
             time.sleep(0.1)
-            found = events.recovery(events.ends(self.shop.events()), since, rate)
-        self.figures["recovery"] = "never" if found is None else _ms(found)
+            found = events.recovery(events.ends(self.shop.events(), queue), since, rate)
+        if found is not None:
+            self.times["recovery"].append(found)
+            self.spread("recovery", self.times["recovery"])
         if found is None or found > within:
-            self.fails(
-                f"consumption at {rate:.0f}/s was back after {self.figures['recovery']}, not {within:g} s"
-            )
+            when = "never back" if found is None else f"back after {_ms(found)}"
+            self.fails(f"consumption at {rate:.0f}/s was {when}, not within {within:g} s")
 
 
 def _ms(seconds: float) -> str:

@@ -16,6 +16,7 @@ class Defect(NamedTuple):
 
 LUA, TURN = "pipeline/store/lua", "tests/store/lua/test_turn.py"
 SCHEDULES = "tests/store/lua/test_schedules.py"
+FOUND = "tests/topology/test_discovery.py"
 KILL, SILENCE = "tests/lifecycle/test_kill.py", "tests/lifecycle/test_silence.py"
 
 DEFECTS = {
@@ -194,5 +195,37 @@ DEFECTS = {
         "    if code in AWAY:\n",
         "    if False:\n",
         ("tests/lifecycle/test_refusing.py::test_a_script_of_somebody_else_that_never_ends_is_waited_for",),
+    ),
+    "a replica is taken for the primary": Defect(
+        "pipeline/store/discover.py",
+        'elif reply[0] == b"master":',
+        "elif reply:",
+        (
+            f"{FOUND}::test_the_primary_of_several_hosts_is_found_wherever_it_is",
+            f"{FOUND}::test_without_a_primary_every_host_says_why",
+        ),
+    ),
+    "a slot that has moved is not followed": Defect(
+        "pipeline/store/slots.py",
+        'if word != "MOVED":',
+        "if word:",
+        (f"{FOUND}::test_a_connection_that_is_open_follows_a_slot_that_moves",),
+    ),
+    "a script follows a key to where it is moved": Defect(
+        "pipeline/store/blocking_cluster.py",
+        "        for _ in range(FOLLOWS):",
+        """        if str(reply).startswith("ASK "):
+            host, _, port = str(reply).split(" ")[2].rpartition(":")
+            return self._wire(Node(host, int(port))).call_many([("ASKING",), command])[1]
+        for _ in range(FOLLOWS):""",
+        (
+            "tests/topology/test_moves.py::test_nothing_is_half_done_while_the_keys_of_a_queue_lie_on_two_nodes",
+        ),
+    ),
+    "any node confirms a job": Defect(
+        "pipeline/store/slots.py",
+        "return command.key",
+        "return None",
+        ("tests/topology/test_producers.py::test_coroutines_wait_for_the_replica_of_each_node",),
     ),
 }

@@ -43,3 +43,14 @@ def test_a_rate_is_back_when_its_share_of_half_a_second_came():
     assert events.recovery(steady, since=10, wanted=80) == pytest.approx(0)
     assert events.recovery([9.0, 10.5, *[11 + n / 100 for n in range(100)]], 10, 80) == pytest.approx(1.0)
     assert events.recovery([10 + n / 10 for n in range(100)], since=10, wanted=80) is None
+
+
+def test_a_gap_is_counted_from_the_last_end_before_the_fault_and_until_now():
+    assert events.longest_gap([1.0, 2.0, 4.5, 5.0], since=3.0, until=6.0) == pytest.approx(2.5)
+    assert events.longest_gap([1.0, 2.0], since=3.0, until=9.0) == pytest.approx(7.0)
+
+
+def test_ends_are_those_of_a_queue_or_of_all():
+    other = Event("end", "other", 2, "2", 1, 10, 3.0)
+    assert events.ends([end(1, 10, 2), other], "other") == [3.0]
+    assert events.ends([end(1, 10, 2), other]) == [2, 3.0]

@@ -1,0 +1,1 @@
+"""Several servers that are one broker: a primary and its replicas, Sentinels that watch it, a cluster."""
