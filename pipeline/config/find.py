@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, StartError
+from pipeline.state import check_private
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -60,13 +61,16 @@ def find_profile(explicit: str | None, env: Mapping[str, str], file: Path) -> st
 
 
 def _running(root: Path) -> tuple[Path, str | None] | None:
-    """The file and the profile of the supervisor that runs in this root, if one does."""
+    """The file and the profile of the supervisor that runs in this root, if one does.
+
+    What lies in a folder that others can write to counts for nothing: they would choose whose handlers we import.
+    """
     try:
-        content = json.loads((root / ".pipeline" / "supervisor.json").read_text("utf-8"))
+        content = json.loads((check_private(root / ".pipeline") / "supervisor.json").read_text("utf-8"))
         file, pid, profile = Path(content["file"]), int(content["pid"]), content.get("profile")
         with suppress(PermissionError):
             os.kill(pid, 0)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
+    except (OSError, StartError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return None
     return file, profile if isinstance(profile, str) else None
 
