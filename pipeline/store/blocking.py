@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
 import struct
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from pipeline.broker import Address
 from pipeline.errors import BrokerRefused, BrokerUnavailable
 from pipeline.store.refusals import refusal
 from pipeline.store.scripts import whole
-from pipeline.store.wire import CLOSED, Command, Reply, checked, is_missing_script, unavailable
+from pipeline.store.wire import CLOSED, Command, Reply, checked, is_missing_script, tls_context, unavailable
 
 
 class BlockingConnection(ABC):
@@ -71,7 +70,7 @@ class BlockingWire(BlockingConnection):
             sock = socket.create_connection(node, timeout)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if address.tls:
-            return ssl.create_default_context().wrap_socket(sock, server_hostname=node.host)
+            return tls_context().wrap_socket(sock, server_hostname=node.host)
         # The kernel keeps the time limit: Python's own costs a poll before every read and write.
         sock.settimeout(None)
         limit = struct.pack("@ll", int(timeout), int(timeout % 1 * 1_000_000))

@@ -176,7 +176,7 @@ async def open_wire(address: Address, timeout: float) -> Wire:
                 _, wire = await loop.create_unix_connection(Wire, address.path)
             else:
                 [(host, port)] = address.nodes
-                context = ssl.create_default_context() if address.tls else None
+                context = tls_context() if address.tls else None
                 _, wire = await loop.create_connection(Wire, host, port, ssl=context)
             await _greet(wire, address)
     except OSError as error:
@@ -193,7 +193,19 @@ async def _greet(wire: Wire, address: Address) -> None:
         raise
 
 
+def tls_context() -> ssl.SSLContext:
+    """Certificates are verified, and must name the host as an alternative name: a common name does not count."""
+    context = ssl.create_default_context()
+    context.hostname_checks_common_name = False
+    return context
+
+
 def unavailable(address: Address, error: Exception) -> BrokerUnavailable:
     """What to tell a person when the broker cannot be reached."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        told = f"the certificate of the broker at {address} is refused: {error.verify_message}"
+        return BrokerUnavailable(
+            told, "let it name the host in broker.url, signed by an authority that this host trusts"
+        )
     reason = getattr(error, "strerror", None) or str(error) or "it did not answer in time"
     return BrokerUnavailable(f"no broker at {address}: {reason}", "is it running, and is broker.url right?")
