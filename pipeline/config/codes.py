@@ -39,6 +39,8 @@ CODES: dict[str, str] = {
     "project and stands in the file that is run.",
     "P025": "The file has so many errors, or so many profiles and values, that the rest was not looked at.",
     # Keys and values
+    "P026": "Everybody on this host can write the file, or put another one into its folder. It names the code that runs, as the user that "
+    "runs it, and an edit is applied while it runs: whoever can write it can do all that this user can.",
     "P101": "The key is not known at this place. Only keys that begin with x- are ignored; all others are "
     "errors, so that a typing error never turns a setting off in silence.",
     "P102": "A key that is required is missing. The position is that of the map that should hold it.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from pathlib import Path
 
 from pipeline.config.inputs import MAX_BYTES, read_regular
@@ -29,7 +30,22 @@ def read_source(
     if len(raw) > MAX_BYTES:
         report.error("P002", "the file is larger than 4 MiB", TOP, help="is this the right file?")
         return None
+    if open_to_all := _open_to_all(path):
+        message = f"everybody on this host can write {open_to_all}, and so choose the code that runs"
+        report.warning("P026", message, TOP, help=f"chmod o-w {open_to_all}")
     return _decode(raw, report)
+
+
+def _open_to_all(path: Path) -> Path | None:
+    """The file, or its folder, if others can write it or put another one there."""
+    real = path.resolve()
+    try:
+        file, folder = real.stat().st_mode, real.parent.stat().st_mode
+    except OSError:
+        return None  # it was replaced just now: the next look sees to it
+    if file & stat.S_IWOTH:
+        return path
+    return real.parent if folder & stat.S_IWOTH and not folder & stat.S_ISVTX else None
 
 
 def _decode(raw: bytes, report: Report) -> str | None:

@@ -65,3 +65,45 @@ def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
     file.write_bytes(b"\xef\xbb\xbfnam: shop\n" + GOOD)
     (found,) = load(file, env={}).findings
     assert (found.line, found.column, found.source) == (1, 1, "nam: shop")
+
+
+OPEN = [
+    *((mode, 0o755) for mode in (0o666, 0o646, 0o602, 0o777, 0o662, 0o606)),
+    *((0o644, folder) for folder in (0o777, 0o757, 0o773, 0o703)),
+]
+
+
+@pytest.mark.parametrize(("mode", "folder"), OPEN, ids=lambda mode: f"{mode:o}")
+def test_a_file_that_everybody_can_write_or_replace_is_warned_of(
+    tmp_path: Path, mode: int, folder: int
+) -> None:
+    file = tmp_path / "pipeline.yaml"
+    file.write_bytes(GOOD)
+    file.chmod(mode)
+    tmp_path.chmod(folder)
+    assert [f"{f.severity} {f.code}" for f in load(file, env={}).findings] == ["warning P026"]
+
+
+@pytest.mark.parametrize("way", ["included", "linked"])
+def test_neither_an_include_nor_a_link_hides_that(tmp_path: Path, way: str) -> None:
+    file, other = tmp_path / "pipeline.yaml", tmp_path / "other.yaml"
+    if way == "linked":
+        file.symlink_to(other)
+        other.write_bytes(GOOD)
+    else:
+        file.write_bytes(GOOD + b"include: [other.yaml]\n")
+        other.write_bytes(b"queues: {b: {handler: 'm:f'}}\n")
+    other.chmod(0o666)
+    assert [f.code for f in load(file, env={}).findings] == ["P026"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "folder"), [(0o600, 0o700), (0o664, 0o775), (0o444, 0o555), (0o644, 0o1777)]
+)
+def test_a_file_that_is_ours_or_our_groups_is_fine(tmp_path: Path, mode: int, folder: int) -> None:
+    file = tmp_path / "pipeline.yaml"
+    file.write_bytes(GOOD)
+    file.chmod(mode)
+    tmp_path.chmod(folder)
+    assert load(file, env={}).findings == ()
+    tmp_path.chmod(0o700)
