@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import secrets
-import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -15,8 +13,8 @@ from typing import Any, Self, TypeVar
 
 from msgspec import Struct
 
+from pipeline.async_line import AsyncLine
 from pipeline.changes import UNCHANGED, Change, Place, Steps, copying, promoting, retrying, updating
-from pipeline.errors import BrokerUnavailable, Unconfirmed
 from pipeline.flows import Flows, StartedFlow
 from pipeline.flowview import FlowView
 from pipeline.followup import ENDED, looks
@@ -34,8 +32,6 @@ from pipeline.policies import (
 from pipeline.policy import Backoff, Deduplication
 from pipeline.producer import (
     CHUNK,
-    FIRST_PAUSE,
-    LONGEST_PAUSE,
     Batch,
     Duration,
     Marked,
@@ -45,13 +41,10 @@ from pipeline.producer import (
     record,
 )
 from pipeline.store.bulk import cancelling
-from pipeline.store.call import Call, StalePolicy, answer
-from pipeline.store.confirm import Confirm, Confirming
-from pipeline.store.connect import connect
+from pipeline.store.call import Call, StalePolicy
 from pipeline.store.reader import JobView, Reader, server_time
-from pipeline.store.slots import key_of
 from pipeline.store.store import Accepted, Mark, Store
-from pipeline.store.wire import Command, Connection, Reply
+from pipeline.store.wire import Reply
 from pipeline.ways import Sure, Way, walk_async
 
 Result = TypeVar("Result")
@@ -85,8 +78,7 @@ class AsyncClient:
         self._loop: asyncio.AbstractEventLoop = None  # type: ignore[assignment]
         self._pid = 0
         self._travelling: set[asyncio.Task[None]] = set()
-        self._connection: Connection | None = None
-        self._confirming: dict[str | bytes | None, Confirming] = {}
+        self._line: AsyncLine = None  # type: ignore[assignment]
 
     def _settle_in(self) -> None:
         """One client may serve one loop after another, also in a forked child: each is a producer of its own."""
@@ -101,8 +93,7 @@ class AsyncClient:
         self._plain: dict[str, Together] = {}
         self._each: dict[str, Together] = {}
         self._marked: dict[str, Together] = {}
-        self._connection, self._confirming = None, {}
-        self._opening = asyncio.Lock()
+        self._line = AsyncLine(self._address, self._timeout)
 
     async def enqueue(
         self,
@@ -166,7 +157,9 @@ class AsyncClient:
         """What is kept of a job. Raises JobNotFound."""
         self._settle_in()
         return found(
-            queue, id, await self._run(Reader(self._project, queue).show([id], self._policies.policy(queue)))
+            queue,
+            id,
+            await self._line.run(Reader(self._project, queue).show([id], self._policies.policy(queue))),
         )
 
     async def wait(self, queue: str, id: str, timeout: Duration = "30s") -> JobView:
@@ -181,9 +174,9 @@ class AsyncClient:
     async def cancel(self, queue: str, id: str) -> str:
         """Withdraw a job, or have it stopped when it runs; see Client.cancel."""
         job = await self.job(queue, id)
-        at = await self._run(server_time())
+        at = await self._line.run(server_time())
         call = cancelling(self._store(queue), job, self._policies.policy(queue), at)
-        return await self._run(call) or job.state
+        return await self._line.run(call) or job.state
 
     async def update(
         self,
@@ -233,9 +226,8 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Hang up."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        if self._line is not None:
+            self._line.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -251,7 +243,7 @@ class AsyncClient:
 
     async def _step(self, step: Call[Any] | Sure) -> Any:
         call, confirm = step if isinstance(step, Sure) else (step, None)
-        return await self._run(call, confirm)
+        return await self._line.run(call, confirm)
 
     async def _enqueue(self, queue: str, jobs: Sequence[tuple[str, Any] | Wanted]) -> list[Accepted]:
         if not jobs:
@@ -294,11 +286,8 @@ class AsyncClient:
             del leaving[queue]
         batch = self._batch(together.jobs, leaving)
         lane, call = self._prepare(queue, together.known, batch)
-        posted = None
-        if self._connection is not None and not self._connection.lost.done():
-            # At once: a task would begin ticks later, while everybody waits.
-            posted = self._post(self._connection, call.command, together.known.confirm)
-            self._connection.flush()
+        # At once, if that can be: a task would begin ticks later, while everybody waits.
+        posted = self._line.post_now(call.command, together.known.confirm)
         task = self._loop.create_task(self._travel(together, call, posted, lane))
         self._travelling.add(task)
         task.add_done_callback(self._travelling.discard)
@@ -314,7 +303,7 @@ class AsyncClient:
         self, together: Together, call: Call[list[Accepted]], posted: asyncio.Future[Reply] | None, lane: int
     ) -> None:
         try:
-            accepted = await self._run(call, together.known.confirm, posted)
+            accepted = await self._line.run(call, together.known.confirm, posted)
         except Exception as error:  # noqa: BLE001 - each caller is told
             for future in together.futures:
                 if not future.done():
@@ -329,7 +318,7 @@ class AsyncClient:
     async def _send(self, queue: str, known: Known, batch: Batch) -> list[Accepted]:
         lane, call = self._prepare(queue, known, batch)
         try:
-            return await self._run(call, known.confirm)
+            return await self._line.run(call, known.confirm)
         finally:
             self._free.append(lane)
 
@@ -358,64 +347,7 @@ class AsyncClient:
                 call = steps.send(answer)
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]
-            answer = await self._run(call)
+            answer = await self._line.run(call)
 
     async def _learn(self, queue: str) -> Known:
-        return self._policies.learn(queue, await self._run(self._store(queue).policy()))
-
-    def _post(
-        self, connection: Connection, command: Command, confirm: Confirm | None
-    ) -> asyncio.Future[Reply]:
-        if confirm is None:
-            return connection.post(command)
-        key = key_of(command)
-        asks = self._confirming.get(key)
-        if asks is None or asks.connection is not connection or asks.confirm != confirm:
-            asks = self._confirming[key] = Confirming(connection, confirm, self._timeout, key)
-        return asks.post(command)
-
-    async def _run(
-        self,
-        call: Call[Result],
-        confirm: Confirm | None = None,
-        posted: asyncio.Future[Reply] | None = None,
-    ) -> Result:
-        """Run a call that may be repeated, within the time limit. `posted`: it is under way for the first time."""
-        end, pause = time.monotonic() + self._timeout, FIRST_PAUSE
-        trouble: BrokerUnavailable | None = None
-        asked = self._connection
-        try:
-            async with asyncio.timeout(self._timeout):
-                while True:
-                    try:
-                        if posted is None:
-                            asked = await self._open()
-                            posted = self._post(asked, call.command, confirm)
-                        return await answer(call, posted)
-                    except BrokerUnavailable as error:
-                        posted = None
-                        trouble = trouble if isinstance(trouble, Unconfirmed) else error
-                        doubt(asked, call.command)
-                        if time.monotonic() + pause > end:
-                            raise trouble from None
-                        await asyncio.sleep(pause * random.uniform(0.5, 1.0))
-                        pause = min(pause * 2, LONGEST_PAUSE)
-        except TimeoutError:
-            doubt(asked, call.command)
-            raise trouble or BrokerUnavailable(
-                f"no answer from the broker at {self._address} in {self._timeout:g} s"
-            ) from None
-
-    async def _open(self) -> Connection:
-        if self._connection is not None and not self._connection.lost.done():
-            return self._connection
-        async with self._opening:
-            if self._connection is None or self._connection.lost.done():
-                self._connection = await connect(self._address, self._timeout)
-            return self._connection
-
-
-def doubt(connection: Connection | None, command: Command) -> None:
-    """The next call finds its way anew: this one may lead to a replica, or nowhere."""
-    if connection is not None:
-        connection.doubt(command)
+        return self._policies.learn(queue, await self._line.run(self._store(queue).policy()))
