@@ -94,7 +94,7 @@ class Authority:
             *made.key,
             "-nodes",
             "-subj",
-            "/CN=broker",
+            "/CN=localhost",
             "-keyout",
             key,
             "-out",
