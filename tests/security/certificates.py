@@ -100,7 +100,7 @@ class Authority:
             "-out",
             request,
         )
-        signer = (
+        signer: list[str | Path] = (
             ["-selfsign", "-keyfile", key]
             if made.by is None
             else ["-cert", self.certificate, "-keyfile", self.key]
