@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 from pipeline.broker import parse
 
@@ -48,7 +49,10 @@ class Proxy:
         self._random = random.Random(seed)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.setblocking(False)
-        self.url = f"redis://127.0.0.1:{self._listener.getsockname()[1]}"
+        login = (
+            f"{quote(self._target.username)}:{quote(self._target.password)}@" if self._target.password else ""
+        )
+        self.url = f"redis://{login}127.0.0.1:{self._listener.getsockname()[1]}"
         self.writes = 0
         """How many pieces came from clients so far; what is written at once comes as one."""
         self.lost = self.resets = self.swallowed = self.delayed = self.sliced = 0

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.supervisor.binary import find_server
+from tests.acl import LOGIN, users_of_tests
 
 START_SECONDS = 10.0
 # The projects of tests run side by side: none of them has a port of its own.
@@ -28,10 +29,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @dataclass(frozen=True)
 class Server:
-    """A running valkey-server (or redis-server) on a unix socket."""
+    """A running valkey-server (or redis-server) on a unix socket, with users when there is a file of them."""
 
     socket: Path
     process: subprocess.Popen[bytes]
+    users: Path | None = None
 
     @property
     def url(self) -> str:
@@ -43,6 +45,9 @@ class Server:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(START_SECONDS)
             connection.connect(str(self.socket))
+            if self.users:
+                connection.sendall(LOGIN)
+                connection.recv(65536)
             connection.sendall(f"{command}\r\n".encode())
             return connection.recv(65536)
 
@@ -66,13 +71,15 @@ def broker(server: Server) -> str:
     return server.url
 
 
-def start_server(folder: Path) -> Server:
-    """Start a server whose files and socket lie in `folder`, and wait until it answers."""
+def start_server(folder: Path, users: Path | None = None) -> Server:
+    """Start a server whose files and socket lie in `folder`, and wait until it answers. `users`: a file of them."""
     path = folder / "s"
     binary = os.environ.get("PIPELINE_TEST_SERVER") or find_server()
+    users = users or users_of_tests(folder)
     command = [binary, "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(folder)]
+    command += ["--aclfile", str(users)] if users else []
     process = subprocess.Popen([*command, "--logfile", str(folder / "log")], stdin=subprocess.DEVNULL)
-    running = Server(path, process)
+    running = Server(path, process, users)
     until = time.monotonic() + START_SECONDS
     while not answers(running):
         if process.poll() is not None or time.monotonic() > until:

@@ -26,6 +26,7 @@ def test_a_public_address_is_spoken_to_by_https_only(address: str) -> None:
         check(split("http://example.com"), address, allow_private=True)
 
 
+@pytest.mark.security("S15")
 @pytest.mark.parametrize("address", PRIVATE)
 def test_a_private_address_needs_leave(address: str) -> None:
     with pytest.raises(Forbidden, match="private address"):
@@ -34,6 +35,7 @@ def test_a_private_address_needs_leave(address: str) -> None:
         check(split("http://example.com"), address, allow_private=True)
 
 
+@pytest.mark.security("S15")
 @pytest.mark.parametrize("address", NEVER)
 @pytest.mark.parametrize(
     "url", ["https://example.com", "https://metadata.internal", "http://169.254.169.254"]
@@ -53,6 +55,7 @@ def test_this_host_is_spoken_to_when_the_name_says_so(url: str) -> None:
         check(parts, address, allow_private=False)
 
 
+@pytest.mark.security("S15")
 @pytest.mark.parametrize(
     "host",
     ["127.0.0.1.example.com", "localhost.example.com", "127.1", "0x7f000001", "2130706433", "017700000001", "0", "[::]",
@@ -62,6 +65,7 @@ def test_what_only_looks_like_this_host_is_not_it(host: str) -> None:
     assert not names_this_host(host)
 
 
+@pytest.mark.security("S15")
 @pytest.mark.parametrize(
     "url",
     ["", "example.com", "ftp://example.com", "file:///etc/passwd", "gopher://example.com", "https://", "https:///path",

@@ -67,6 +67,7 @@ def test_a_url_that_leads_nowhere_says_why(url: str, why: str) -> None:
         parse(url)
 
 
+@pytest.mark.security("S25")
 @pytest.mark.parametrize(
     ("url", "shown"),
     [

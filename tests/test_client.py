@@ -32,6 +32,7 @@ from pipeline.store.call import run_blocking
 from pipeline.store.connect import connect_blocking
 from pipeline.store.reader import Counts, Reader
 from pipeline.store.store import Accepted, Store
+from tests.acl import by_admin
 
 EMAILS = QueuePolicy("emails", jobs={"send": JobPolicy(), "receipt": JobPolicy()})
 FILE = """
@@ -68,7 +69,7 @@ class Broker:
         return 0
 
     def forget_calls(self) -> None:
-        self.connection.call(("CONFIG", "RESETSTAT"))
+        by_admin(self.url, "CONFIG", "RESETSTAT")
 
 
 @pytest.fixture

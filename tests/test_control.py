@@ -102,6 +102,7 @@ def test_a_project_in_which_nothing_runs_says_how_to_start(root):
     assert "pipeline run" in caught.value.help
 
 
+@pytest.mark.security("S27")
 def test_what_killed_supervisors_and_others_left_in_the_folder_is_passed_over(root):
     folder = control_socket(state_folder(root)).parent
     with socket.socket(socket.AF_UNIX) as dead:
@@ -112,6 +113,7 @@ def test_what_killed_supervisors_and_others_left_in_the_folder_is_passed_over(ro
     assert list(speakers(root)) == []
 
 
+@pytest.mark.security("S27")
 def test_a_folder_that_others_may_enter_is_refused(root):
     folder = control_socket(state_folder(root)).parent
     folder.chmod(0o755)

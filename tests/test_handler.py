@@ -90,6 +90,7 @@ def test_a_handler_is_async_or_not(name: str, is_async: bool) -> None:
     assert (handler.path, handler.is_async) == (f"hands:{name}", is_async)
 
 
+@pytest.mark.security("S2")
 @pytest.mark.parametrize(
     ("path", "reason"),
     [

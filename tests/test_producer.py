@@ -61,6 +61,7 @@ def test_a_queue_with_one_handler_takes_every_name() -> None:
     assert new_job(queue, AT, Wanted("anything", None)).level == 2
 
 
+@pytest.mark.security("S1")
 @pytest.mark.parametrize(
     "data", [object(), {"a": {1, object()}}, "\ud800", lambda: None, float("nan"), {"a": [float("-inf")]}]
 )
@@ -92,6 +93,7 @@ def test_a_payload_may_have_as_many_bytes_as_the_queue_takes_and_no_more() -> No
         new_job(QUEUE, AT, Wanted("sync", "é" * 50))
 
 
+@pytest.mark.security("S29")
 @pytest.mark.parametrize("id", ["17", "", "a b", "é", "x" * 129, "a/b", "a\n", 17, b"x"])
 def test_an_id_that_could_be_ours_or_hurts_is_refused(id: Any) -> None:
     with pytest.raises(InvalidOption, match="cannot be a job's id"):

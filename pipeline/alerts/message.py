@@ -16,7 +16,9 @@ Event = Literal["dead", "full", "waiting", "fatal", "rejected", "test"]
 SHOWN = 3
 LONGEST = 3_000
 HIDDEN = "***"
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(
+    r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+)
 
 
 class Message(Struct, frozen=True):

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.broker import Address
+from pipeline.broker import Address, Way
 from pipeline.doctor.check import Check, failed, ok, unverified, weak
 from pipeline.doctor.facts import asked
 from pipeline.errors import BrokerRefused
@@ -16,14 +16,20 @@ from pipeline.store.scripts import LUA
 from pipeline.store.wire import Command, Connection
 
 _CALLED = re.compile(r"redis\.call\('(\w+)'")
+ALL_OF_IT = "deploy/acl/pipeline.acl has all that is needed"
 ASK = "allow this user ACL WHOAMI, ACL DRYRUN and COMMAND INFO"
 DIRECT: tuple[Command, ...] = (
     ("EVALSHA", "0" * 40, 1, "KEY"), ("EVAL", "return 1", 1, "KEY"), ("BLMPOP", 1, 1, "KEY", "LEFT"),
     ("PING",), ("TIME",), ("GET", "PROJECT"), ("PTTL", "KEY"), ("LRANGE", "KEY", 0, -1), ("LINDEX", "KEY", 0), ("LLEN", "KEY"), ("SMEMBERS", "PROJECT"),
     ("HGET", "KEY", "f"), ("HMGET", "KEY", "f"), ("HGETALL", "KEY"), ("HVALS", "KEY"), ("HKEYS", "KEY"),
     ("ZRANGE", "KEY", 0, -1), ("ZREVRANGE", "KEY", 0, -1), ("ZREVRANK", "KEY", "m"), ("HSTRLEN", "KEY", "f"), ("EXISTS", "PROJECT"), ("SET", "PROJECT", 1), ("LPOS", "KEY", "m"),
+    ("HSCAN", "KEY", 0), ("XRANGE", "KEY", "-", "+"), ("XREAD", "STREAMS", "KEY", 0), ("ZCARD", "KEY"),
 )  # fmt: skip
 """What is sent beside the scripts, and the two that carry them."""
+FINDING: dict[Way, tuple[Command, ...]] = {
+    "several": (("ROLE",),), "sentinel": (("ROLE",),), "cluster": (("CLUSTER", "SLOTS"),),
+}  # fmt: skip
+"""What tells where the broker is."""
 
 
 def network(address: Address) -> Iterator[Check]:
@@ -53,7 +59,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-async def rights(connection: Connection, project: str) -> Check:
+async def rights(connection: Connection, project: str, way: Way = "one") -> Check:
     """Whether the user that we are may run all commands that are needed, on keys of ours."""
     user = await asked(connection, ("ACL", "WHOAMI"))
     arities = await _arities(connection)
@@ -63,6 +69,7 @@ async def rights(connection: Connection, project: str) -> Check:
     tries = {command[0]: command for command in DIRECT} | {
         word: (word, *["KEY"] * (abs(arity) - 1)) for word, arity in arities.items()
     }
+    tries |= {"|".join(command): command for command in FINDING.get(way, ())}
     keys = {"KEY": f"{{{project}:doctor}}", "PROJECT": f"{{{project}}}:doctor"}
     try:
         answers = await asyncio.gather(
@@ -76,19 +83,26 @@ async def rights(connection: Connection, project: str) -> Check:
 def judge(user: str, project: str, answers: dict[str, str]) -> Check:
     """`answers`: what the server would say to each command, which is OK when it may be run."""
     if any("access the" in answer for answer in answers.values()):
-        found = f"user {user} may not use all keys that begin with {{{project}"
-        return failed("rights", found, "jobs stand still", f"ACL SETUSER {user} ~{{{project}*")
+        found = f"user {user} may not use all keys that begin with {{{project}}} or {{{project}:"
+        return failed(
+            "rights", found, "jobs stand still", f"ACL SETUSER {user} ~{{{project}}}* ~{{{project}:*"
+        )
     missing = sorted(word for word, answer in answers.items() if answer != "OK")
     if not missing:
         return ok("rights", f"user {user} may run the {len(answers)} commands that are needed")
     listed = " ".join(f"+{word.lower()}" for word in missing)
     found = f"user {user} may not run {', '.join(missing)}"
-    return failed("rights", found, "jobs stand still", f"ACL SETUSER {user} {listed}")
+    return failed("rights", found, "jobs stand still", f"ACL SETUSER {user} {listed}; {ALL_OF_IT}")
+
+
+def scripted() -> list[str]:
+    """The commands that our scripts run."""
+    return sorted({word for path in LUA.rglob("*.lua") for word in _CALLED.findall(path.read_text())})
 
 
 async def _arities(connection: Connection) -> dict[str, int] | None:
-    """The commands that our scripts run, with how many words each takes at least; None when that is hidden."""
-    words = sorted({word for path in LUA.rglob("*.lua") for word in _CALLED.findall(path.read_text())})
+    """Those of `scripted`, with how many words each takes at least; None when that is hidden."""
+    words = scripted()
     told = await asked(connection, ("COMMAND", "INFO", *words))
     if told is None:
         return None

@@ -32,7 +32,7 @@ async def examine(plan: Plan, url: str) -> Diagnosis:
         facts = servers.weakest(plan.broker)
         async with within(PATIENCE):
             room = await limits.look(connection, facts, plan)
-            rights = await access.rights(connection, plan.name)
+            rights = await access.rights(connection, plan.name, address.way)
             lies = layouts(await run(connection, layout.of(plan.name)))
     finally:
         connection.close()

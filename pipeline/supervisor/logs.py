@@ -22,7 +22,9 @@ from pipeline.clock import now_ms
 LINE_BYTES = 8 * 1024
 CHUNK = 65_536
 LAST_CHUNKS = 64
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+)
 
 
 class Line(Struct, frozen=True):

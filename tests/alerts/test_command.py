@@ -20,6 +20,7 @@ def test_it_gets_the_alert_on_its_standard_input_in_the_projects_folder(tmp_path
     assert len(started) == 1
 
 
+@pytest.mark.security("S6", inputs=3)
 def test_no_shell_reads_its_arguments(tmp_path: Path) -> None:
     write = "import sys; open('got', 'w').write(' '.join(sys.argv[1:]))"
     run([sys.executable, "-c", write, "; touch x", "$(touch y)", "*"], b"", str(tmp_path))

@@ -49,6 +49,7 @@ def test_the_body_arrives_as_json_where_the_address_says(receiver: Receiver) -> 
     )
 
 
+@pytest.mark.security("S15")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_no_redirect_is_followed(receiver: Receiver, status: int) -> None:
     with receiving() as other:
@@ -66,6 +67,7 @@ def test_an_answer_that_is_no_success_is_told_by_its_number_alone(receiver: Rece
     assert caught.value.message == f"it answered {status}"
 
 
+@pytest.mark.security("S15", inputs=5)
 def test_a_name_is_looked_up_once_and_every_address_of_it_must_be_allowed(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,6 +93,7 @@ def test_the_connection_goes_to_the_address_that_was_looked_at(
     assert (asked, receiver.texts) == (["localhost"], ["it burns"])
 
 
+@pytest.mark.security("S15")
 @pytest.mark.parametrize("url", ["http://example.com/x", "http://10.0.0.1/x", "https://me:word@localhost/"])
 def test_what_is_not_allowed_is_not_even_looked_up(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = means(monkeypatch, "127.0.0.1")
@@ -115,6 +118,7 @@ def test_nobody_there_is_told_without_the_address() -> None:
     assert caught.value.message == "connection refused"
 
 
+@pytest.mark.security("S15", inputs=2)
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificate with openssl")
 def test_a_certificate_that_nobody_vouches_for_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

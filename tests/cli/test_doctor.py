@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.acl import by_admin
 from tests.pair import Pair, Server, eventually
 
 Shop = Any
@@ -80,18 +81,16 @@ def test_replicas_are_counted_and_their_absence_is_weak(shop: Shop) -> None:
 
 @pytest.mark.parametrize("hidden", ["-config", "-@dangerous"])
 def test_what_a_broker_hides_is_unverified_and_no_error(shop: Shop, hidden: str) -> None:
-    with shop.connection() as connection:
-        connection.call(("ACL", "SETUSER", "shy", "on", ">secret", "~*", "+@all", hidden, "+info"))
-        connection.call(("CONFIG", "SET", "appendonly", "yes"))
+    by_admin(shop.url, "ACL", "SETUSER", "shy", "on", ">secret", "~*", "+@all", hidden, "+info")
+    by_admin(shop.url, "CONFIG", "SET", "appendonly", "yes")
     try:
         use(shop, shop.url.replace("unix://", "unix://shy:secret@"))
         code, told, verdicts = examined(shop)
         assert (code, told["ok"], verdicts["fsync"]) == (0, True, "UNVERIFIED")
         assert "UNVERIFIED" in told["loss"]
     finally:
-        with shop.connection() as connection:
-            connection.call(("ACL", "DELUSER", "shy"))
-            connection.call(("CONFIG", "SET", "appendonly", "no"))
+        by_admin(shop.url, "ACL", "DELUSER", "shy")
+        by_admin(shop.url, "CONFIG", "SET", "appendonly", "no")
 
 
 def test_a_broker_that_stands_still_is_away(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

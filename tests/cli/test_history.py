@@ -133,6 +133,7 @@ def test_one_generation_and_a_comparison_of_two_exclude_each_other(applied):
     assert applied.call("history", "2", "--diff", "1", "2").exit_code == 2
 
 
+@pytest.mark.security("S14")
 def test_who_applied_it_cannot_steer_the_terminal(applied):
     with applied.connection() as connection:
         text = connection.call(("HGET", keys.history("shop"), 4))

@@ -145,6 +145,7 @@ def test_what_people_read_names_the_job_and_what_to_do(shop: Shop) -> None:
     assert "run it again: pipeline jobs retry emails 1" in shown
 
 
+@pytest.mark.security("S14")
 def test_a_hostile_payload_cannot_steer_the_terminal(shop: Shop) -> None:
     shop.ok("enqueue", "emails", "x", json.dumps({"to": "\x1b[2J\x07"}))
     shop.end("dead", error="\x1b]0;owned\x07")

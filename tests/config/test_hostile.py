@@ -123,6 +123,7 @@ CASES: dict[str, tuple[Files, str]] = {
 }
 
 
+@pytest.mark.security("S4")
 @pytest.mark.parametrize("case", CASES)
 def test_reading_it_ends_soon_with_a_finding(tmp_path: Path, case: str) -> None:
     files, code = CASES[case]

@@ -64,6 +64,7 @@ def test_a_variable_without_value_is_named(text: str, name: str, message: str) -
     assert (caught.value.name, str(caught.value)) == (name, message)
 
 
+@pytest.mark.security("S5")
 @pytest.mark.parametrize(
     "text", ["${", "${X", "${}", "${1}", "${X:-a", "${X!a}", "${ X}", "${NO:-" * 50 + "}" * 50]
 )
@@ -97,6 +98,7 @@ def test_text_stays_text_whatever_it_looks_like(plan: LoadPlan) -> None:
     assert plan("name: ${N}\nqueues: {a: {handler: 'm:f'}}\n", {"N": "0123"}).name == "0123"
 
 
+@pytest.mark.security("S5")
 def test_a_value_cannot_bring_yaml_with_it(loaded: Load) -> None:
     found = loaded("name: ${N}\nqueues: {a: {handler: 'm:f'}}\n", {"N": "a\nversion: 2"}).findings
     assert [finding.code for finding in found] == ["P108"]
@@ -120,6 +122,7 @@ queues:
 """
 
 
+@pytest.mark.security("S25")
 @pytest.mark.parametrize("value", ["S3cr3t {", "0S3cr3t", "S3cr3t m:"])
 def test_findings_show_the_source_and_never_the_value(loaded: Load, value: str) -> None:
     found = loaded(EVERYWHERE, {"V": value}).findings

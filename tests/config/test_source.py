@@ -12,6 +12,7 @@ from pipeline.errors import ConfigError
 GOOD = b"name: shop\nqueues: {a: {handler: 'm:f'}}\n"
 
 
+@pytest.mark.security("S3")
 @pytest.mark.parametrize(
     ("raw", "expected"),
     [

@@ -33,6 +33,7 @@ def test_what_the_file_may_hold_can_be_filled_in(loaded: Load, template: str, te
     assert render(template, ROOTS) == text
 
 
+@pytest.mark.security("S5")
 @pytest.mark.parametrize(
     "template",
     [

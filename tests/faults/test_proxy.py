@@ -12,6 +12,13 @@ from pipeline.broker import parse
 from pipeline.errors import BrokerUnavailable
 from pipeline.store.blocking import BlockingConnection
 from pipeline.store.connect import connect_blocking
+from tests.acl import as_admin
+
+
+@pytest.fixture
+def broker(broker: str) -> str:
+    """Its connections may say anything, so that the tests can ask for an echo."""
+    return as_admin(broker)
 
 
 @pytest.fixture

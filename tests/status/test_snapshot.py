@@ -23,6 +23,7 @@ from pipeline.store.operator import Operator
 from pipeline.store.overrides import Scale
 from pipeline.store.store import Move, Store
 from pipeline.store.wire import Connection
+from tests.acl import by_admin
 
 QUEUE_FIELDS = [
     "waiting", "delayed", "active", "blocked", "completed", "dead", "cancelled", "paused", "workers",
@@ -250,15 +251,15 @@ def test_a_queue_that_what_runs_has_no_more_is_removed(shop: Shop) -> None:
     assert shop.look().queues["emails"].removed is True
 
 
-def test_a_broker_that_may_lose_jobs_is_not_ok_and_says_why(shop: Shop) -> None:
-    broker = shop.look().broker
-    assert (broker.ok, broker.durability) == (False, "none")
-    assert "durability is everysec in the file, but a crash of the broker loses" in str(broker.reason)
-    shop.connection.call(("CONFIG", "SET", "maxmemory-policy", "allkeys-lru"))
+def test_a_broker_that_may_lose_jobs_is_not_ok_and_says_why(shop: Shop, broker: str) -> None:
+    found = shop.look().broker
+    assert (found.ok, found.durability) == (False, "none")
+    assert "durability is everysec in the file, but a crash of the broker loses" in str(found.reason)
+    by_admin(broker, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
     try:
         assert "evicts keys" in str(shop.look().broker.reason)
     finally:
-        shop.connection.call(("CONFIG", "SET", "maxmemory-policy", "noeviction"))
+        by_admin(broker, "CONFIG", "SET", "maxmemory-policy", "noeviction")
 
 
 def test_a_project_that_does_not_run_has_the_same_shape(shop: Shop) -> None:

@@ -192,6 +192,7 @@ def test_a_broker_that_is_away_is_told_over_the_last_picture() -> None:
     assert "looking ..." in "\n".join(live(Look(None, [], "no broker")))
 
 
+@pytest.mark.security("S14")
 @pytest.mark.parametrize("color", [False, True])
 def test_names_and_errors_of_jobs_cannot_steer_the_terminal(color: bool) -> None:
     text = "\n".join(live(Look(SNAPSHOT, [FAILURE]), logs=["log \x1b[2J [bold]"], width=140, color=color))

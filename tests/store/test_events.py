@@ -9,6 +9,7 @@ import pytest
 from pipeline.job import Outcome
 from pipeline.store import events
 from pipeline.store.events import Event, Missed, Watch
+from tests.acl import by_admin
 
 Bench = Any
 
@@ -70,14 +71,14 @@ def test_a_watcher_renews_in_time_only(bench: Bench, watch: Watch) -> None:
 
 
 def test_a_watcher_that_cannot_keep_up_is_told_so(
-    bench: Bench, watch: Watch, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, watch: Watch, broker: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(events, "ENTRIES", 3)
     bench.enqueue()
     list(watch.read(bench.connection))
     for _ in range(5):
         bench.enqueue()
-    bench.connection.call(("XTRIM", f"{bench.store.queue}:events", "MAXLEN", 4))
+    by_admin(broker, "XTRIM", f"{bench.store.queue}:events", "MAXLEN", 4)
     found: list[Any] = list(watch.read(bench.connection))
     assert found[0] == Missed("emails")
     assert [one.id for one in found[1:]] == ["3", "4", "5"]

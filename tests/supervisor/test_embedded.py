@@ -200,6 +200,7 @@ def test_a_path_too_long_for_a_socket_works_too(plan, root):
     Path(parse(url).path).parent.rmdir()
 
 
+@pytest.mark.security("S27")
 @pytest.mark.parametrize("name", ["broker.lock", "broker.users", "broker.log"])
 def test_no_symlink_in_the_state_folder_is_followed(plan, root, name):
     (root / ".pipeline").mkdir(mode=0o700)

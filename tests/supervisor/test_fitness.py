@@ -11,6 +11,15 @@ from pipeline.plan import BrokerPlan
 from pipeline.store.confirm import Confirm
 from pipeline.store.connect import connect
 from pipeline.supervisor.fitness import inspect
+from tests.acl import as_admin
+
+
+@pytest.fixture
+async def connection(broker):
+    """One that may see the settings."""
+    connection = await connect(parse(as_admin(broker)))
+    yield connection
+    connection.close()
 
 
 @pytest.fixture

@@ -7,19 +7,30 @@ import asyncio
 import pytest
 
 from pipeline import __version__
+from pipeline.broker import parse
 from pipeline.errors import BrokerUnfit
 from pipeline.policies import Policies
 from pipeline.policy import JobPolicy, QueuePolicy
 from pipeline.store import keys, layout
 from pipeline.store.call import run
+from pipeline.store.connect import connect
 from pipeline.store.layout import Layout
 from pipeline.store.store import Store, write
 from pipeline.store.wire import Connection
 from pipeline.supervisor.layouts import MIGRATIONS, settle
 from pipeline.supervisor.publish import publish_queue
+from tests.acl import as_admin
 
 OLD, NEW = "{shop}:old", "{shop}:new"
 COUNT = 50
+
+
+@pytest.fixture
+async def connection(broker):
+    """One that may move what it likes: the migrations of these tests do."""
+    connection = await connect(parse(as_admin(broker)))
+    yield connection
+    connection.close()
 
 
 async def mark(connection: Connection, text: str) -> None:

@@ -55,6 +55,7 @@ def test_a_state_folder_that_others_can_enter_is_refused(root):
         state_folder(root)
 
 
+@pytest.mark.security("S27")
 def test_a_state_folder_that_is_a_symlink_is_refused(root):
     (root / "elsewhere").mkdir(mode=0o700)
     (root / ".pipeline").symlink_to(root / "elsewhere")
@@ -70,6 +71,7 @@ def test_a_state_folder_of_another_user_is_refused(root):
         state_folder(root)
 
 
+@pytest.mark.security("S27")
 def test_a_lock_that_is_a_symlink_is_not_followed(root):
     state = state_folder(root)
     private_folder(state / "locks")

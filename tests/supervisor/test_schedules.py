@@ -15,6 +15,7 @@ from pipeline.store.call import run
 from pipeline.store.store import Store
 from pipeline.supervisor.publish import Published
 from pipeline.supervisor.schedules import AHEAD, LONGEST_PAUSE
+from tests.acl import by_admin
 from tests.supervisor.stage import BASE, Stage
 
 HOUR = 3_600_000
@@ -138,16 +139,16 @@ async def test_a_schedule_of_a_clock_that_went_back_since_goes_on_from_now(stage
     assert await one.jobs() == []
 
 
-async def test_a_broker_that_takes_no_jobs_keeps_the_tick_due(stage):
+async def test_a_broker_that_takes_no_jobs_keeps_the_tick_due(stage, broker):
     one = await stage(every=100)
     await one.rewind(1_000)
-    await one.connection.call(("CONFIG", "SET", "maxmemory", "1"))
+    by_admin(broker, "CONFIG", "SET", "maxmemory", "1")
     try:
         for _ in range(3):
             await one.look()
             one.scheduler._watched[0].due = 0
     finally:
-        await one.connection.call(("CONFIG", "SET", "maxmemory", "0"))
+        by_admin(broker, "CONFIG", "SET", "maxmemory", "0")
     assert (await one.standing()).fired == 0
     assert [line.startswith("schedule beat cannot fire") for line in one.lines] == [True]
     one.scheduler._learned = None

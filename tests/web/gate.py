@@ -21,6 +21,7 @@ from pipeline.web.serve import Server
 from pipeline.web.shop import Shop
 from pipeline.web.sign import signed_headers
 from pipeline.webhook import key_of
+from tests.acl import as_admin
 
 SECRET = "a-secret-that-nobody-guesses-0123456789"
 OLD = "an-older-secret-that-nobody-guesses-01234"
@@ -139,7 +140,7 @@ class Gate:
             connection.close()
 
     async def ask(self, *command: Any) -> Any:
-        connection = await connect(parse(self.broker))
+        connection = await connect(parse(as_admin(self.broker)))
         try:
             return await connection.call(command)
         finally:

@@ -38,6 +38,8 @@ ACTIONS = tuple(
     Route(method, f"/api/v1/{role}", role, act, "A test's.")
     for role, method in itertools.product(ROLES, METHODS)
 )
+CLOSED = sorted({route.path for route in (*ROUTES, *ACTIONS) if route.role != "open"} - OPEN - LOCAL)
+ANY_METHOD = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "HEAD", "PROPFIND")
 
 
 @pytest.fixture
@@ -55,21 +57,21 @@ MUTATIONS = [
 ]  # fmt: skip
 
 
+@pytest.mark.security("S8", inputs=2 * len(CLOSED) * len(MUTATIONS))
 async def test_no_way_to_write_a_path_gets_past_the_sign_in(site) -> None:
     here = await site(ALICE, routes=ACTIONS)
-    closed = {route.path for route in (*ROUTES, *ACTIONS) if route.role != "open"} - OPEN - LOCAL
-    assert len(closed) >= 4
-    for path, mutation in itertools.product(sorted(closed), MUTATIONS):
+    assert len(CLOSED) >= 4
+    for path, mutation in itertools.product(CLOSED, MUTATIONS):
         for wanted in (path, path.upper()):
             answer = await here.ask("GET", mutation.format(wanted.replace("{", "").replace("}", "")))
             assert answer.status in (400, 401), (mutation, wanted, answer.status)
 
 
+@pytest.mark.security("S7", inputs=len(ANY_METHOD) * (len(CLOSED) + 1))
 async def test_whoever_shows_nothing_is_told_to_sign_in_whatever_the_method(site) -> None:
     here = await site(ALICE, routes=ACTIONS)
-    closed = {route.path for route in (*ROUTES, *ACTIONS) if route.role != "open"} - OPEN - LOCAL
-    for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "HEAD", "PROPFIND"):
-        for path in (*closed, "/nothing/here"):
+    for method in ANY_METHOD:
+        for path in (*CLOSED, "/nothing/here"):
             assert (await here.ask(method, path)).status == 401, (method, path)
 
 
@@ -102,6 +104,7 @@ BAD = ["", "Bearer", "Bearer ", "Bearer nothing", f"Basic {TOKEN}", f"Bearer {TO
        f"bearer{TOKEN}", f"Token {TOKEN}", "Bearer " + "a" * 5_000, f"Bearer {TOKEN} {TOKEN}", "Bearer null", "Bearer é"]  # fmt: skip
 
 
+@pytest.mark.security("S7", inputs=len(BAD))
 async def test_what_is_not_quite_the_token_is_refused_with_401(site, token) -> None:
     here = await site(token, routes=ACTIONS)
     for shown in BAD:
@@ -128,6 +131,7 @@ FOREIGN = [
 ]  # fmt: skip
 
 
+@pytest.mark.security("S10", inputs=2 * len(FOREIGN))
 async def test_another_site_changes_nothing_in_the_name_of_somebody_who_is_signed_in(site) -> None:
     here = await site(ALICE, routes=ACTIONS)
     signed_in = await here.sign_in(user="alice", password="open sesame")
@@ -139,6 +143,7 @@ async def test_another_site_changes_nothing_in_the_name_of_somebody_who_is_signe
             assert (answer.status, answer.code) == (403, "csrf"), shape
 
 
+@pytest.mark.security("S10", "S19", inputs=5)
 async def test_a_form_is_no_json(site) -> None:
     here = await site(ALICE, routes=ACTIONS)
     signed_in = await here.sign_in(user="alice", password="open sesame")
@@ -173,6 +178,7 @@ async def test_this_host_answers_to_its_own_names(site) -> None:
         assert (await here.ask("GET", "/api/v1/viewer", host=host)).status == 200, host
 
 
+@pytest.mark.security("S11", inputs=len(BAD_HOSTS))
 async def test_this_host_answers_to_no_other_name_so_that_rebinding_leads_nowhere(site) -> None:
     here = await site(NAMED, routes=ACTIONS)
     for host in BAD_HOSTS:
@@ -242,6 +248,7 @@ async def test_every_change_is_in_the_audit_with_who_what_and_outcome(site) -> N
     assert (await here.ask("GET", f"/api/v1/audit?before_at={entries[1]['at']}")).json["entries"] == []
 
 
+@pytest.mark.security("S12", inputs=13)
 async def test_no_number_makes_the_audit_long(site) -> None:
     here = await site(HttpPlan(auth="none"))
     for limit in (

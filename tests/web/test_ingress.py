@@ -141,6 +141,7 @@ async def test_without_an_id_what_was_signed_stands_for_it(gate: Gate):
         assert first.json["id"].startswith("own:sha256-")
 
 
+@pytest.mark.security("S22", inputs=1_000)
 async def test_a_thousand_replays_at_once_make_one_job(gate: Gate):
     async with gate:
         signed = gate.sign("github", EVENT) | {
@@ -180,6 +181,7 @@ async def test_a_payload_is_made_of_what_the_file_says(gate: Gate):
         assert (await gate.post("/hooks/mapped?shop=paris", body, {"X-Topic": "x"})).status == 200
 
 
+@pytest.mark.security("S30")
 @pytest.mark.parametrize(
     ("path", "body", "headers", "message"),
     [

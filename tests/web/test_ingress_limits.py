@@ -49,6 +49,7 @@ async def gate(environment: None, patient: None, broker: str, tmp_path: Path) ->
         yield gate
 
 
+@pytest.mark.security("S8")
 @pytest.mark.parametrize(
     "path", ["/", "/hooks", "/hooks/stripe/", "/hooks//stripe", "/hooks/./stripe", "/HOOKS/stripe", "/hooks/strip%65",
              "/hooks/stripe;x", "/hooks/stripe.", "/x/../hooks/stripe", "/hooks/stripe%00", "/livez", "/metrics", "/api/v1/overview"],
@@ -70,6 +71,7 @@ async def test_a_webhook_can_come_with_put(gate: Gate):
     assert (await gate.post("/hooks/put", EVENT)).status == 405
 
 
+@pytest.mark.security("S17", "S19")
 @pytest.mark.parametrize(
     ("head", "status"),
     [
@@ -119,6 +121,7 @@ async def test_a_payload_that_the_queue_does_not_take_is_too_large(gate: Gate):
     assert (got.status, got.json["error"]["code"]) == (413, "payload_too_large")
 
 
+@pytest.mark.security("S19")
 async def test_a_signature_is_looked_at_before_the_body_is_read_as_anything(gate: Gate):
     for body, kind in ((b"{", "application/json"), (b"<a/>", "text/xml"), (b"", "")):
         assert (await gate.post("/hooks/stripe", body, kind=kind)).status == 401

@@ -66,6 +66,7 @@ HEADS = [
 ]  # fmt: skip
 
 
+@pytest.mark.security("S17", inputs=len(HEADS))
 async def test_a_head_that_two_readers_could_understand_in_two_ways_gets_one_refusal_and_no_more(
     site,
 ) -> None:
@@ -84,6 +85,7 @@ async def test_a_head_that_two_readers_could_understand_in_two_ways_gets_one_ref
     assert (await here.ask("GET", "/livez")).status == 200
 
 
+@pytest.mark.security("S17")
 @pytest.mark.parametrize(
     "names",
     [["host", "host"], ["host", "content-length", "content-length"], ["host", "content-length", "transfer-encoding"],
@@ -105,6 +107,7 @@ async def test_a_body_may_have_so_many_bytes_whether_it_says_so_or_not(site) -> 
     assert unsaid.status == 413
 
 
+@pytest.mark.security("S18")
 async def test_a_body_of_a_hundred_megabytes_is_refused_before_it_is_read(site) -> None:
     here = await site(ANYONE, routes=SIZE)
     head = f"POST /size HTTP/1.1\r\n{HOST}{BODY}Content-Length: 104857600\r\n\r\n".encode()
@@ -113,6 +116,7 @@ async def test_a_body_of_a_hundred_megabytes_is_refused_before_it_is_read(site) 
     assert time.monotonic() - begun < 2
 
 
+@pytest.mark.security("S18")
 async def test_a_packed_body_is_not_unpacked(site) -> None:
     here = await site(ANYONE, routes=SIZE)
     assert (await here.ask("POST", "/size", {}, content_encoding="gzip")).status == 415
@@ -126,6 +130,7 @@ async def test_whoever_sends_a_body_too_slowly_is_told_so(site, monkeypatch) -> 
     assert (answer.status, answer.headers["connection"]) == (408, "close")
 
 
+@pytest.mark.security("S18", inputs=4)
 async def test_whoever_sends_no_head_is_hung_up_on_and_whoever_trickles_one_too(site, monkeypatch) -> None:
     monkeypatch.setattr(serve, "HEAD_SECONDS", 0.1)
     here = await site(ANYONE, routes=SIZE)
@@ -166,6 +171,7 @@ async def test_one_address_opens_so_many_connections_and_this_host_more(site, mo
     here.server._empty.set()
 
 
+@pytest.mark.security("S18", inputs=500)
 async def test_five_hundred_slow_connections_keep_nobody_waiting(site) -> None:
     here = await site(ANYONE)
     slow = [await asyncio.open_connection("127.0.0.1", here.port) for _ in range(500)]
@@ -217,6 +223,7 @@ async def test_while_it_stops_a_connection_that_stands_is_answered_once_more_and
     writer.close()
 
 
+@pytest.mark.security("S28")
 async def test_an_answer_that_cannot_be_a_header_is_a_fault_and_no_second_header(site) -> None:
     async def inject(shop: Shop, request: Request) -> Response:
         return Response(200, headers=(("x-a", "b\r\nset-cookie: evil=1"),))

@@ -51,6 +51,7 @@ def test_there_are_hundreds_of_ways_to_be_refused():
     assert len({attempt.name for attempt in ATTEMPTS}) == len(ATTEMPTS)
 
 
+@pytest.mark.security("S20")
 @pytest.mark.parametrize("attempt", ATTEMPTS, ids=lambda attempt: attempt.name)
 def test_what_only_looks_genuine_is_refused_with_its_reason(attempt: Attempt):
     assert outcome(attempt.plan, attempt.headers, attempt.body, attempt.keys) in attempt.reasons
@@ -83,6 +84,7 @@ def test_a_time_within_the_tolerance_is_good_both_ways(sender: str, apart: int):
     assert outcome(PLANS[sender], genuine(sender, at=NOW + apart), BODY) is None
 
 
+@pytest.mark.security("S20", inputs=3)
 @pytest.mark.parametrize("sender", PLANS)
 def test_no_secret_and_an_empty_one_let_nobody_in(sender: str):
     for keys in ((), (b"",), (KEY, b"")):
@@ -111,6 +113,7 @@ def test_a_header_that_nobody_asks_for_may_come_twice():
     assert Headers(headers).one(b"x-nothing") is None
 
 
+@pytest.mark.security("S20")
 @pytest.mark.parametrize(
     ("secret", "problem"),
     [
@@ -129,6 +132,7 @@ def test_a_standard_secret_is_24_to_64_bytes_in_base64(secret: str, problem: str
         key_of(VerifyPlan("standard"), secret)
 
 
+@pytest.mark.security("S20")
 @pytest.mark.parametrize(
     ("kind", "least"), [("stripe", 16), ("github", 16), ("hmac", 16), ("basic", 16), ("bearer", 32)]
 )
@@ -138,6 +142,7 @@ def test_a_secret_that_could_be_guessed_is_refused(kind, least):
         key_of(VerifyPlan(kind), "x" * (least - 1))
 
 
+@pytest.mark.security("S21")
 def test_digests_and_secrets_are_compared_in_constant_time_only():
     tree = ast.parse(Path(verify.__file__).read_text())
     compared = [

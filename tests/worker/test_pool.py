@@ -18,6 +18,7 @@ from pipeline.store import names
 from pipeline.store.call import run_blocking
 from pipeline.store.connect import connect_blocking
 from pipeline.store.store import Move, Store
+from tests.acl import by_admin
 from tests.worker.shop import PATIENCE, shop, until
 
 # --- how a job ends ------------------------------------------------------------------------------------
@@ -57,9 +58,7 @@ async def test_the_first_note_on_a_server_that_does_not_have_the_script_yet_come
         job.log("first")
 
     async with shop(broker, plain) as it:
-        connection = connect_blocking(parse(broker))
-        connection.call(("SCRIPT", "FLUSH"))
-        connection.close()
+        by_admin(broker, "SCRIPT", "FLUSH")
         it.worker()
         assert (await it.ends_as(await it.enqueue("plain"), "completed")).logs == ["first"]
         assert (await it.counts()).stats.get("lost_leases", 0) == 0

@@ -14,6 +14,7 @@ from pipeline.store.connect import connect_blocking
 from pipeline.store.overrides import Overrides, Scale, read
 from pipeline.store.reader import server_time
 from pipeline.store.store import Accepted, Held, Move, NewJob, Store
+from tests.acl import by_admin
 
 HOUR = 3_600_000
 State = dict[str, Any]
@@ -57,12 +58,12 @@ class Queue:
 
     def send(self, *command: Any) -> Any:
         """The reply to any command."""
-        return text(self.connection.call(command))
+        return text(by_admin(self.url, *command))
 
     def state(self) -> State:
         """Every key of the server, by its name in the queue. Sorted sets as their members in order; the fields
         that only pad a hash are left out."""
-        names = sorted(text(self.connection.call(("KEYS", "*"))))
+        names = sorted(self.send("KEYS", "*"))
         found = {name.removeprefix(f"{self.name}:"): self._value(name) for name in names}
         return {name: value for name, value in found.items() if value}
 

@@ -21,6 +21,7 @@ TRAVERSAL = [
 ]  # fmt: skip
 
 
+@pytest.mark.security("S9", inputs=6 * len(XSS))
 async def test_text_of_a_payload_comes_out_as_json_and_nothing_else(api: Api, bench: Bench) -> None:
     for text in XSS:
         error = KeptError(1, 1_000, text, text, text)
@@ -49,6 +50,7 @@ async def test_text_of_a_payload_comes_out_as_json_and_nothing_else(api: Api, be
         )
 
 
+@pytest.mark.security("S9", inputs=15)
 @pytest.mark.parametrize("text", [" ".join(XSS[:10]), " ".join(XSS[10:])])
 async def test_text_of_a_request_comes_back_in_json_alone(api: Api, text: str) -> None:
     shown = quote(text, safe="")
@@ -67,6 +69,7 @@ async def test_text_of_a_request_comes_back_in_json_alone(api: Api, text: str) -
         assert "set-cookie" not in answer.headers
 
 
+@pytest.mark.security("S26", inputs=7 * len(TRAVERSAL))
 async def test_a_path_leads_to_what_its_steps_name_or_nowhere(api: Api) -> None:
     for step in TRAVERSAL:
         paths = [f"queues/{step}", f"queues/{step}/jobs", f"queues/emails/jobs/{step}", f"flows/{step}/x", f"schedules/{step}/pause",
@@ -80,6 +83,7 @@ async def test_a_path_leads_to_what_its_steps_name_or_nowhere(api: Api) -> None:
             assert 400 <= answer.status < 500, (path, answer.body)
 
 
+@pytest.mark.security("S29", inputs=4)
 async def test_an_id_that_is_a_pattern_finds_only_itself(api: Api, bench: Bench) -> None:
     bench.put({}, id="order-1")
     for pattern in ("*", "order-?", "[o]rder-1", "order-*"):

@@ -113,6 +113,7 @@ NUMBERS = ["-1", "0", "1e9", "NaN", "1.5", "99999999999999999999", "-99999999999
            "-0", "00000000000000000000000000000001", "1_000", "1,5", "²", "null", "true", "[]", "1e-9", "--1", "", "9" * 4000]  # fmt: skip
 
 
+@pytest.mark.security("S12", inputs=len(NUMBERS))
 @pytest.mark.parametrize("name", ["limit", "minutes"])
 async def test_hostile_numbers_are_cut_or_refused_and_never_worked_on(
     api: Api, bench: Bench, name: str
