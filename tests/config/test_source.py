@@ -74,6 +74,7 @@ OPEN = [
 ]
 
 
+@pytest.mark.security("S31")
 @pytest.mark.parametrize(("mode", "folder"), OPEN, ids=lambda mode: f"{mode:o}")
 def test_a_file_that_everybody_can_write_or_replace_is_warned_of(
     tmp_path: Path, mode: int, folder: int
@@ -85,6 +86,7 @@ def test_a_file_that_everybody_can_write_or_replace_is_warned_of(
     assert [f"{f.severity} {f.code}" for f in load(file, env={}).findings] == ["warning P026"]
 
 
+@pytest.mark.security("S31")
 @pytest.mark.parametrize("way", ["included", "linked"])
 def test_neither_an_include_nor_a_link_hides_that(tmp_path: Path, way: str) -> None:
     file, other = tmp_path / "pipeline.yaml", tmp_path / "other.yaml"

@@ -43,6 +43,7 @@ CLASSES = {
     "S28": Class("an answer cannot get another header", 1),
     "S29": Class("names of queues and ids cannot reach other keys", 40),
     "S30": Class("JSON is strict: no NaN, no endless depth, keys once", 20),
+    "S31": Class("a config that everybody can write is warned of", 12),
     "S33": Class("no bytes end a listener", 1_000),
     "S35": Class("dependencies are few, named, and locked by hash", 15),
 }
