@@ -26,6 +26,7 @@ SECURITY = (
 NO_STORE = (b"cache-control", b"no-store")
 STREAM_SECONDS = 300.0
 """Then a browser asks again, and whether it may is looked at again."""
+_NAME = re.compile(r"[a-z0-9-]+")
 _VALUE = re.compile(r"[\x20-\x7e]*")
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,8 @@ async def deliver(
 
 def _sendable(response: Response) -> Response:
     """The response, unless something came into its headers that would make others of them."""
-    if all(_VALUE.fullmatch(value) for _, value in (*response.headers, ("", response.content_type))):
+    headers = (*response.headers, ("content-type", response.content_type))
+    if all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in headers):
         return response
     log.error("a header cannot be sent: %s", ascii(response.headers))
     return Refused(500, "internal", "something went wrong here", "the log says what").response()

@@ -168,6 +168,8 @@ BAD_HOSTS = [
     "localhost@evil.example", "evil.example@localhost", "localhost:80:80", "[::1", "::1", "[::1]x", "[::2]", "127.0.0.1:80evil", "0.0.0.0",
     "10.0.0.1", "2130706433", "0x7f.1", "127.1", "queues.example.com.", "only.example.com", "only.example.com:81", "", " ", "localhost/",
     "queues.example.com,localhost", "*", "[::ffff:10.0.0.1]", "localhost%00",
+    "localhost.", "127.0.0.1.", "localhost evil.example", "localhost;evil.example", "0177.0.0.1", "127.0.0.1.nip.io", "[fe80::1]", "localhost\\evil.example",
+    "xn--localhost-", "queues.example.com.evil.example",
 ]  # fmt: skip
 NAMED = HttpPlan(auth="none", hosts=("queues.example.com", "only.example.com:8080"))
 
