@@ -262,6 +262,7 @@ def test_rollback_applies_an_older_generation_and_holds_the_file_until_it_change
 
 
 def test_reload_compares_the_generation_that_a_person_saw(written):
+    written.head = written.head.replace("10s", "10s, reload: {watch: false}")
     run = written.up(one(1))
     written.write(one(2))
     told = written.pipeline("reload", "--if-generation", "7")
