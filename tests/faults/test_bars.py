@@ -16,6 +16,7 @@ from pipeline.broker import parse
 from pipeline.store import keys
 from pipeline.store.blocking import BlockingConnection
 from pipeline.store.connect import connect_blocking
+from tests.acl import as_admin
 
 
 def begins(number: int, pid: int = 10, at: float = 1.0, *, id: str = "", attempt: int = 1) -> Event:
@@ -125,7 +126,7 @@ class Server:
 
 @pytest.fixture
 def kept(broker: str) -> Server:
-    return Server(broker)
+    return Server(as_admin(broker))
 
 
 def test_every_completion_is_counted_once_over_several_looks(kept):
