@@ -78,7 +78,7 @@ class AsyncClient:
         self._loop: asyncio.AbstractEventLoop = None  # type: ignore[assignment]
         self._pid = 0
         self._travelling: set[asyncio.Task[None]] = set()
-        self._line: AsyncLine = None  # type: ignore[assignment]
+        self._line = AsyncLine(self._address, self._timeout)
 
     def _settle_in(self) -> None:
         """One client may serve one loop after another, also in a forked child: each is a producer of its own."""
@@ -226,8 +226,7 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Hang up."""
-        if self._line is not None:
-            self._line.close()
+        self._line.close()
 
     async def __aenter__(self) -> Self:
         return self

@@ -71,6 +71,14 @@ def broker(server: Server) -> str:
     return server.url
 
 
+@pytest.fixture
+def root() -> Iterator[Path]:
+    """A project's folder; not pytest's own, whose path is too long for a socket."""
+    folder = Path(tempfile.mkdtemp(prefix="pq-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
 def start_server(folder: Path, users: Path | None = None) -> Server:
     """Start a server whose files and socket lie in `folder`, and wait until it answers. `users`: a file of them."""
     path = folder / "s"

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import socket
-import tempfile
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -26,14 +23,6 @@ from pipeline.control import (
 from pipeline.errors import NotRunning, PipelineError, StartError
 from pipeline.plan import BrokerPlan, Plan, SupervisorPlan
 from pipeline.state import LONGEST_SOCKET, state_folder
-
-
-@pytest.fixture
-def root() -> Iterator[Path]:
-    """A project's folder; not pytest's own, whose path is too long for a socket."""
-    folder = Path(tempfile.mkdtemp(prefix="pq-"))
-    yield folder
-    shutil.rmtree(folder)
 
 
 @contextlib.contextmanager

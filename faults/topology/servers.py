@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from pipeline.store.blocking import BlockingConnection
 from pipeline.store.connect import connect_blocking
 
 
-class Servers:
+class Servers(ABC):
     """Each of `nodes` has a folder of its own in `folder`. `url` is what a config says."""
 
     url: str
@@ -54,9 +55,9 @@ class Servers:
         with contextlib.closing(self.connect()) as connection:
             return connection.call(command)
 
+    @abstractmethod
     def owner(self, key: str) -> Broker:
         """The node that takes writes of this key."""
-        raise NotImplementedError
 
 
 def places(folder: Path, letter: str, count: int) -> Sequence[Path]:

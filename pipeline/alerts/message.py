@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
+from pipeline.steering import steering
 from pipeline.store.groups import Group
 from pipeline.units import words
 
@@ -16,9 +16,7 @@ Event = Literal["dead", "full", "waiting", "fatal", "rejected", "test"]
 SHOWN = 3
 LONGEST = 3_000
 HIDDEN = "***"
-_CONTROL = re.compile(
-    r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
-)
+_STEERING = steering(but="\n")
 
 
 class Message(Struct, frozen=True):
@@ -96,7 +94,7 @@ def again(message: Message, count: int) -> Message:
 
 def body(message: Message, format: Literal["json", "slack"], secrets: Sequence[str] = ()) -> bytes:
     """What is sent, without control characters and secrets."""
-    text = _CONTROL.sub("?", message.text)[:LONGEST]
+    text = _STEERING.sub("?", message.text)[:LONGEST]
     if format == "slack":
         for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
             text = text.replace(sign, entity)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import re
 import time
 from collections.abc import Callable, Sequence
 from typing import TextIO
@@ -18,13 +17,12 @@ import msgspec
 from msgspec import Struct
 
 from pipeline.clock import now_ms
+from pipeline.steering import steering, written_out
 
 LINE_BYTES = 8 * 1024
 CHUNK = 65_536
 LAST_CHUNKS = 64
-_CONTROL = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
-)
+_STEERING = steering(but="\t\n")
 
 
 class Line(Struct, frozen=True):
@@ -62,7 +60,7 @@ class Logged(Struct, frozen=True):
 
 def harmless(text: str) -> str:
     """The text with control characters and changes of direction written out."""
-    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+    return written_out(_STEERING, text)
 
 
 def logged_in(text: str) -> Logged | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,13 +22,6 @@ def connection(broker: str) -> Iterator[BlockingConnection]:
     connection = connect_blocking(parse(broker))
     yield connection
     connection.close()
-
-
-@pytest.fixture
-def root() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="pq-"))
-    yield folder
-    shutil.rmtree(folder)
 
 
 def test_each_layout_that_is_read_or_migrated_has_been_kept() -> None:

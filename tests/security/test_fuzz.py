@@ -15,7 +15,6 @@ import pytest
 from pipeline.plan import HttpPlan
 from pipeline.state import state_folder
 from pipeline.supervisor.control import ControlSocket
-from tests.supervisor.conftest import root
 from tests.web.conftest import site
 from tests.web.gate import ENVIRONMENT, Gate
 

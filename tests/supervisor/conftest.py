@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -22,14 +20,6 @@ async def connection(broker: str) -> AsyncIterator[Connection]:
     connection = await connect(parse(broker))
     yield connection
     connection.close()
-
-
-@pytest.fixture
-def root() -> Iterator[Path]:
-    """A project's folder; not pytest's own, whose path is too long for a socket."""
-    folder = Path(tempfile.mkdtemp(prefix="pq-"))
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.fixture
