@@ -18,7 +18,7 @@ from pipeline.supervisor.control import ControlSocket
 from tests.web.conftest import site
 from tests.web.gate import ENVIRONMENT, Gate
 
-__all__ = ["root", "site"]
+__all__ = ["site"]
 INPUTS = int(os.environ.get("PIPELINE_FUZZ", "400"))
 AT_ONCE = 20
 SEED = int(os.environ.get("PIPELINE_FUZZ_SEED", "1"))
