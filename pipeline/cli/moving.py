@@ -38,7 +38,7 @@ def export(queues: tuple[str, ...], states: tuple[Moving, ...], config_: str | N
 
     They stay where they are: remove them with `pipeline jobs remove QUEUE --from` when they have arrived.
     """
-    from pipeline.store.moving import Export
+    from pipeline.store.export import Export
 
     plan, _ = at_work(None, config_)
     with connected(plan) as connection:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import count
 from typing import Literal
 
 import msgspec
@@ -14,19 +13,14 @@ from msgspec.structs import replace
 from pipeline.errors import InvalidPayload, UnknownQueue
 from pipeline.job import Job, decode_outcome, decode_runs, decode_sealed
 from pipeline.policy import ID_PATTERN, MAX_PRIORITY, NAME_PATTERN
-from pipeline.store import keys, layout
+from pipeline.store import layout
 from pipeline.store.blocking import BlockingConnection
 from pipeline.store.call import run_blocking
-from pipeline.store.listing import pieces
-from pipeline.store.reader import Reader
-from pipeline.store.scripts import script
 from pipeline.store.store import Brought, Store
-from pipeline.store.wire import checked
 
 Moving = Literal["waiting", "delayed", "dead"]
 MOVING: tuple[Moving, ...] = ("waiting", "delayed", "dead")
 Kept = msgspec.Raw | UnsetType
-PAGE = 10_000
 MOST_DIGITS = 15
 """So many a script can count with."""
 MOST = 10**MOST_DIGITS - 1
@@ -131,92 +125,6 @@ def brought(line: Line) -> Brought:
 def written(kept: Kept) -> bytes:
     """What is kept, as it is written; empty for nothing."""
     return b"" if kept is UNSET else bytes(kept)
-
-
-class Export:
-    """The jobs of a queue in some states, in the order in which they would run. `flows` counts those that belong to
-    flows, and are left out. What moves on meanwhile is left out, too."""
-
-    def __init__(self, connection: BlockingConnection, project: str, queue: str) -> None:
-        self._connection = connection
-        self._reader = Reader(project, queue)
-        self._base = self._reader.queue
-        self.flows = 0
-
-    def lines(self, states: Sequence[Moving]) -> Iterator[Line]:
-        """Raises BrokerError."""
-        for state in MOVING:
-            if state in states:
-                for ids in self._pages(state):
-                    yield from self._lines(state, ids)
-
-    def _pages(self, state: Moving) -> Iterator[list[str]]:
-        seen: set[bytes] = set()
-        for found in self._dead_or_delayed(state) if state != "waiting" else self._waiting():
-            # One that was moved or brought back may stand in a list twice.
-            ids = [id for id in dict.fromkeys(found) if id not in seen]
-            seen.update(ids)
-            yield from pieces(self._connection, self._base, [id.decode() for id in ids])
-
-    def _dead_or_delayed(self, state: Moving) -> Iterator[list[bytes]]:
-        return self._paged(
-            "ZRANGE", keys.delayed(self._base) if state == "delayed" else keys.dead(self._base)
-        )
-
-    def _waiting(self) -> Iterator[list[bytes]]:
-        call, base = self._connection.call, self._base
-        yield from self._paged("LRANGE", keys.alone(base))
-        for level in call(("ZRANGE", keys.levels(base), 0, -1)):
-            yield from self._paged("LRANGE", keys.wait(base, int(level)))
-        for lane in filter(None, call(("ZRANGE", keys.lane_sizes(base), 0, -1))):
-            for members in self._paged("ZRANGE", keys.lane(base, lane.decode())):
-                yield [member.split(b" ", 2)[2] for member in members]
-
-    def _paged(self, command: str, key: str) -> Iterator[list[bytes]]:
-        for first in count(step=PAGE):
-            found = self._connection.call((command, key, first, first + PAGE - 1))
-            yield found
-            if len(found) < PAGE:
-                return
-
-    def _lines(self, state: Moving, ids: list[str]) -> Iterator[Line]:
-        kept = self._connection.call(script("show").command(queue=self._base, rest=ids))
-        alone = set(self._connection.call(("LRANGE", keys.alone(self._base), 0, -1)))
-        for id, found in zip(ids, kept, strict=True):
-            if found is None or found[0].decode() != state:
-                continue
-            _, record, runs, outcome, _, _, due, lane, _ = found
-            options = decode_sealed(record).options
-            if options.flow:
-                self.flows += 1
-                continue
-            holds, left = self._key(id, options.key) if options.key and state != "dead" else (False, None)
-            yield Line(
-                layout.WRITTEN,
-                self._reader.name,
-                id,
-                state,
-                msgspec.Raw(record),
-                UNSET if runs is None else msgspec.Raw(runs),
-                UNSET if outcome is None else msgspec.Raw(outcome),
-                None if due is None else int(due),
-                (lane or b"").decode(),
-                id.encode() in alone,
-                holds,
-                left,
-            )
-
-    def _key(self, id: str, key: str) -> tuple[bool, int | None]:
-        """Whether the job holds its deduplication key, and for how many ms still."""
-        name = keys.dedup(self._base, key)
-        holder, left = map(checked, self._connection.call_many([("GET", name), ("PTTL", name)]))
-        return held(left) if holder == id.encode() else (False, None)
-
-
-def held(left: int) -> tuple[bool, int | None]:
-    """Whether a key with so many ms to live is held still, and for how long, if that ends by itself. In its last ms it is
-    not: a server sets no key for 0 ms."""
-    return left != 0, left if left > 0 else None
 
 
 def bring(connection: BlockingConnection, store: Store, lines: Sequence[Line], keep: int) -> list[str]:

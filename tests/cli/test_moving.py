@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.store.call import run_blocking
-from pipeline.store.moving import held
+from pipeline.store.export import held
 from pipeline.store.store import Store
 from tests.cli.conftest import Shop, turn
 
